@@ -1,6 +1,7 @@
 //! Paydrill proves that a Stripe webhook gave the customer what they paid for.
 
 pub mod id;
+pub mod run_event;
 pub mod secret;
 pub mod span;
 pub mod time;

@@ -1,1 +1,5 @@
-//! probe
+//! Named ways to read state.
+
+mod reading;
+
+pub use reading::{ReadError, Reading};

@@ -1,1 +1,3 @@
-//! scenario
+//! What the user wrote: one story a file.
+
+pub mod model;

@@ -1,1 +1,3 @@
-//! stripe
+//! Stripe's words and wire formats; pure.
+
+pub mod action;

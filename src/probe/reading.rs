@@ -1,0 +1,63 @@
+//! One reading of a probe.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+/// One reading of a probe: what was read, or why it could not be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// When the answer was complete, since the run's start.
+    pub at: Duration,
+    /// How long it took.
+    pub took: Duration,
+    /// The fields that were there. A field that the answer lacks is not a key here: `absent` matches it.
+    pub fields: Result<Map<String, Value>, ReadError>,
+}
+
+/// Why a probe could not be read. It makes a verdict *errored*, never *failed*.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The connection was refused or broke.
+    #[error("reach {url}: {problem}")]
+    Unreachable {
+        /// Without secrets.
+        url: String,
+        /// In a few words.
+        problem: String,
+    },
+    /// There was no whole answer in time.
+    #[error("get an answer from {url} within {limit:?}")]
+    TimedOut {
+        /// Without secrets.
+        url: String,
+        /// What was waited for.
+        limit: Duration,
+    },
+    /// The answer is larger than a probe may be.
+    #[error("read {url}: its answer is larger than {limit} bytes")]
+    TooLarge {
+        /// Without secrets.
+        url: String,
+        /// In bytes.
+        limit: usize,
+    },
+    /// Fields are read from JSON, and the answer is something else.
+    #[error("read {url} as JSON: it answered {status} with {content}")]
+    NotJson {
+        /// Without secrets.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The start of what it answered.
+        content: String,
+    },
+    /// A template in the probe has no value.
+    #[error("fill in {template}: {problem}")]
+    Template {
+        /// The string with the template.
+        template: String,
+        /// What is missing.
+        problem: String,
+    },
+}

@@ -1,0 +1,292 @@
+//! A valid project file. Strings may hold templates, which are rendered when their time comes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::span::{Place, Spanned};
+use crate::stripe::action::ActionKind;
+
+/// The project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The folder of `paydrill.toml`: relative paths and commands start here.
+    pub root: PathBuf,
+    /// `project.name`.
+    pub name: String,
+    /// The environment of `run` where none is named.
+    pub default_environment: Option<String>,
+    /// What an expectation may take.
+    pub within: Duration,
+    /// How long what must not change is watched.
+    pub hold: Duration,
+    /// `[variables]`.
+    pub variables: Map<String, Value>,
+    /// `[catalog.product.KEY]`.
+    pub products: BTreeMap<String, Product>,
+    /// `[catalog.price.KEY]`.
+    pub prices: BTreeMap<String, Price>,
+    /// `[request.NAME]`.
+    pub requests: BTreeMap<String, Request>,
+    /// `[given] request`: for every customer, before the story.
+    pub given: Vec<Spanned<String>>,
+    /// `[stripe.ACTION] set`: what the app itself passes to Stripe.
+    pub passes: BTreeMap<ActionKind, Map<String, Value>>,
+    /// `[probe.NAME]`.
+    pub probes: BTreeMap<String, Probe>,
+    /// `[reconcile]`.
+    pub reconcile: Vec<Reconcile>,
+    /// `[environment.NAME]`.
+    pub environments: BTreeMap<String, Environment>,
+}
+
+/// A product that is for sale.
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// Its id, for an app that has it built in.
+    pub id: Option<String>,
+    /// What people call it.
+    pub name: String,
+    /// Lookup keys of Stripe features.
+    pub features: Vec<String>,
+    /// Metadata.
+    pub metadata: Map<String, Value>,
+}
+
+/// A price; its key is the lookup key.
+#[derive(Debug, Clone)]
+pub struct Price {
+    /// Its id, for an app that has it built in; else minted.
+    pub id: Option<String>,
+    /// Key of the product.
+    pub product: String,
+    /// In the currency's smallest unit.
+    pub unit_amount: i64,
+    /// Three letters, lower-case.
+    pub currency: String,
+    /// `day`, `week`, `month` or `year`; `None`: one-off.
+    pub every: Option<String>,
+    /// Billed by usage.
+    pub metered: bool,
+    /// Metadata.
+    pub metadata: Map<String, Value>,
+}
+
+/// Something that a person or a job does in the app.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// How.
+    pub kind: RequestKind,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// How a request is made.
+#[derive(Debug, Clone)]
+pub enum RequestKind {
+    /// An HTTP call.
+    Http(HttpCall),
+    /// A kind that this version does not execute: `command`, `sql`.
+    NotYet(&'static str),
+}
+
+/// An HTTP call to the app.
+#[derive(Debug, Clone, Default)]
+pub struct HttpCall {
+    /// `GET` where left out, `POST` where there is a body.
+    pub method: Option<String>,
+    /// Below the target's URL, or a whole URL on its host.
+    pub path: String,
+    /// Header names and values.
+    pub headers: BTreeMap<String, String>,
+    /// A JSON body.
+    pub json: Option<Value>,
+    /// A form body.
+    pub form: Option<Map<String, Value>>,
+    /// A text body.
+    pub text: Option<String>,
+    /// After how long it is given up; `None`: 10 s.
+    pub timeout: Option<Duration>,
+}
+
+/// A named way to read state.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// How.
+    pub kind: ProbeKind,
+    /// Fields that are compared as instants, however they are spelled.
+    pub times: Vec<String>,
+    /// Field → (the app's word → Stripe's).
+    pub words: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// How a probe reads.
+#[derive(Debug, Clone)]
+pub enum ProbeKind {
+    /// An HTTP call whose JSON answer is read by JSONPath.
+    Http {
+        /// The call.
+        call: HttpCall,
+        /// Field → JSONPath (RFC 9535), checked.
+        read: BTreeMap<String, String>,
+    },
+    /// A kind that this version does not execute: `sql`, `mail`, `sink`, `command`, `page`, `stripe_calls`.
+    NotYet(&'static str),
+}
+
+impl Probe {
+    /// The fields an expectation may name; `None` where that is not known before reading.
+    #[must_use]
+    pub fn fields(&self) -> Option<Vec<String>> {
+        match &self.kind {
+            ProbeKind::Http { read, .. } => {
+                Some(read.keys().cloned().chain(["http_status".to_owned(), "text".to_owned()]).collect())
+            }
+            ProbeKind::NotYet(_) => None,
+        }
+    }
+}
+
+/// One pair of `[reconcile]`: local billing state = provider truth.
+#[derive(Debug, Clone)]
+pub struct Reconcile {
+    /// The probe.
+    pub probe: String,
+    /// Its field.
+    pub field: String,
+    /// `subscription.items.data[0].quantity`.
+    pub truth: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One way to run: which Stripe, which target.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// The Stripe side.
+    pub provider: Provider,
+    /// The app.
+    pub target: Target,
+    /// `{{ variable.NAME }}` here.
+    pub variables: Map<String, Value>,
+}
+
+/// The Stripe side.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    /// The embedded double.
+    Double {
+        /// A fixed port, for apps that cannot be told.
+        port: Option<u16>,
+    },
+    /// A kind that this version does not execute: `live`, `stripe-mock`.
+    NotYet(&'static str),
+}
+
+/// The app under test.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// How it comes up.
+    pub launch: Launch,
+    /// For every process.
+    pub env: BTreeMap<String, String>,
+    /// `[environment.NAME.target.endpoint.NAME]`: at least one, for an environment that can run.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// Where the deploy SHA comes from.
+    pub deploy_sha: Option<DeploySha>,
+}
+
+/// How the target comes up.
+#[derive(Debug, Clone)]
+pub enum Launch {
+    /// We start it.
+    Processes(Vec<Process>),
+    /// It already runs there.
+    Url(String),
+    /// A kind that this version does not execute: `container`, `compose`, `redirect`, `clock`.
+    NotYet(&'static str),
+}
+
+/// A process of the app.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// `web`, `worker`.
+    pub name: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Working folder, below the project's root; `None`: the root.
+    pub dir: Option<String>,
+    /// A fixed port; `None`: a free one. `{{ target.port }}` is the first process's.
+    pub port: Option<u16>,
+    /// For this process only.
+    pub env: BTreeMap<String, String>,
+    /// When it counts as up.
+    pub ready: Option<Ready>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// When a process counts as up.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// What is waited for.
+    pub check: ReadyCheck,
+    /// For how long at most; `None`: 30 s.
+    pub within: Option<Duration>,
+}
+
+/// What readiness means.
+#[derive(Debug, Clone)]
+pub enum ReadyCheck {
+    /// This path answers 2xx.
+    Http(String),
+    /// The port accepts connections.
+    Port,
+    /// A line of output contains this.
+    Log(String),
+}
+
+/// Where deliveries go.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Below the target's URL.
+    pub path: String,
+    /// Its signing secret; `None`: minted.
+    pub secret: Option<String>,
+    /// Event types it has subscribed to, patterns allowed; empty: all.
+    pub events: Vec<String>,
+    /// After how long an answer is no longer waited for; `None`: 10 s.
+    pub timeout: Option<Duration>,
+    /// Receives events of connected accounts (those that carry `account`).
+    pub connect: bool,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where the deploy SHA comes from.
+#[derive(Debug, Clone)]
+pub enum DeploySha {
+    /// `git rev-parse HEAD` in the project's folder.
+    Git,
+    /// An environment variable.
+    Env(String),
+    /// What a command prints.
+    Command(Vec<String>),
+    /// The app's own version endpoint and a JSONPath into its answer.
+    Http {
+        /// Below the target's URL.
+        path: String,
+        /// JSONPath.
+        read: String,
+    },
+    /// Written out.
+    Literal(String),
+}
