@@ -4,6 +4,7 @@ pub mod id;
 pub mod run_event;
 pub mod secret;
 pub mod span;
+pub mod template;
 pub mod time;
 
 pub mod cli;
