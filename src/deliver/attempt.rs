@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::stripe::{body, signature};
 
 /// How long an answer is waited for where neither the scenario nor the endpoint says so. Stripe does not
-/// publish its own limit; handlers are told to answer "quickly", and observers saw 10 s and more.
+/// publish its own limit; handlers are told to answer "quickly", and people report 10 to 30 s.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// How old a stale signature is, in seconds; twelve times what Stripe's own libraries tolerate.
