@@ -484,7 +484,10 @@ async fn what_ignores_the_request_is_killed() {
 #[tokio::test]
 async fn what_outlives_its_parent_is_given_time_too() {
     let witness = Witness::new();
-    let child = "(trap 'echo saved >&3; exit' TERM; echo trapped; while :; do sleep 0.01; done) &";
+    // What it saves takes a while, and nothing but the group tells that it is still at it.
+    let save = "sleep 0.2; echo saved >&3; exit";
+    let child =
+        format!("(trap '{save}' TERM; echo trapped; exec >/dev/null 2>&1; while :; do sleep 0.01; done) &");
     let spec = ready(witness.process("web", &format!("{child} exec sleep 1000")), log("trapped"), PATIENCE);
     let target = launch(vec![spec]).await;
     witness.up();
