@@ -1,11 +1,12 @@
 //! The words of a verdict.
 
+use serde_json::Value;
+
 use super::condition::{Sight, Watch};
 use super::track::{Alternative, Phase, Rules, Start, Track, Watched};
 use super::words;
 use crate::run_event::{Judged, Verdict};
 use crate::time::human;
-use serde_json::Value;
 
 /// A sentence is about at most this many alternatives and fields; the rest is counted.
 const MANY: usize = 3;
@@ -86,7 +87,7 @@ fn broken(watch: &Watch, last: Option<&Sight>, after: &str) -> String {
                 let (was, is) = (words::found(was.get(*key)), words::found(is.get(*key)));
                 format!("{key} became {is} and had to stay {was}")
             };
-            let shown: Vec<_> = keys.iter().take(MANY).map(|key| changed(key)).collect();
+            let shown: Vec<_> = keys.iter().take(MANY).map(changed).collect();
             let more = keys.len().saturating_sub(MANY);
             let more = if more == 0 { String::new() } else { format!("; and {more} more") };
             format!("after {after} {}{more}", shown.join("; "))

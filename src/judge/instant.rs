@@ -79,7 +79,7 @@ fn parse(text: &str) -> Option<Timestamp> {
         return unix(text.parse().ok()?);
     }
     // A time without a date is none, however leniently a parser may read it.
-    if !text.get(..10).is_some_and(|date| date.parse::<Date>().is_ok()) {
+    if text.get(..10).is_none_or(|date| date.parse::<Date>().is_err()) {
         return None;
     }
     let in_utc = |civil: DateTime| civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());

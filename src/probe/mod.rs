@@ -1,5 +1,15 @@
 //! Named ways to read state.
+//!
+//! A probe executes a call whose templates are already filled in, and says what was there or why that cannot be
+//! told. It judges nothing: fields are given as the app spells them.
 
+mod client;
+mod cookies;
+mod fields;
+mod http_json;
 mod reading;
 
+pub use client::{HttpAnswer, HttpCaller, describe_call};
+pub use cookies::Cookies;
+pub use http_json::{HttpProbe, Text};
 pub use reading::{ReadError, Reading};

@@ -52,6 +52,32 @@ pub enum ReadError {
         /// The start of what it answered.
         content: String,
     },
+    /// Fields are read from JSON, and the answer is JSON, but an error without any of them.
+    #[error("read the fields from {url}: it answered {status} with {content}")]
+    Refused {
+        /// Without secrets.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The start of what it answered.
+        content: String,
+    },
+    /// The call cannot be made as it is written.
+    #[error("make the call to {call}: {problem}")]
+    Call {
+        /// The path as it is written.
+        call: String,
+        /// In a few words.
+        problem: String,
+    },
+    /// A field's path is none.
+    #[error("understand the JSONPath {path}: {problem}")]
+    Path {
+        /// As it is written.
+        path: String,
+        /// In a few words.
+        problem: String,
+    },
     /// A template in the probe has no value.
     #[error("fill in {template}: {problem}")]
     Template {

@@ -406,6 +406,17 @@ fn one_of_several(#[case] status: u16, #[case] was: &str, #[case] script: &str, 
 }
 
 #[test]
+fn an_alternative_that_could_not_be_told_comes_before_one_that_failed() {
+    let granted = condition("active", &json!(true));
+    let refused = Condition::delivery("class", &json!("5xx"), &delivered(200)).unwrap();
+    let before = before("active", "false");
+    let alternatives = vec![vec![refused], vec![granted]];
+    let mut track = Track::either(subject(JudgedKind::Either), alternatives, rules(), &before);
+    let expected = "100 Errored: access.active never read: failed to reach http://app/: connection refused";
+    assert_eq!(play(&mut track, "active", "1:! 100"), expected);
+}
+
+#[test]
 fn an_alternative_names_all_that_it_demands() {
     let mut track = granted_or_refused(200, "false");
     play(&mut track, "active", "1:false 100");

@@ -1,0 +1,133 @@
+//! A target that we start.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+
+use super::error::{CheckFault, LOG_LINES};
+use super::launched::{any_end, first_death, stop_all};
+use super::port;
+use super::process::Process;
+use super::ready::Check;
+use super::{
+    Death, LaunchError, LaunchSpec, Launched, Launcher, LogLine, PortHolder, ProcessSpec, Ready, ReservedPort,
+};
+use crate::time::Clock;
+
+/// What processes are given to end by themselves, unless said otherwise.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Starts a target's processes.
+#[derive(Debug)]
+pub struct ProcessLauncher {
+    spec: LaunchSpec,
+    grace: Duration,
+    reserved: Mutex<Option<ReservedPort>>,
+}
+
+impl ProcessLauncher {
+    /// Will start `spec`.
+    #[must_use]
+    pub fn new(spec: LaunchSpec) -> Self {
+        Self { spec, grace: GRACE, reserved: Mutex::new(None) }
+    }
+
+    /// What the processes are given to end by themselves before they are killed; 5 s unless said.
+    #[must_use]
+    pub fn grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
+    /// Keeps the target's port out of others' hands until the launch.
+    #[must_use]
+    pub fn holding(self, port: ReservedPort) -> Self {
+        Self { reserved: Mutex::new(Some(port)), ..self }
+    }
+
+    /// Starts every process; on an error those that had started end.
+    async fn start(&self, clock: Clock) -> Result<Vec<Process>, LaunchError> {
+        drop(self.reserved.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if port::in_use(self.spec.port) {
+            return Err(LaunchError::PortInUse { port: self.spec.port });
+        }
+        let mut processes = Vec::with_capacity(self.spec.processes.len());
+        for spec in &self.spec.processes {
+            match Process::start(spec, self.grace, clock).await {
+                Ok(process) => processes.push(process),
+                Err(error) => {
+                    stop_all(processes, self.grace).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(processes)
+    }
+
+    /// Waits until every process is ready, or one of them ends.
+    async fn ready(&self, processes: &[Process], clock: Clock) -> Result<(), LaunchError> {
+        let waits = self.spec.processes.iter().zip(processes).filter_map(|(spec, process)| {
+            spec.ready.as_ref().map(|ready| self.ready_one(spec, ready, process, clock))
+        });
+        tokio::select! {
+            // First, so that a process that was up and fell over at once does not count as ready.
+            biased;
+            () = any_end(processes) => {}
+            ready = try_join_all(waits) => drop(ready?),
+        }
+        first_death(processes).map_or(Ok(()), |death| {
+            let port = self.port_holder(&death);
+            Err(LaunchError::Exited { process: death.process, end: death.end, log: death.log, port })
+        })
+    }
+
+    /// The port was free before the launch; whoever took it since then may be why the process ended. Only
+    /// its own words tell: another of our processes may rightly listen there.
+    fn port_holder(&self, death: &Death) -> PortHolder {
+        let complains =
+            |line: &LogLine| ["in use", "EADDRINUSE"].iter().any(|words| line.text.contains(words));
+        if death.log.iter().any(complains) && port::in_use(self.spec.port) {
+            PortHolder::SomethingElse(self.spec.port)
+        } else {
+            PortHolder::Unknown
+        }
+    }
+
+    async fn ready_one(
+        &self,
+        spec: &ProcessSpec,
+        ready: &Ready,
+        process: &Process,
+        clock: Clock,
+    ) -> Result<(), LaunchError> {
+        let unfit = |cause: CheckFault| LaunchError::CannotCheck { url: self.spec.base_url.clone(), cause };
+        let check = Check::new(&ready.check, &self.spec.base_url, Some(&process.log)).map_err(unfit)?;
+        check.wait(ready.within, clock).await.map_err(|last_answer| LaunchError::NotReady {
+            process: spec.name.clone(),
+            within: ready.within,
+            last_answer,
+            log: process.log.tail(LOG_LINES),
+        })
+    }
+}
+
+#[async_trait]
+impl Launcher for ProcessLauncher {
+    async fn launch(&self, clock: Clock) -> Result<Launched, LaunchError> {
+        let begun = clock.elapsed();
+        let processes = self.start(clock).await?;
+        match self.ready(&processes, clock).await {
+            Ok(()) => Ok(Launched {
+                processes,
+                base_url: self.spec.base_url.clone(),
+                ready_after: clock.elapsed().saturating_sub(begun),
+                grace: self.grace,
+            }),
+            Err(error) => {
+                stop_all(processes, self.grace).await;
+                Err(error)
+            }
+        }
+    }
+}
