@@ -21,11 +21,6 @@ pub(super) struct Entitlement {
 }
 
 impl Entitlement {
-    /// Of a customer who has bought nothing.
-    pub(super) fn none() -> Self {
-        Self::of(None, &[], 0)
-    }
-
     /// Of a customer with these subscriptions and credits.
     pub(super) fn of(bug: Option<Bug>, subscriptions: &[Record], credits: i64) -> Self {
         let deciding = deciding(bug, subscriptions);
