@@ -6,7 +6,6 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Html;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::App;
 use super::apply::{Change, Origin, commit};
@@ -68,47 +67,45 @@ pub(super) async fn done(
     State(app): State<Arc<App>>,
     Query(done): Query<Done>,
 ) -> (StatusCode, Html<String>) {
+    if app.has(Bug::RedirectAndWebhookDouble)
+        && let Err(error) = hand_out(&app, &done.session_id).await
+    {
+        log::failed(&error);
+    }
     match app.store.is_fulfilled(&done.session_id).await {
         Ok(true) => say(StatusCode::OK, "Ready", "Everything you bought is in your account."),
         Ok(false) => not_yet(&app, &done.session_id).await,
         Err(error) => {
-            log::line(&format!("failed to use the database: {error}"));
+            log::failed(&error);
             say(StatusCode::INTERNAL_SERVER_ERROR, "Sorry", "Something went wrong. Please reload this page.")
         }
     }
 }
 
 async fn not_yet(app: &App, id: &str) -> (StatusCode, Html<String>) {
-    let session = match app.stripe.session(id).await {
-        Ok(session) => session,
-        Err(error) if error.is_not_found() => {
-            return say(StatusCode::NOT_FOUND, "Not found", "We do not know this payment.");
-        }
-        Err(error) => {
-            log::line(&format!("failed to {error}"));
-            return say(StatusCode::OK, "Payment pending", "We are waiting for news of your payment.");
-        }
-    };
-    if app.has(Bug::RedirectAndWebhookDouble)
-        && let Err(error) = hand_out(app, &session).await
-    {
-        log::line(&format!("failed to {error}"));
-    }
-    match text(&session, "status").as_deref() {
-        Some("complete") => say(
+    match app.stripe.session(id).await {
+        Ok(session) if text(&session, "status").as_deref() == Some("complete") => say(
             StatusCode::OK,
             "Payment pending",
             "Thank you. Your account is being set up; this takes a moment.",
         ),
-        _ => say(StatusCode::OK, "Not paid", "This checkout was not completed."),
+        Ok(_) => say(StatusCode::OK, "Not paid", "This checkout was not completed."),
+        Err(error) if error.is_not_found() => {
+            say(StatusCode::NOT_FOUND, "Not found", "We do not know this payment.")
+        }
+        Err(error) => {
+            log::failed(&error);
+            say(StatusCode::OK, "Payment pending", "We are waiting for news of your payment.")
+        }
     }
 }
 
 /// What the success page must not do.
-async fn hand_out(app: &App, session: &Value) -> Result<(), HandleError> {
-    let Some(customer) = reference(session, "/customer") else { return Ok(()) };
+async fn hand_out(app: &App, session: &str) -> Result<(), HandleError> {
+    let session = app.stripe.session(session).await?;
+    let Some(customer) = reference(&session, "/customer") else { return Ok(()) };
     let Some(user) = app.store.user_of_customer(&customer).await? else { return Ok(()) };
-    let changes: Vec<_> = checkout::bought(app, session).into_iter().map(under_own_name).collect();
+    let changes: Vec<_> = checkout::bought(app, &session).into_iter().map(under_own_name).collect();
     commit(app, &user, Origin::SuccessPage, &changes).await?;
     Ok(())
 }

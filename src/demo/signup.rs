@@ -38,7 +38,7 @@ pub(super) enum SignupError {
 
 impl IntoResponse for SignupError {
     fn into_response(self) -> Response {
-        log::line(&format!("failed to {self}"));
+        log::failed(&self);
         let status = match &self {
             Self::Fields(_) | Self::Email => StatusCode::BAD_REQUEST,
             Self::Taken => StatusCode::CONFLICT,

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum StripeError {
     #[error("reach Stripe for {call}")]
     Unreachable { call: String, source: reqwest::Error },
-    #[error("get {call} answered by Stripe: {status} {message}")]
+    #[error("get an answer to {call}: Stripe said {status} {message}")]
     Refused { call: String, status: u16, message: String },
     #[error("understand Stripe's answer to {call}: no `{field}`")]
     Incomplete { call: String, field: &'static str },

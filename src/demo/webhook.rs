@@ -65,7 +65,7 @@ fn accepted(outcome: Outcome) -> Response {
 
 /// Not done: anything but a 2xx makes Stripe deliver the event again, which repairs it.
 fn failed(app: &App, event: &Event, error: &HandleError) -> Response {
-    log::line(&format!("{} {} failed to {}", event.kind, event.id, chain(error)));
+    log::line(&format!("{} {} failed to {}", event.kind, event.id, log::chain(error)));
     if app.has(Bug::AckSwallowedError) {
         return Json(json!({ "received": true })).into_response();
     }
@@ -73,16 +73,5 @@ fn failed(app: &App, event: &Event, error: &HandleError) -> Response {
 }
 
 fn refused(status: StatusCode, error: &dyn Error) -> Response {
-    (status, Json(json!({ "error": format!("failed to {}", chain(error)) }))).into_response()
-}
-
-/// An error and what caused it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
+    (status, Json(json!({ "error": format!("failed to {}", log::chain(error)) }))).into_response()
 }

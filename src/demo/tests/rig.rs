@@ -1,7 +1,9 @@
 //! The app, a stand-in for Stripe, and short words for what tests do with them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ pub(super) const SECRET: &str = "whsec_test";
 pub(super) struct Shelf {
     objects: BTreeMap<String, Value>,
     failing: u32,
+    slow: u32,
     pub(super) calls: Vec<String>,
 }
 
@@ -28,6 +31,7 @@ pub(super) struct Rig {
     pub(super) shelf: Arc<Mutex<Shelf>>,
     pub(super) url: String,
     pub(super) http: reqwest::Client,
+    settings: DemoSettings,
     _stripe: MockServer,
     _folder: TempDir,
 }
@@ -42,22 +46,18 @@ impl Rig {
             .mount(&stripe)
             .await;
         let folder = tempfile::tempdir().unwrap();
-        let settings = DemoSettings {
-            port: 0,
-            data_dir: folder.path().join("data"),
-            stripe_api_base: stripe.uri(),
-            stripe_api_key: "sk_test_demo".to_owned(),
-            webhook_secret: SECRET.to_owned(),
-            bug,
-        };
-        let app = App::open(settings).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, routes(app)).await });
+        let settings = settings(&stripe.uri(), folder.path(), bug);
+        let url = run(settings.clone()).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let rig = Self { shelf, url, http, _stripe: stripe, _folder: folder };
+        let rig = Self { shelf, url, http, settings, _stripe: stripe, _folder: folder };
         rig.sign_up("ann@example.com", "cus_1").await;
         rig
+    }
+
+    /// The same data, another app.
+    pub(super) async fn restart(self) -> Self {
+        let url = run(self.settings.clone()).await;
+        Self { url, ..self }
     }
 
     pub(super) async fn sign_up(&self, email: &str, customer: &str) -> Value {
@@ -76,6 +76,18 @@ impl Rig {
     /// Puts the answer to a list call.
     pub(super) fn put_list(&self, folder: &str, list: &Value) {
         self.shelf.lock().unwrap().objects.insert(format!("/v1/{folder}"), list.clone());
+    }
+
+    /// The next answer is what Stripe has when it is asked, but takes its time.
+    pub(super) fn slow_next(&self) {
+        self.shelf.lock().unwrap().slow = 1;
+    }
+
+    /// Waits until Stripe was asked so often.
+    pub(super) async fn asked(&self, times: usize) {
+        while self.shelf.lock().unwrap().calls.len() < times {
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(super) fn fail_next(&self, calls: u32) {
@@ -131,6 +143,25 @@ impl Rig {
     }
 }
 
+pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSettings {
+    DemoSettings {
+        port: 0,
+        data_dir: folder.join("data"),
+        stripe_api_base: stripe.to_owned(),
+        stripe_api_key: "sk_test_demo".to_owned(),
+        webhook_secret: SECRET.to_owned(),
+        bug,
+    }
+}
+
+async fn run(settings: DemoSettings) -> String {
+    let app = App::open(settings).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes(app)).await });
+    url
+}
+
 fn answer(shelf: &Mutex<Shelf>, request: &Request) -> ResponseTemplate {
     let mut shelf = shelf.lock().unwrap();
     let path = request.url.path().to_owned();
@@ -143,8 +174,10 @@ fn answer(shelf: &Mutex<Shelf>, request: &Request) -> ResponseTemplate {
         let url = "https://checkout.example/pay";
         return ResponseTemplate::new(200).set_body_json(json!({ "id": "made_1", "url": url }));
     }
+    let delay = if shelf.slow > 0 { Duration::from_millis(150) } else { Duration::ZERO };
+    shelf.slow = shelf.slow.saturating_sub(1);
     match shelf.objects.get(&path) {
-        Some(object) => ResponseTemplate::new(200).set_body_json(object),
+        Some(object) => ResponseTemplate::new(200).set_body_json(object).set_delay(delay),
         None => ResponseTemplate::new(404).set_body_json(json!({ "error": { "message": "no such object" } })),
     }
 }

@@ -1,8 +1,10 @@
 //! The right app: what it must do whatever arrives, and how often.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::rig::{Rig, SECRET, event, header, invoice, session, subscription, with};
+use super::rig::{Rig, SECRET, event, header, invoice, session, settings, subscription, with};
+use crate::demo::{DemoSettings, serve};
 
 const CREATED: &str = "customer.subscription.created";
 const COMPLETED: &str = "checkout.session.completed";
@@ -62,6 +64,24 @@ async fn two_events_of_one_purchase_at_once_grant_once() {
         (rig.credits().await, rig.mails("receipt").await),
         ("100 credits".into(), "1 receipt mails".into())
     );
+}
+
+#[tokio::test]
+async fn what_was_read_early_does_not_overwrite_what_was_read_later() {
+    let rig = Rig::start(None).await;
+    let (old, new) = (
+        subscription("sub_1", "active", "pro_monthly", 1),
+        subscription("sub_1", "active", "team_monthly", 1),
+    );
+    rig.put("subscriptions", &old);
+    rig.slow_next();
+    let first = event("evt_1", CREATED, &old);
+    let upgrade = async {
+        rig.asked(1).await;
+        rig.tell("evt_2", "customer.subscription.updated", &new).await
+    };
+    assert_eq!(tokio::join!(rig.deliver(&first), upgrade), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(rig.access().await, "team active, 1 seats");
 }
 
 #[tokio::test]
@@ -280,4 +300,32 @@ async fn customers_nobody_knows_have_nothing() {
     assert_eq!(rig.get("/api/outbox/cus_9").await, json!([]));
     assert_eq!(rig.status("/healthz").await, 200);
     assert!(rig.get("/version").await["sha"].is_string());
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_starting_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let settings = settings("http://127.0.0.1:9", folder.path(), None);
+    let error = serve(DemoSettings { port, ..settings.clone() }).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("listen on 127.0.0.1:{port}"));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = serve(DemoSettings { data_dir: file.clone(), ..settings }).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("make the data folder `{}`", file.display()));
+}
+
+#[tokio::test]
+async fn a_restart_forgets_nothing() {
+    let rig = Rig::start(None).await;
+    rig.put("checkout/sessions", &session("cs_1"));
+    let bought = event("evt_1", COMPLETED, &session("cs_1"));
+    rig.deliver(&bought).await;
+    let rig = rig.restart().await;
+    assert_eq!(rig.deliver(&bought).await, 200);
+    assert_eq!(
+        (rig.credits().await, rig.mails("receipt").await),
+        ("100 credits".into(), "1 receipt mails".into())
+    );
 }
