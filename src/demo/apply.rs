@@ -13,8 +13,6 @@ use super::store::{Record, User};
 pub(super) enum Change {
     /// What Stripe says of a subscription now.
     Subscription(Record),
-    /// A subscription is dropped from the database, and with it when it was heard of last.
-    Forgotten { subscription: String },
     /// Stripe deleted the customer, and with it everything the customer had.
     CustomerGone,
     /// What was bought in a checkout has been handed out.
@@ -125,9 +123,6 @@ async fn write(
 ) -> Result<(), sqlx::Error> {
     let query = match change {
         Change::Subscription(record) => upsert(record),
-        Change::Forgotten { subscription } => {
-            sqlx::query("DELETE FROM subscriptions WHERE id = $1").bind(subscription)
-        }
         Change::CustomerGone => {
             sqlx::query("UPDATE subscriptions SET status = 'canceled' WHERE customer = $1").bind(&user.customer)
         }
