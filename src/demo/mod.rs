@@ -1,1 +1,161 @@
-//! demo
+//! The demo: a small billing app that sells plans and credits, and its classic bugs.
+//!
+//! It is what Paydrill tests on a fresh machine, so it is written as a product would be: a sign-up page,
+//! an entitlements API, a webhook endpoint, one SQLite file. It runs as its own process and shares no
+//! code with the harness, signature check and Stripe client included: a mistake made once and used on
+//! both sides would be invisible. A test on the layers keeps it so.
+//!
+//! The right handler takes from an event only *which* object it is about, reads that object back from
+//! Stripe while it holds the customer's turn, and writes everything in one transaction, each effect under
+//! the name of the fact that caused it. [`Bug`] names what others decide instead; each decision stands in
+//! the code beside the right one.
+
+mod access;
+mod api;
+mod apply;
+mod bug;
+mod cache;
+mod checkout;
+mod clock;
+mod event;
+mod feature;
+mod handle;
+mod log;
+mod page;
+mod plan;
+mod signature;
+mod signup;
+mod store;
+mod stripe;
+mod subscription;
+mod task;
+mod turns;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+pub use self::bug::{Bug, UnknownBug};
+
+use self::cache::Cache;
+use self::store::Store;
+use self::stripe::Stripe;
+use self::turns::Turns;
+
+/// How the app is set up. Holds two secrets, hence no `Debug`.
+#[derive(Clone)]
+pub struct DemoSettings {
+    /// Where to listen on 127.0.0.1; 0 takes a free port, which the first log line names.
+    pub port: u16,
+    /// Folder of the database; made when missing.
+    pub data_dir: PathBuf,
+    /// Stripe's API without a slash at the end, such as `https://api.stripe.com`.
+    pub stripe_api_base: String,
+    /// Secret key for that API.
+    pub stripe_api_key: String,
+    /// Signing secret of the webhook endpoint, `whsec_…`.
+    pub webhook_secret: String,
+    /// The wrong decision to make, if any.
+    pub bug: Option<Bug>,
+}
+
+/// Why the app could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The folder of the database could not be made.
+    #[error("make the data folder `{folder}`")]
+    Folder {
+        /// The folder asked for.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database could not be opened or set up.
+    #[error("open the database")]
+    Database(#[from] sqlx::Error),
+    /// The client for Stripe's API could not be built.
+    #[error("build the client for Stripe's API")]
+    Client(#[source] reqwest::Error),
+    /// The port is taken, or may not be used.
+    #[error("listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The server stopped.
+    #[error("serve requests")]
+    Serve(#[source] std::io::Error),
+}
+
+/// Runs the app until its process is ended.
+///
+/// # Errors
+/// When the database, the client or the port cannot be had; see [`DemoError`].
+pub async fn serve(settings: DemoSettings) -> Result<(), DemoError> {
+    let port = settings.port;
+    let app = App::open(settings).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|source| DemoError::Listen { port, source })?;
+    let address = listener.local_addr().map_err(DemoError::Serve)?;
+    log::line(&format!("listening on http://{address}"));
+    axum::serve(listener, routes(app)).await.map_err(DemoError::Serve)
+}
+
+/// What every request may use.
+struct App {
+    store: Store,
+    stripe: Stripe,
+    cache: Cache,
+    turns: Turns,
+    webhook_secret: String,
+    bug: Option<Bug>,
+}
+
+impl App {
+    async fn open(settings: DemoSettings) -> Result<Arc<Self>, DemoError> {
+        let folder = settings.data_dir;
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| DemoError::Folder { folder: folder.clone(), source })?;
+        Ok(Arc::new(Self {
+            store: Store::open(&folder.join("app.db")).await?,
+            stripe: Stripe::new(settings.stripe_api_base, &settings.stripe_api_key)
+                .map_err(DemoError::Client)?,
+            cache: Cache::default(),
+            turns: Turns::default(),
+            webhook_secret: settings.webhook_secret,
+            bug: settings.bug,
+        }))
+    }
+
+    /// Whether this app makes that wrong decision.
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+}
+
+fn routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(page::home))
+        .route("/signup", post(signup::sign_up))
+        .route("/checkout", post(signup::check_out))
+        .route("/billing/done", get(page::done))
+        .route("/stripe/webhook", post(webhook::receive))
+        .route("/api/entitlements/{customer}", get(api::entitlements))
+        .route("/api/billing/{customer}", get(api::billing))
+        .route("/api/outbox/{customer}", get(api::outbox))
+        .route("/api/feature/sso/{customer}", get(feature::sso))
+        .route("/healthz", get(api::healthz))
+        .route("/version", get(api::version))
+        .with_state(app)
+}

@@ -1,0 +1,129 @@
+//! Who may use what: the policy of the company, in one place.
+
+use serde::Serialize;
+
+use super::bug::Bug;
+use super::plan::Plan;
+use super::store::Record;
+
+/// What a customer may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Entitlement {
+    pub(super) plan: Plan,
+    pub(super) active: bool,
+    pub(super) seats: i64,
+    /// Stripe's word for the subscription that decides, or `none`.
+    pub(super) status: String,
+    /// End of the period that is paid for, in seconds since 1970.
+    pub(super) renews_at: Option<i64>,
+    pub(super) credits: i64,
+    pub(super) features: &'static [&'static str],
+}
+
+impl Entitlement {
+    /// Of a customer with these subscriptions and credits.
+    pub(super) fn of(bug: Option<Bug>, subscriptions: &[Record], credits: i64) -> Self {
+        let deciding = deciding(bug, subscriptions);
+        let granted = deciding.filter(|record| grants(bug, record));
+        let plan = granted.map_or(Plan::Free, |record| record.plan);
+        Self {
+            plan,
+            active: granted.is_some(),
+            seats: granted.map_or(0, |record| record.seats),
+            status: deciding.map_or_else(|| "none".to_owned(), |record| record.status.clone()),
+            renews_at: deciding.and_then(|record| record.renews_at),
+            credits,
+            features: plan.features(),
+        }
+    }
+}
+
+/// The subscription that decides: the best that gives access, else the one heard of last.
+pub(super) fn deciding(bug: Option<Bug>, subscriptions: &[Record]) -> Option<&Record> {
+    let rank = |record: &&Record| match bug {
+        // "A customer has one subscription."
+        Some(Bug::IdMultiSubClobber) => (true, Plan::Free, record.written),
+        _ if grants(bug, record) => (true, record.plan, record.written),
+        _ => (false, Plan::Free, record.written),
+    };
+    subscriptions.iter().max_by_key(rank)
+}
+
+/// Whether a subscription gives access to its plan.
+fn grants(bug: Option<Bug>, record: &Record) -> bool {
+    let by_status = match record.status.as_str() {
+        "active" | "trialing" => true,
+        // Grace: Stripe is still trying to collect, and most of these customers pay in the end.
+        "past_due" => bug != Some(Bug::MapPastdueRevokesAtOnce),
+        "incomplete" => bug == Some(Bug::MapIncompleteGrants),
+        "unpaid" => bug == Some(Bug::MapUnpaidKeeps),
+        // canceled, incomplete_expired, paused, and whatever Stripe may add.
+        _ => false,
+    };
+    let cut_short = bug == Some(Bug::MapCancelEarly) && record.ending;
+    by_status && !cut_short && record.plan != Plan::Free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &str, status: &str, plan: Plan, written: i64) -> Record {
+        Record { id: id.to_owned(), status: status.to_owned(), plan, written, ..Record::default() }
+    }
+
+    #[rstest::rstest]
+    #[case("active", true, None)]
+    #[case("trialing", true, None)]
+    #[case("past_due", true, Some(Bug::MapPastdueRevokesAtOnce))]
+    #[case("incomplete", false, Some(Bug::MapIncompleteGrants))]
+    #[case("incomplete_expired", false, None)]
+    #[case("unpaid", false, Some(Bug::MapUnpaidKeeps))]
+    #[case("canceled", false, None)]
+    #[case("paused", false, None)]
+    #[case("a_status_of_2031", false, None)]
+    fn a_status_gives_access_or_not(
+        #[case] status: &str,
+        #[case] expected: bool,
+        #[case] wrong_with: Option<Bug>,
+    ) {
+        let record = record("sub_1", status, Plan::Pro, 1);
+        assert_eq!(grants(None, &record), expected);
+        for bug in Bug::ALL.iter().filter(|bug| **bug != Bug::MapCancelEarly) {
+            assert_eq!(
+                grants(Some(*bug), &record) != expected,
+                wrong_with == Some(*bug),
+                "{bug} on {status}"
+            );
+        }
+    }
+
+    #[rstest::rstest]
+    #[case(None, "paid")]
+    #[case(Some(Bug::IdMultiSubClobber), "old")]
+    fn the_paid_subscription_decides_not_the_last_heard_of(#[case] bug: Option<Bug>, #[case] expected: &str) {
+        let both = [record("paid", "active", Plan::Pro, 1), record("old", "canceled", Plan::Basic, 2)];
+        assert_eq!(deciding(bug, &both).map(|record| record.id.as_str()), Some(expected));
+    }
+
+    #[test]
+    fn of_two_paid_ones_the_better_plan_decides() {
+        let both = [record("team", "past_due", Plan::Team, 1), record("basic", "active", Plan::Basic, 2)];
+        assert_eq!(Entitlement::of(None, &both, 0).plan, Plan::Team);
+    }
+
+    #[test]
+    fn what_ended_gives_nothing_but_is_still_told() {
+        let over = Entitlement::of(None, &[record("sub_1", "canceled", Plan::Team, 1)], 100);
+        assert_eq!((over.plan, over.active, over.seats, over.credits), (Plan::Free, false, 0, 100));
+        assert_eq!((over.status.as_str(), over.features.len()), ("canceled", 0));
+    }
+
+    #[rstest::rstest]
+    #[case(None, true)]
+    #[case(Some(Bug::MapCancelEarly), false)]
+    fn who_cancels_keeps_what_is_paid(#[case] bug: Option<Bug>, #[case] expected: bool) {
+        let ending = Record { ending: true, ..record("sub_1", "active", Plan::Pro, 1) };
+        assert_eq!(grants(bug, &ending), expected);
+    }
+}

@@ -1,0 +1,155 @@
+//! The classic bugs: each one wrong decision that real handlers make, all of them reported in public.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// No bug has that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("find a bug named `{name}`")]
+pub struct UnknownBug {
+    /// The name asked for.
+    pub name: String,
+}
+
+/// Writes the enum and its tables from one list, so that no bug is without a story.
+macro_rules! bugs {
+    ($($bug:ident = $name:literal, $failure_mode:literal, $story:literal;)+) => {
+        /// One wrong decision in an app that is otherwise right. With most of them every delivery is
+        /// still answered 200.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Bug {
+            $(#[doc = $story] $bug,)+
+        }
+
+        impl Bug {
+            /// Every bug, in the order of the catalogue of failure modes.
+            pub const ALL: &[Self] = &[$(Self::$bug,)+];
+
+            /// The name on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$bug => $name,)+ }
+            }
+
+            /// What the app does, in one sentence.
+            #[must_use]
+            pub const fn story(self) -> &'static str {
+                match self { $(Self::$bug => $story,)+ }
+            }
+
+            /// The failure mode of the catalogue that it is an example of.
+            #[must_use]
+            pub const fn failure_mode(self) -> &'static str {
+                match self { $(Self::$bug => $failure_mode,)+ }
+            }
+        }
+    };
+}
+
+bugs! {
+    OrderStaleUpdateWins = "order-stale-update-wins", "order-stale-update-wins",
+        "Writes the state that the event carries, so an event that arrives late puts the old state back.";
+    OrderZombieAfterDelete = "order-zombie-after-delete", "order-zombie-after-delete",
+        "Skips events older than the last one, but forgets that when a subscription ends: a late update revives it.";
+    OrderSameSecondTie = "order-same-second-tie", "order-same-second-tie",
+        "Takes only events newer than the last one, and Stripe's timestamps are whole seconds: the second of a pair is dropped.";
+    RedirectAndWebhookDouble = "redirect-and-webhook-double", "redirect-and-webhook-double",
+        "Both the success page and the webhook hand out what was bought.";
+    DupSameEventCredits = "dup-same-event-credits", "dup-same-event-credits",
+        "Adds the credits with every delivery, and Stripe delivers an event more than once.";
+    DupNotification = "dup-notification", "dup-notification",
+        "Writes its state once, but sends the mail with every delivery.";
+    DupMarkedBeforeWork = "dup-marked-before-work", "dup-marked-before-work",
+        "Marks an event as done before doing it, so the retry after a failure is taken for a duplicate.";
+    AckSwallowedError = "ack-swallowed-error", "ack-swallowed-error",
+        "Catches its own error and answers 200, so Stripe never tries again.";
+    MapIncompleteGrants = "map-incomplete-grants", "map-incomplete-grants",
+        "Gives access to a subscription whose first payment has not gone through.";
+    MapUnpaidKeeps = "map-unpaid-keeps", "map-unpaid-keeps",
+        "Keeps access after Stripe has given up collecting.";
+    MapPastdueRevokesAtOnce = "map-pastdue-revokes-at-once", "map-pastdue-revokes-at-once",
+        "Takes access away at the first declined renewal, while Stripe is still trying.";
+    MapCancelEarly = "map-cancel-early", "map-cancel-early",
+        "Takes access away when the customer cancels, though the period is paid.";
+    MapPortalPlanChange = "map-portal-plan-change", "map-portal-plan-change",
+        "Writes the plan at the first purchase and never again.";
+    MapUnknownPriceNoop = "map-unknown-price-noop", "map-unknown-price-noop",
+        "Answers 200 and does nothing when it does not know the price, and it was not told of the team plan.";
+    MapUnknownPriceFree = "map-unknown-price-free", "map-unknown-price-free",
+        "Takes a price that it does not know for no plan at all, and tells nobody.";
+    MapUnknownPrice500 = "map-unknown-price-500", "map-unknown-price-500",
+        "Fails on a price that it does not know, three days long.";
+    MapQuantity = "map-quantity", "map-quantity",
+        "Writes the plan but not the quantity: seats that were bought are never granted.";
+    IdMultiSubClobber = "id-multi-sub-clobber", "id-multi-sub-clobber",
+        "Keeps one subscription per customer, so whichever was heard of last decides.";
+    IdForeignEvents = "id-foreign-events", "id-foreign-events",
+        "Fails on events of customers that another product of the same Stripe account has.";
+    IdLivemode = "id-livemode", "id-livemode",
+        "Does not look whether an event is a live or a test one.";
+    MoneyAsyncUnpaid = "money-async-unpaid", "money-async-unpaid",
+        "Hands out what was bought when the checkout is completed, though the payment is still on its way.";
+    MoneyZeroAmount = "money-zero-amount", "money-zero-amount",
+        "Waits for a payment intent, and a checkout that costs nothing has none.";
+    MoneyZeroTrialMail = "money-zero-trial-mail", "money-zero-trial-mail",
+        "Sends a receipt for an invoice of nothing.";
+    NetSignatureUnchecked = "net-signature-unchecked", "net-empty-secret",
+        "Does not check signatures, so anybody can send it events.";
+    NetEmptySecret = "net-empty-secret", "net-empty-secret",
+        "Accepts the secret before the last as well; none is set, and an empty key signs too.";
+    NetTimestamp = "net-timestamp", "net-timestamp",
+        "Checks the signature but not its age, so a body that leaked can be sent again for ever.";
+    NetBodyReserialised = "net-body-reserialised", "net-body-reserialised",
+        "Checks the signature over JSON that it parsed and printed again, not over the bytes that came.";
+    OutCache = "out-cache", "out-cache",
+        "Writes the new plan and goes on serving the old one from its cache.";
+    OutDunningMissing = "out-dunning-missing", "out-dunning-missing",
+        "Does not tell the customer that a payment was declined.";
+    OutPolicyWrittenNowhere = "out-policy-written-nowhere", "out-policy-written-nowhere",
+        "Knows the plan and enforces it nowhere: the paid feature is open to all.";
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Bug {
+    type Err = UnknownBug;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .find(|bug| bug.name() == name)
+            .copied()
+            .ok_or_else(|| UnknownBug { name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_a_name_of_its_own_that_reads_back() {
+        for (place, bug) in Bug::ALL.iter().enumerate() {
+            assert_eq!(bug.name().parse(), Ok(*bug));
+            assert!(Bug::ALL.iter().skip(place + 1).all(|other| other.name() != bug.name()), "{bug} twice");
+        }
+    }
+
+    #[test]
+    fn stories_are_one_sentence() {
+        for bug in Bug::ALL {
+            let story = bug.story();
+            assert!(story.ends_with('.') && !story.contains('\n') && story.len() < 130, "{bug}: {story}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_named() {
+        let error = "no-such-bug".parse::<Bug>().unwrap_err();
+        assert_eq!(error.to_string(), "find a bug named `no-such-bug`");
+    }
+}

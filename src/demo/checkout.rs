@@ -1,0 +1,71 @@
+//! Checkouts: what to hand out when a session is completed or its payment arrives.
+
+use serde_json::Value;
+
+use super::App;
+use super::apply::{Change, MailKind};
+use super::bug::Bug;
+use super::event::{Event, reference, text};
+use super::handle::HandleError;
+use super::plan::credits_of;
+use super::store::User;
+use super::subscription;
+
+/// What to write when a session is completed.
+pub(super) async fn completed(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, HandleError> {
+    let id = text(&event.object, "id").ok_or(HandleError::Lacks("data.object.id"))?;
+    match text(&event.object, "mode").as_deref() {
+        Some("subscription") => subscribed(app, user, event, id).await,
+        Some("payment") => Ok(bought(app, &app.stripe.session(&id).await?)),
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn subscribed(
+    app: &App,
+    user: &User,
+    event: &Event,
+    session: String,
+) -> Result<Vec<Change>, HandleError> {
+    let subscription = reference(&event.object, "/subscription");
+    let subscription = subscription.ok_or(HandleError::Lacks("data.object.subscription"))?;
+    let mut changes = match subscription::trusts_payload(app) {
+        // A session does not carry the subscription's state.
+        true => Vec::new(),
+        false => subscription::read_back(app, user, event.created, &subscription).await?,
+    };
+    changes.push(Change::Fulfilled { session });
+    Ok(changes)
+}
+
+/// What to write for a session that sells things once, as Stripe has the session now.
+pub(super) fn bought(app: &App, session: &Value) -> Vec<Change> {
+    let (Some(id), Some(status)) = (text(session, "id"), text(session, "payment_status")) else {
+        return Vec::new();
+    };
+    let payment = reference(session, "/payment_intent");
+    // A delayed payment is on its way: `async_payment_succeeded` will tell. `no_payment_required` is as good
+    // as paid, and such a session has no payment intent to wait for.
+    if status == "unpaid" && !app.has(Bug::MoneyAsyncUnpaid) {
+        return Vec::new();
+    }
+    if payment.is_none() && app.has(Bug::MoneyZeroAmount) {
+        return Vec::new();
+    }
+    let lines = session.pointer("/line_items/data").and_then(Value::as_array).into_iter().flatten();
+    let amount: i64 = lines.filter_map(credits).sum();
+    let mut changes = vec![Change::Fulfilled { session: id.clone() }];
+    if amount > 0 {
+        changes.push(Change::Credits { fact: id.clone(), amount, payment });
+    }
+    if session.get("amount_total").and_then(Value::as_i64).unwrap_or(0) > 0 {
+        let fact = format!("receipt:{}", reference(session, "/invoice").unwrap_or(id));
+        changes.push(Change::Mail { fact, kind: MailKind::Receipt, subject: "Your receipt".to_owned() });
+    }
+    changes
+}
+
+fn credits(line: &Value) -> Option<i64> {
+    let quantity = line.get("quantity").and_then(Value::as_i64).unwrap_or(1);
+    credits_of(line.pointer("/price/lookup_key")?.as_str()?)?.checked_mul(quantity)
+}

@@ -1,0 +1,72 @@
+//! The life of one event in the app, from the checked signature to the answer.
+
+use super::App;
+use super::apply::{Origin, Written, commit, forgets_events, mark_early};
+use super::bug::Bug;
+use super::event::Event;
+use super::stripe::StripeError;
+use super::task::Task;
+
+/// What became of an event. All of it is answered 200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    Duplicate,
+    /// Not for this app, and why.
+    Ignored(&'static str),
+}
+
+/// Why an event could not be handled. Stripe has to try again, so none of it is answered 2xx.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandleError {
+    #[error("read Stripe")]
+    Stripe(#[from] StripeError),
+    #[error("use the database")]
+    Database(#[from] sqlx::Error),
+    #[error("find `{0}`")]
+    Lacks(&'static str),
+    #[error("match the subscription with the customer of its event")]
+    NotTheCustomers,
+    #[error("find the price in the list of plans")]
+    UnknownPrice,
+    #[error("find the customer")]
+    UnknownCustomer,
+}
+
+/// Handles an event that Stripe signed.
+pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleError> {
+    if event.of_another_account {
+        return Ok(Outcome::Ignored("it happened in another account"));
+    }
+    if event.livemode != app.stripe.is_live() && !app.has(Bug::IdLivemode) {
+        return Ok(Outcome::Ignored("live and test do not mix"));
+    }
+    let Some(task) = Task::of(&event.kind) else {
+        return Ok(Outcome::Ignored("nothing depends on this type"));
+    };
+    let Some(customer) = task.customer(event) else {
+        return Ok(Outcome::Ignored("it is about no customer"));
+    };
+    let Some(user) = app.store.user_of_customer(&customer).await? else {
+        return match app.has(Bug::IdForeignEvents) {
+            true => Err(HandleError::UnknownCustomer),
+            // Another product of the company on the same Stripe account. An error would make Stripe try
+            // for days and, in the end, switch the endpoint off.
+            false => Ok(Outcome::Ignored("the customer is not ours")),
+        };
+    };
+    let _turn = app.turns.take(&customer).await;
+    if app.store.has_seen(&event.id).await? && !forgets_events(app) {
+        return Ok(Outcome::Duplicate);
+    }
+    if app.has(Bug::DupMarkedBeforeWork) {
+        mark_early(app, &event.id, &event.kind).await?;
+    }
+    let changes = task.changes(app, &user, event).await?;
+    // Recorded together with the work, so a retry after a failure is not taken for a duplicate.
+    let origin = Origin::Event { id: &event.id, kind: &event.kind };
+    match commit(app, &user, origin, &changes).await? {
+        Written::Now => Ok(Outcome::Done),
+        Written::Before => Ok(Outcome::Duplicate),
+    }
+}

@@ -1,0 +1,204 @@
+//! The app's database: one SQLite file, reads here, writes in [`super::apply`].
+//!
+//! One connection writes, so writers queue here instead of meeting `SQLITE_BUSY`; others read beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Row, Sqlite, Transaction};
+
+use super::plan::Plan;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS users (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    email    TEXT NOT NULL UNIQUE,
+    customer TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE IF NOT EXISTS subscriptions (
+    id             TEXT PRIMARY KEY,
+    customer       TEXT NOT NULL,
+    status         TEXT NOT NULL,
+    plan           TEXT NOT NULL,
+    price          TEXT,
+    seats          INTEGER NOT NULL,
+    renews_at      INTEGER,
+    ending         INTEGER NOT NULL,
+    latest_invoice TEXT,
+    event_created  INTEGER NOT NULL,
+    written        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS subscriptions_customer ON subscriptions (customer);
+CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS checkouts (session TEXT PRIMARY KEY, customer TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS credits (
+    fact     TEXT PRIMARY KEY,
+    customer TEXT NOT NULL,
+    amount   INTEGER NOT NULL,
+    payment  TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS credits_customer ON credits (customer);
+CREATE TABLE IF NOT EXISTS refunds (
+    payment  TEXT PRIMARY KEY,
+    refunded INTEGER NOT NULL,
+    total    INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (
+    fact      TEXT PRIMARY KEY,
+    customer  TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    subject   TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS outbox_customer ON outbox (customer);
+";
+
+/// What the app knows of one subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Record {
+    pub(super) id: String,
+    pub(super) customer: String,
+    pub(super) status: String,
+    pub(super) plan: Plan,
+    /// Lookup key of the price, or its id where it has none.
+    pub(super) price: Option<String>,
+    pub(super) seats: i64,
+    pub(super) renews_at: Option<i64>,
+    /// It ends with the period.
+    pub(super) ending: bool,
+    pub(super) latest_invoice: Option<String>,
+    /// `created` of the event that was heard of last.
+    pub(super) event_created: i64,
+    /// When it was written, in nanoseconds since 1970.
+    pub(super) written: i64,
+}
+
+/// A person with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) id: i64,
+    pub(super) email: String,
+    pub(super) customer: String,
+}
+
+/// A mail that was sent, as far as a demo sends mails.
+#[derive(Debug, Serialize)]
+pub(super) struct Mail {
+    kind: String,
+    to: String,
+    subject: String,
+}
+
+/// The database.
+pub(super) struct Store {
+    read: SqlitePool,
+    write: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, makes it and its tables when they are missing.
+    pub(super) async fn open(path: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5));
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::raw_sql(SCHEMA).execute(&write).await?;
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        Ok(Self { read, write })
+    }
+
+    /// Begins a transaction that may write from the start, so that it cannot fail half-way for a lock.
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.write.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    pub(super) async fn user_of_email(&self, email: &str) -> Result<Option<User>, sqlx::Error> {
+        let found = sqlx::query("SELECT id, email, customer FROM users WHERE email = $1").bind(email);
+        found.fetch_optional(&self.read).await?.as_ref().map(user).transpose()
+    }
+
+    pub(super) async fn user_of_customer(&self, customer: &str) -> Result<Option<User>, sqlx::Error> {
+        let found = sqlx::query("SELECT id, email, customer FROM users WHERE customer = $1").bind(customer);
+        found.fetch_optional(&self.read).await?.as_ref().map(user).transpose()
+    }
+
+    /// Adds a user; nothing when the e-mail or the customer is taken.
+    pub(super) async fn add_user(&self, email: &str, customer: &str) -> Result<(), sqlx::Error> {
+        sqlx::query("INSERT INTO users (email, customer) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(email)
+            .bind(customer)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn has_seen(&self, event: &str) -> Result<bool, sqlx::Error> {
+        let seen = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM events WHERE id = $1)").bind(event);
+        seen.fetch_one(&self.read).await
+    }
+
+    /// Whether what was bought in that checkout has been handed out.
+    pub(super) async fn is_fulfilled(&self, session: &str) -> Result<bool, sqlx::Error> {
+        let done =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM checkouts WHERE session = $1)").bind(session);
+        done.fetch_one(&self.read).await
+    }
+
+    pub(super) async fn subscription(&self, id: &str) -> Result<Option<Record>, sqlx::Error> {
+        let found = sqlx::query("SELECT * FROM subscriptions WHERE id = $1").bind(id);
+        found.fetch_optional(&self.read).await?.as_ref().map(record).transpose()
+    }
+
+    pub(super) async fn subscriptions(&self, customer: &str) -> Result<Vec<Record>, sqlx::Error> {
+        let found = sqlx::query("SELECT * FROM subscriptions WHERE customer = $1").bind(customer);
+        found.fetch_all(&self.read).await?.iter().map(record).collect()
+    }
+
+    /// Credits bought, less those whose payment was given back, in any order of purchase and refund.
+    pub(super) async fn credits(&self, customer: &str) -> Result<i64, sqlx::Error> {
+        let sum = "SELECT COALESCE(SUM(c.amount - COALESCE(c.amount * r.refunded / r.total, 0)), 0) \
+                   FROM credits c LEFT JOIN refunds r ON r.payment = c.payment WHERE c.customer = $1";
+        sqlx::query_scalar(sum).bind(customer).fetch_one(&self.read).await
+    }
+
+    /// Mails to or about a customer, all or of one kind, in the order they were sent.
+    pub(super) async fn mails(&self, customer: &str, kind: Option<&str>) -> Result<Vec<Mail>, sqlx::Error> {
+        let found = sqlx::query(
+            "SELECT kind, recipient, subject FROM outbox \
+             WHERE customer = $1 AND ($2 IS NULL OR kind = $2) ORDER BY rowid",
+        );
+        let rows = found.bind(customer).bind(kind).fetch_all(&self.read).await?;
+        rows.iter().map(mail).collect()
+    }
+}
+
+fn user(row: &SqliteRow) -> Result<User, sqlx::Error> {
+    Ok(User { id: row.try_get("id")?, email: row.try_get("email")?, customer: row.try_get("customer")? })
+}
+
+fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
+    Ok(Mail { kind: row.try_get("kind")?, to: row.try_get("recipient")?, subject: row.try_get("subject")? })
+}
+
+fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
+    Ok(Record {
+        id: row.try_get("id")?,
+        customer: row.try_get("customer")?,
+        status: row.try_get("status")?,
+        plan: Plan::named(row.try_get("plan")?),
+        price: row.try_get("price")?,
+        seats: row.try_get("seats")?,
+        renews_at: row.try_get("renews_at")?,
+        ending: row.try_get("ending")?,
+        latest_invoice: row.try_get("latest_invoice")?,
+        event_created: row.try_get("event_created")?,
+        written: row.try_get("written")?,
+    })
+}

@@ -1,0 +1,210 @@
+//! Every bug beside the right app: the same story, told to both.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::rig::{Rig, SECRET, event, event_at, header, invoice, session, subscription, with};
+use crate::demo::Bug;
+
+const CREATED: &str = "customer.subscription.created";
+const UPDATED: &str = "customer.subscription.updated";
+const DELETED: &str = "customer.subscription.deleted";
+const COMPLETED: &str = "checkout.session.completed";
+
+/// The snapshot is the specification: which answers Stripe gets, and what the customer has afterwards.
+#[tokio::test]
+async fn each_bug_shows_and_the_right_app_stays_right() {
+    let mut table = String::new();
+    for bug in Bug::ALL {
+        let right = story(*bug, &Rig::start(None).await).await;
+        let wrong = story(*bug, &Rig::start(Some(*bug)).await).await;
+        assert_ne!(right, wrong, "{bug} does not show");
+        writeln!(table, "{bug}\n  right: {right}\n  wrong: {wrong}").unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+/// What happens, and what comes of it.
+async fn story(bug: Bug, rig: &Rig) -> String {
+    match bug {
+        Bug::OrderStaleUpdateWins => stale_update(rig).await,
+        Bug::OrderZombieAfterDelete => zombie(rig).await,
+        Bug::OrderSameSecondTie => same_second(rig).await,
+        Bug::RedirectAndWebhookDouble => redirect_and_webhook(rig).await,
+        Bug::DupSameEventCredits | Bug::DupNotification => twice(rig).await,
+        Bug::DupMarkedBeforeWork | Bug::AckSwallowedError => hiccup(rig).await,
+        Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
+        Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
+        Bug::MapPastdueRevokesAtOnce => with_status(rig, "past_due").await,
+        Bug::MapCancelEarly => cancelled_in_the_portal(rig).await,
+        Bug::MapPortalPlanChange | Bug::MapUnknownPriceNoop => plan_change(rig, "team_monthly").await,
+        Bug::MapUnknownPriceFree | Bug::MapUnknownPrice500 => plan_change(rig, "made_by_hand").await,
+        Bug::MapQuantity => with_seats(rig).await,
+        Bug::IdMultiSubClobber => old_one_ends(rig).await,
+        Bug::IdForeignEvents => foreign(rig).await,
+        Bug::IdLivemode => live(rig).await,
+        Bug::MoneyAsyncUnpaid => sold(rig, with(&session("cs_1"), "payment_status", json!("unpaid"))).await,
+        Bug::MoneyZeroAmount => sold(rig, free_session()).await,
+        Bug::MoneyZeroTrialMail => zero_invoice(rig).await,
+        Bug::NetSignatureUnchecked => forged(rig, None).await,
+        Bug::NetEmptySecret => forged(rig, Some(("", 0))).await,
+        Bug::NetTimestamp => forged(rig, Some((SECRET, -3600))).await,
+        Bug::NetBodyReserialised => compact(rig).await,
+        Bug::OutCache => warm_cache(rig).await,
+        Bug::OutDunningMissing => declined(rig).await,
+        Bug::OutPolicyWrittenNowhere => free_rider(rig).await,
+    }
+}
+
+async fn stale_update(rig: &Rig) -> String {
+    let (old, new) = (
+        subscription("sub_1", "active", "pro_monthly", 3),
+        subscription("sub_1", "active", "team_monthly", 3),
+    );
+    rig.tell("evt_1", CREATED, &old).await;
+    rig.tell("evt_2", UPDATED, &new).await;
+    let late = rig.deliver(&event_at("evt_0", 1_763_990_000, UPDATED, &old)).await;
+    format!("{late}, {}", rig.access().await)
+}
+
+async fn zombie(rig: &Rig) -> String {
+    let alive = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.tell("evt_1", CREATED, &alive).await;
+    rig.tell("evt_2", DELETED, &subscription("sub_1", "canceled", "pro_monthly", 1)).await;
+    let late = rig.deliver(&event_at("evt_0", 1_763_990_000, UPDATED, &alive)).await;
+    format!("{late}, {}", rig.access().await)
+}
+
+async fn same_second(rig: &Rig) -> String {
+    rig.put("subscriptions", &subscription("sub_1", "active", "pro_monthly", 1));
+    rig.deliver(&event("evt_1", CREATED, &subscription("sub_1", "incomplete", "pro_monthly", 1))).await;
+    let second =
+        rig.deliver(&event("evt_2", UPDATED, &subscription("sub_1", "active", "pro_monthly", 1))).await;
+    format!("{second}, {}", rig.access().await)
+}
+
+async fn redirect_and_webhook(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.page("/billing/done?session_id=cs_1").await;
+    let status = rig.deliver(&event("evt_1", COMPLETED, &session("cs_1"))).await;
+    format!("{status}, {}, {}", rig.credits().await, rig.mails("receipt").await)
+}
+
+async fn twice(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    let bought = event("evt_1", COMPLETED, &session("cs_1"));
+    let (first, second) = (rig.deliver(&bought).await, rig.deliver(&bought).await);
+    format!("{first}, {second}, {}, {}", rig.credits().await, rig.mails("receipt").await)
+}
+
+/// Stripe's API fails once; what is not answered 2xx is delivered again.
+async fn hiccup(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.put("subscriptions", &pro);
+    rig.fail_next(1);
+    let told = event("evt_1", CREATED, &pro);
+    let mut answers = vec![rig.deliver(&told).await];
+    if !answers[0].is_success() {
+        answers.push(rig.deliver(&told).await);
+    }
+    format!("{answers:?}, {}", rig.access().await)
+}
+
+async fn with_status(rig: &Rig, status: &str) -> String {
+    let answer = rig.tell("evt_1", UPDATED, &subscription("sub_1", status, "pro_monthly", 1)).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn cancelled_in_the_portal(rig: &Rig) -> String {
+    let ending = with(&subscription("sub_1", "active", "pro_monthly", 1), "cancel_at", json!(1_766_592_000));
+    let answer = rig.tell("evt_1", UPDATED, &ending).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn plan_change(rig: &Rig, price: &str) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    let answer = rig.tell("evt_2", UPDATED, &subscription("sub_1", "active", price, 1)).await;
+    format!("{answer}, {}, {}", rig.access().await, rig.mails("alert").await)
+}
+
+async fn with_seats(rig: &Rig) -> String {
+    let answer = rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 25)).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn old_one_ends(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    let answer = rig.tell("evt_2", DELETED, &subscription("sub_old", "canceled", "basic_monthly", 1)).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn foreign(rig: &Rig) -> String {
+    let stranger = with(&subscription("sub_9", "active", "other_monthly", 1), "customer", json!("cus_9"));
+    rig.tell("evt_1", CREATED, &stranger).await.to_string()
+}
+
+async fn live(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.put("subscriptions", &pro);
+    let answer = rig.deliver(&with(&event("evt_1", CREATED, &pro), "livemode", json!(true))).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+fn free_session() -> Value {
+    let free = with(&session("cs_1"), "payment_intent", Value::Null);
+    with(&with(&free, "payment_status", json!("no_payment_required")), "amount_total", json!(0))
+}
+
+async fn sold(rig: &Rig, session: Value) -> String {
+    rig.put("checkout/sessions", &session);
+    let answer = rig.deliver(&event("evt_1", COMPLETED, &session)).await;
+    format!("{answer}, {}", rig.credits().await)
+}
+
+async fn zero_invoice(rig: &Rig) -> String {
+    rig.put("subscriptions", &subscription("sub_1", "trialing", "pro_monthly", 1));
+    let answer = rig.deliver(&event("evt_1", "invoice.paid", &invoice("in_1", 0))).await;
+    format!("{answer}, {}, {}", rig.access().await, rig.mails("receipt").await)
+}
+
+async fn forged(rig: &Rig, signed: Option<(&str, i64)>) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.put("subscriptions", &pro);
+    let body = event("evt_1", CREATED, &pro).to_string().into_bytes();
+    let signature = signed.map(|(secret, shift)| header(secret, shift, &body));
+    let answer = rig.deliver_bytes(body, signature).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn compact(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.put("subscriptions", &pro);
+    let pretty = rig.deliver(&event("evt_1", CREATED, &pro)).await;
+    let body = event("evt_2", UPDATED, &pro).to_string().into_bytes();
+    let signature = header(SECRET, 0, &body);
+    let compact = rig.deliver_bytes(body, Some(signature)).await;
+    format!("{pretty}, {compact}, {}", rig.access().await)
+}
+
+async fn warm_cache(rig: &Rig) -> String {
+    let before = rig.access().await;
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    format!(
+        "{before}, then {}, recorded as {}",
+        rig.access().await,
+        rig.get("/api/billing/cus_1").await["plan"]
+    )
+}
+
+async fn declined(rig: &Rig) -> String {
+    rig.put("subscriptions", &subscription("sub_1", "past_due", "pro_monthly", 1));
+    let answer = rig.deliver(&event("evt_1", "invoice.payment_failed", &invoice("in_1", 0))).await;
+    format!("{answer}, {}, {}", rig.access().await, rig.mails("dunning").await)
+}
+
+async fn free_rider(rig: &Rig) -> String {
+    let free = rig.status("/api/feature/sso/cus_1").await;
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    format!("{free} as free, {} as pro", rig.status("/api/feature/sso/cus_1").await)
+}

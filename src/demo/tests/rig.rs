@@ -1,0 +1,226 @@
+//! The app, a stand-in for Stripe, and short words for what tests do with them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use crate::demo::signature::sign;
+use crate::demo::{App, Bug, DemoSettings, clock, routes};
+
+pub(super) const SECRET: &str = "whsec_test";
+
+/// Stripe: objects by path, and how many of the next calls fail.
+#[derive(Default)]
+pub(super) struct Shelf {
+    objects: BTreeMap<String, Value>,
+    failing: u32,
+    slow: u32,
+    pub(super) calls: Vec<String>,
+}
+
+/// An app with one user, `cus_1`, and its Stripe.
+pub(super) struct Rig {
+    pub(super) shelf: Arc<Mutex<Shelf>>,
+    pub(super) url: String,
+    pub(super) http: reqwest::Client,
+    settings: DemoSettings,
+    _stripe: MockServer,
+    _folder: TempDir,
+}
+
+impl Rig {
+    pub(super) async fn start(bug: Option<Bug>) -> Self {
+        let shelf = Arc::new(Mutex::new(Shelf::default()));
+        let stripe = MockServer::start().await;
+        let behind = Arc::clone(&shelf);
+        Mock::given(any())
+            .respond_with(move |request: &Request| answer(&behind, request))
+            .mount(&stripe)
+            .await;
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(&stripe.uri(), folder.path(), bug);
+        let url = run(settings.clone()).await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let rig = Self { shelf, url, http, settings, _stripe: stripe, _folder: folder };
+        rig.sign_up("ann@example.com", "cus_1").await;
+        rig
+    }
+
+    /// The same data, another app.
+    pub(super) async fn restart(self) -> Self {
+        let url = run(self.settings.clone()).await;
+        Self { url, ..self }
+    }
+
+    pub(super) async fn sign_up(&self, email: &str, customer: &str) -> Value {
+        let fields = json!({ "email": email, "customer": customer });
+        let answer = self.http.post(format!("{}/signup", self.url)).json(&fields).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// Puts an object where Stripe's API answers with it.
+    pub(super) fn put(&self, folder: &str, object: &Value) {
+        let path = format!("/v1/{folder}/{}", object["id"].as_str().unwrap());
+        self.shelf.lock().unwrap().objects.insert(path, object.clone());
+    }
+
+    /// Puts the answer to a list call.
+    pub(super) fn put_list(&self, folder: &str, list: &Value) {
+        self.shelf.lock().unwrap().objects.insert(format!("/v1/{folder}"), list.clone());
+    }
+
+    /// The next answer is what Stripe has when it is asked, but takes its time.
+    pub(super) fn slow_next(&self) {
+        self.shelf.lock().unwrap().slow = 1;
+    }
+
+    /// Waits until Stripe was asked so often.
+    pub(super) async fn asked(&self, times: usize) {
+        while self.shelf.lock().unwrap().calls.len() < times {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(super) fn fail_next(&self, calls: u32) {
+        self.shelf.lock().unwrap().failing = calls;
+    }
+
+    /// A subscription changes at Stripe, and the app is told by an event of this type.
+    pub(super) async fn tell(&self, id: &str, kind: &str, subscription: &Value) -> StatusCode {
+        self.put("subscriptions", subscription);
+        self.deliver(&event(id, kind, subscription)).await
+    }
+
+    /// Delivers an event as Stripe does.
+    pub(super) async fn deliver(&self, event: &Value) -> StatusCode {
+        let body = serde_json::to_vec_pretty(event).unwrap();
+        self.deliver_bytes(body.clone(), Some(header(SECRET, 0, &body))).await
+    }
+
+    pub(super) async fn deliver_bytes(&self, body: Vec<u8>, signature: Option<String>) -> StatusCode {
+        let mut request = self.http.post(format!("{}/stripe/webhook", self.url)).body(body);
+        if let Some(signature) = signature {
+            request = request.header("stripe-signature", signature);
+        }
+        request.send().await.unwrap().status()
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Value {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(super) async fn status(&self, path: &str) -> u16 {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().status().as_u16()
+    }
+
+    pub(super) async fn page(&self, path: &str) -> String {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// `pro active, 3 seats` of `cus_1`.
+    pub(super) async fn access(&self) -> String {
+        let may = self.get("/api/entitlements/cus_1").await;
+        let active = if may["active"] == json!(true) { "active" } else { "no access" };
+        format!("{} {active}, {} seats", may["plan"].as_str().unwrap(), may["seats"])
+    }
+
+    pub(super) async fn credits(&self) -> String {
+        format!("{} credits", self.get("/api/entitlements/cus_1").await["credits"])
+    }
+
+    pub(super) async fn mails(&self, kind: &str) -> String {
+        let mails = self.get(&format!("/api/outbox/cus_1?kind={kind}")).await;
+        format!("{} {kind} mails", mails.as_array().unwrap().len())
+    }
+}
+
+pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSettings {
+    DemoSettings {
+        port: 0,
+        data_dir: folder.join("data"),
+        stripe_api_base: stripe.to_owned(),
+        stripe_api_key: "sk_test_demo".to_owned(),
+        webhook_secret: SECRET.to_owned(),
+        bug,
+    }
+}
+
+async fn run(settings: DemoSettings) -> String {
+    let app = App::open(settings).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes(app)).await });
+    url
+}
+
+fn answer(shelf: &Mutex<Shelf>, request: &Request) -> ResponseTemplate {
+    let mut shelf = shelf.lock().unwrap();
+    let path = request.url.path().to_owned();
+    shelf.calls.push(format!("{} {path}", request.method));
+    if shelf.failing > 0 {
+        shelf.failing -= 1;
+        return ResponseTemplate::new(500).set_body_json(json!({ "error": { "message": "try again" } }));
+    }
+    if request.method.as_str() == "POST" {
+        let url = "https://checkout.example/pay";
+        return ResponseTemplate::new(200).set_body_json(json!({ "id": "made_1", "url": url }));
+    }
+    let delay = if shelf.slow > 0 { Duration::from_millis(150) } else { Duration::ZERO };
+    shelf.slow = shelf.slow.saturating_sub(1);
+    match shelf.objects.get(&path) {
+        Some(object) => ResponseTemplate::new(200).set_body_json(object).set_delay(delay),
+        None => ResponseTemplate::new(404).set_body_json(json!({ "error": { "message": "no such object" } })),
+    }
+}
+
+/// A `Stripe-Signature`, made `shift` seconds from now.
+pub(super) fn header(secret: &str, shift: i64, body: &[u8]) -> String {
+    let at = clock::seconds() + shift;
+    format!("t={at},v1={}", hex::encode(sign(secret, at, body).unwrap()))
+}
+
+pub(super) fn event(id: &str, kind: &str, object: &Value) -> Value {
+    event_at(id, 1_764_000_000, kind, object)
+}
+
+pub(super) fn event_at(id: &str, created: i64, kind: &str, object: &Value) -> Value {
+    json!({ "id": id, "object": "event", "created": created, "type": kind, "livemode": false,
+        "api_version": "2026-10-28.endive", "data": { "object": object } })
+}
+
+/// A subscription of `cus_1`.
+pub(super) fn subscription(id: &str, status: &str, price: &str, quantity: i64) -> Value {
+    json!({ "id": id, "object": "subscription", "customer": "cus_1", "status": status,
+        "cancel_at_period_end": false, "cancel_at": null, "latest_invoice": "in_1",
+        "items": { "object": "list", "data": [{ "id": "si_1", "quantity": quantity,
+            "current_period_end": 1_766_592_000, "price": { "id": "price_1", "lookup_key": price } }] } })
+}
+
+/// A completed session of `cus_1` that sold 100 credits.
+pub(super) fn session(id: &str) -> Value {
+    json!({ "id": id, "object": "checkout.session", "customer": "cus_1", "mode": "payment", "invoice": null,
+        "status": "complete", "payment_status": "paid", "payment_intent": "pi_1", "amount_total": 10_000,
+        "line_items": { "data": [{ "quantity": 1, "price": { "lookup_key": "credits_100" } }] } })
+}
+
+/// An invoice of `cus_1` for `sub_1`.
+pub(super) fn invoice(id: &str, amount_paid: i64) -> Value {
+    json!({ "id": id, "object": "invoice", "customer": "cus_1", "amount_paid": amount_paid, "attempt_count": 1,
+        "parent": { "subscription_details": { "subscription": "sub_1" } } })
+}
+
+/// `object` with one field set.
+pub(super) fn with(object: &Value, field: &str, value: Value) -> Value {
+    let mut object = object.clone();
+    object[field] = value;
+    object
+}
