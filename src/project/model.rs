@@ -40,6 +40,28 @@ pub struct Project {
     pub reconcile: Vec<Reconcile>,
     /// `[environment.NAME]`.
     pub environments: BTreeMap<String, Environment>,
+    /// `[schedule.NAME]`. Parsed and checked; not executed yet.
+    pub schedules: Vec<Schedule>,
+}
+
+/// A drill that runs by itself.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Its name.
+    pub name: String,
+    /// The scenario's name.
+    pub scenario: Spanned<String>,
+    /// The environment's name.
+    pub environment: Spanned<String>,
+}
+
+/// Something in a project file that this version does not execute: refused when it is needed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotYet {
+    /// `environment.production.provider.live`
+    pub what: String,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A product that is for sale.
@@ -177,6 +199,8 @@ pub struct Environment {
     pub target: Target,
     /// `{{ variable.NAME }}` here.
     pub variables: Map<String, Value>,
+    /// What this version does not execute in it: [`crate::project::refuse_unsupported`] refuses the environment.
+    pub not_yet: Vec<NotYet>,
 }
 
 /// The Stripe side.

@@ -1,3 +1,35 @@
 //! What the user wrote: one story a file.
+//!
+//! ```text
+//! load ─ text → tree (spanned) → matrix filled in → document (spanned, everything optional) → validate → model
+//! ```
+//!
+//! Every stage reports all it finds as [`Diagnostic`]s and stops none of the others. Only [`load`] touches a disk.
 
+pub mod load;
 pub mod model;
+
+pub mod diagnostic;
+pub mod explain;
+pub mod format;
+pub mod render;
+pub mod schema;
+
+pub(crate) mod code;
+pub(crate) mod decode;
+pub(crate) mod document;
+pub(crate) mod duration;
+pub(crate) mod lexical;
+pub(crate) mod matrix;
+pub(crate) mod shape;
+pub(crate) mod template;
+pub(crate) mod tree;
+pub(crate) mod validate;
+
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Severity};
+pub use load::{LoadError, Loaded, find_project, load, load_project, load_scenarios};
+pub use validate::parse_scenario;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! What `paydrill init` writes.

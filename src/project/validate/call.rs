@@ -1,0 +1,91 @@
+//! Requests, and the HTTP calls in them.
+
+use super::catalog::text;
+use crate::project::document::{HttpDocument, RequestDocument, SqlDocument};
+use crate::project::model::{HttpCall, Request, RequestKind};
+use crate::scenario::code::Code;
+use crate::scenario::decode::{Field, List, Problems, Text};
+use crate::scenario::diagnostic::{Diagnostic, suggest};
+
+/// HTTP methods that a request may use.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+/// A request; `None` after saying why.
+pub(super) fn request(field: &Field<RequestDocument>, problems: &mut Problems) -> Option<Request> {
+    let kind = if let Some(http) = &field.http {
+        RequestKind::Http(http_call(http, problems)?)
+    } else if let Some(command) = &field.command {
+        check_command(command, problems);
+        RequestKind::NotYet("command")
+    } else {
+        field.sql.as_ref().map(|sql| check_sql(sql, problems))?;
+        RequestKind::NotYet("sql")
+    };
+    Some(Request { kind, place: field.key.clone() })
+}
+
+/// An HTTP call; `None` after saying why.
+pub(super) fn http_call(document: &HttpDocument, problems: &mut Problems) -> Option<HttpCall> {
+    check_method(document.method.as_ref(), problems);
+    check_path(document.path.as_ref(), problems);
+    Some(HttpCall {
+        method: text(document.method.as_ref()),
+        path: document.path.as_ref()?.value.clone(),
+        headers: document
+            .headers
+            .iter()
+            .flat_map(|headers| headers.iter())
+            .map(|(name, value)| (name.to_owned(), value.value.clone()))
+            .collect(),
+        json: document.json.as_ref().map(|json| json.0.to_json()),
+        form: document.form.as_ref().map(|form| form.0.to_map()),
+        text: text(document.text.as_ref()),
+        timeout: document.timeout.as_ref().map(|timeout| timeout.0),
+    })
+}
+
+fn check_method(method: Option<&Field<Text>>, problems: &mut Problems) {
+    let Some(method) = method.filter(|method| !METHODS.contains(&method.as_str())) else { return };
+    problems.push(
+        Diagnostic::error(Code::UnknownWord, format!("`{}` is no HTTP method", method.value))
+            .at(&method.place)
+            .label("expected a method, in capitals")
+            .maybe_help(suggest(&method.value, "methods", METHODS)),
+    );
+}
+
+/// A path below the target starts with a slash, unless it is a whole URL or starts with a template.
+pub(super) fn check_path(path: Option<&Field<Text>>, problems: &mut Problems) {
+    let known = |path: &str| ["/", "http://", "https://", "{{"].iter().any(|start| path.starts_with(start));
+    let Some(path) = path.filter(|path| !known(path)) else { return };
+    problems.push(
+        Diagnostic::error(Code::BadCall, format!("`{}` is no path", path.value))
+            .at(&path.place)
+            .label("a path starts with `/`")
+            .help(format!("write \"/{}\"", path.value)),
+    );
+}
+
+/// A command names a program.
+pub(super) fn check_command(command: &Field<List<Text>>, problems: &mut Problems) {
+    if command.is_empty() {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, "this command is empty")
+                .at(&command.place)
+                .label("expected a program and its arguments"),
+        );
+    }
+}
+
+/// A database is named by a URL.
+pub(super) fn check_sql(sql: &SqlDocument, problems: &mut Problems) {
+    let known = |url: &str| {
+        ["sqlite:", "postgres:", "postgresql:", "mysql:", "{{"].iter().any(|s| url.starts_with(s))
+    };
+    let Some(url) = sql.url.as_ref().filter(|url| !known(url)) else { return };
+    problems.push(
+        Diagnostic::error(Code::OutOfRange, "this is no database that can be reached")
+            .at(&url.place)
+            .label("expected sqlite://…, postgres://… or mysql://…"),
+    );
+}

@@ -1,0 +1,106 @@
+//! Environments: which Stripe, which target.
+
+use std::collections::BTreeMap;
+
+use super::{guard, target};
+use crate::project::document::{BindDocument, DoubleDocument, EnvironmentDocument, ProviderDocument};
+use crate::project::model::{Environment, NotYet, Price, Provider};
+use crate::scenario::code::Code;
+use crate::scenario::decode::{Field, Problems};
+use crate::scenario::diagnostic::{Diagnostic, suggest};
+use crate::scenario::shape;
+use crate::span::Place;
+
+/// What an environment cannot do yet, as it is found.
+pub(super) struct Later<'a> {
+    environment: &'a str,
+    pub(super) list: Vec<NotYet>,
+}
+
+impl Later<'_> {
+    /// `what` stands below the environment: `target.container`.
+    pub(super) fn push(&mut self, what: &str, place: &Place) {
+        let what = format!("environment.{}.{what}", self.environment);
+        self.list.push(NotYet { what, place: place.clone() });
+    }
+}
+
+/// An environment; `None` after saying why.
+pub(super) fn environment(
+    name: &str,
+    field: &Field<EnvironmentDocument>,
+    prices: &BTreeMap<String, Price>,
+    problems: &mut Problems,
+) -> Option<Environment> {
+    let mut later = Later { environment: name, list: Vec::new() };
+    let provider =
+        field.provider.as_ref().and_then(|provider| self::provider(provider, &mut later, problems));
+    let target = field.target.as_ref().and_then(|target| target::target(target, &mut later, problems));
+    if let Some(bind) = &field.bind {
+        check_bind(bind, prices, problems);
+    }
+    guard::check(name, field, problems);
+    let provider = provider?;
+    if matches!(provider, Provider::Double { .. }) {
+        endpoints_needed(field, problems);
+    }
+    Some(Environment {
+        name: name.to_owned(),
+        place: field.key.clone(),
+        provider,
+        target: target?,
+        variables: field.variables.as_ref().map(|table| table.0.to_map()).unwrap_or_default(),
+        not_yet: later.list,
+    })
+}
+
+fn provider(document: &ProviderDocument, later: &mut Later<'_>, problems: &mut Problems) -> Option<Provider> {
+    if let Some(double) = &document.double {
+        return Some(self::double(double, later, problems));
+    }
+    if let Some(live) = &document.live {
+        later.push("provider.live", &live.key);
+        return Some(Provider::NotYet("live"));
+    }
+    document.stripe_mock.as_ref().map(|mock| {
+        later.push("provider.stripe_mock", &mock.key);
+        Provider::NotYet("stripe_mock")
+    })
+}
+
+fn double(document: &DoubleDocument, later: &mut Later<'_>, problems: &mut Problems) -> Provider {
+    if let Some(version) = document.answers_in.as_ref().filter(|version| version.as_str() != "asked") {
+        match shape::read(version) {
+            Some(shape) if shape.is_newest() => {}
+            Some(_) => later.push(&format!("provider.double.answers_in.{}", version.value), &version.place),
+            None => problems.push(shape::unknown(version, &version.place)),
+        }
+    }
+    Provider::Double { port: document.port.as_ref().map(|port| port.get()) }
+}
+
+/// An environment whose events we send needs somewhere to send them.
+fn endpoints_needed(field: &Field<EnvironmentDocument>, problems: &mut Problems) {
+    let Some(target) = &field.target else { return };
+    if target.endpoint.as_ref().is_none_or(|endpoints| endpoints.0.is_empty()) {
+        problems.push(
+            Diagnostic::error(Code::MissingKey, "a target needs an endpoint that receives events")
+                .at(&target.key)
+                .label("`endpoint` is missing")
+                .help("add target.endpoint.main = { path = \"/stripe/webhook\" }"),
+        );
+    }
+}
+
+fn check_bind(bind: &BindDocument, prices: &BTreeMap<String, Price>, problems: &mut Problems) {
+    for (key, field) in bind.price.iter().flat_map(|prices| prices.iter()) {
+        if !prices.contains_key(key) {
+            problems.push(
+                Diagnostic::error(Code::UnknownPrice, format!("unknown price `{key}`"))
+                    .at(&field.key)
+                    .label("no such `[catalog.price.KEY]`")
+                    .maybe_help(suggest(key, "prices", prices.keys().map(String::as_str))),
+            );
+        }
+    }
+}

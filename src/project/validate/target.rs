@@ -1,0 +1,190 @@
+//! The app under test: how it comes up, and where deliveries go.
+
+use std::collections::BTreeMap;
+
+use super::call::{check_command, check_path};
+use super::catalog::{text, texts};
+use super::environment::Later;
+use super::probe::json_path;
+use crate::project::document::{
+    DeployShaDocument, EndpointDocument, ProcessDocument, ReadyDocument, TargetDocument,
+};
+use crate::project::model::{DeploySha, Endpoint, Launch, Process, Ready, ReadyCheck, Target};
+use crate::scenario::code::Code;
+use crate::scenario::decode::{self, Field, Problems, Text};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::shape;
+
+/// The target; `None` after saying why.
+pub(super) fn target(
+    document: &TargetDocument,
+    later: &mut Later<'_>,
+    problems: &mut Problems,
+) -> Option<Target> {
+    if let Some(redirect) = &document.redirect {
+        later.push("target.redirect", &redirect.key);
+    }
+    if let Some(clock) = &document.clock {
+        later.push("target.clock", &clock.key);
+    }
+    let endpoints = endpoints(document, later, problems);
+    let deploy_sha = document.deploy_sha.as_ref().and_then(|sha| deploy_sha(sha, problems));
+    Some(Target {
+        launch: launch(document, later, problems)?,
+        env: env(document.env.as_ref()),
+        endpoints,
+        deploy_sha,
+    })
+}
+
+fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Problems) -> Option<Launch> {
+    if let Some(url) = &document.url {
+        if !["http://", "https://", "{{"].iter().any(|start| url.starts_with(start)) {
+            problems.push(
+                Diagnostic::error(Code::OutOfRange, format!("`{}` is no URL of an app", url.value))
+                    .at(&url.place)
+                    .label("expected http://… or https://…"),
+            );
+        }
+        return Some(Launch::Url(url.value.clone()));
+    }
+    if let Some(container) = &document.container {
+        later.push("target.container", &container.key);
+        return Some(Launch::NotYet("container"));
+    }
+    if let Some(compose) = &document.compose {
+        later.push("target.compose", &compose.key);
+        return Some(Launch::NotYet("compose"));
+    }
+    let processes = document.process.as_ref()?;
+    if processes.0.is_empty() {
+        problems.missing(&processes.key.range, "`target.process`", "web");
+    }
+    Some(Launch::Processes(
+        processes.iter().filter_map(|(name, field)| process(name, field, problems)).collect(),
+    ))
+}
+
+fn process(name: &str, field: &Field<ProcessDocument>, problems: &mut Problems) -> Option<Process> {
+    let command = field.command.as_ref()?;
+    check_command(command, problems);
+    Some(Process {
+        name: name.to_owned(),
+        command: texts(Some(command)),
+        dir: text(field.dir.as_ref()),
+        port: field.port.as_ref().map(|port| port.get()),
+        env: env(field.env.as_ref()),
+        ready: field.ready.as_ref().and_then(|ready| self::ready(ready, problems)),
+        place: field.key.clone(),
+    })
+}
+
+fn ready(document: &ReadyDocument, problems: &mut Problems) -> Option<Ready> {
+    let check = if let Some(path) = &document.http {
+        check_path(Some(path), problems);
+        ReadyCheck::Http(path.value.clone())
+    } else if let Some(log) = &document.log {
+        ReadyCheck::Log(log.value.clone())
+    } else {
+        let port = document.port.as_ref()?;
+        must_be_true(port, "ready.port", problems);
+        ReadyCheck::Port
+    };
+    Some(Ready { check, within: document.within.as_ref().map(|within| within.0) })
+}
+
+fn env(table: Option<&Field<decode::Map<Text>>>) -> BTreeMap<String, String> {
+    table
+        .into_iter()
+        .flat_map(|table| table.iter())
+        .map(|(name, value)| (name.to_owned(), value.value.clone()))
+        .collect()
+}
+
+fn endpoints(
+    document: &TargetDocument,
+    later: &mut Later<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<String, Endpoint> {
+    let Some(endpoints) = &document.endpoint else { return BTreeMap::new() };
+    endpoints
+        .iter()
+        .filter_map(|(name, field)| Some((name.to_owned(), endpoint(name, field, later, problems)?)))
+        .collect()
+}
+
+fn endpoint(
+    name: &str,
+    field: &Field<EndpointDocument>,
+    later: &mut Later<'_>,
+    problems: &mut Problems,
+) -> Option<Endpoint> {
+    check_path(field.path.as_ref(), problems);
+    if let Some(version) = &field.api_version {
+        match shape::read(version) {
+            Some(shape) if shape.is_newest() => {}
+            Some(_) => {
+                later.push(&format!("target.endpoint.{name}.api_version.{}", version.value), &version.place)
+            }
+            None => problems.push(shape::unknown(version, &version.place)),
+        }
+    }
+    if let Some(thin) = field.thin.as_ref().filter(|thin| thin.value) {
+        later.push(&format!("target.endpoint.{name}.thin"), &thin.key);
+    }
+    Some(Endpoint {
+        path: field.path.as_ref()?.value.clone(),
+        secret: text(field.secret.as_ref()),
+        events: texts(field.events.as_ref()),
+        timeout: field.timeout.as_ref().map(|timeout| timeout.0),
+        connect: field.connect.as_ref().is_some_and(|connect| connect.value),
+        place: field.key.clone(),
+    })
+}
+
+fn deploy_sha(document: &DeployShaDocument, problems: &mut Problems) -> Option<DeploySha> {
+    if let Some(read) = document.read.as_ref().filter(|_| document.http.is_none()) {
+        problems.push(
+            Diagnostic::error(Code::ExclusiveKeys, "`read` goes with `http`")
+                .at(&read.key)
+                .label("there is no answer to read from"),
+        );
+    }
+    if let Some(git) = &document.git {
+        must_be_true(git, "deploy_sha.git", problems);
+        return Some(DeploySha::Git);
+    }
+    if let Some(variable) = &document.env {
+        return Some(DeploySha::Env(variable.value.clone()));
+    }
+    if let Some(command) = &document.command {
+        check_command(command, problems);
+        return Some(DeploySha::Command(texts(Some(command))));
+    }
+    if let Some(literal) = &document.literal {
+        return Some(DeploySha::Literal(literal.value.clone()));
+    }
+    deploy_sha_http(document, problems)
+}
+
+fn deploy_sha_http(document: &DeployShaDocument, problems: &mut Problems) -> Option<DeploySha> {
+    let http = document.http.as_ref()?;
+    check_path(http.path.as_ref(), problems);
+    let Some(read) = http.read.as_ref().or(document.read.as_ref()) else {
+        problems.missing(&http.key.range, "`deploy_sha.http`", "read");
+        return None;
+    };
+    json_path(read, problems);
+    Some(DeploySha::Http { path: http.path.as_ref()?.value.clone(), read: read.value.clone() })
+}
+
+/// `port = true`: false would say the contrary of the key.
+fn must_be_true(field: &Field<bool>, what: &str, problems: &mut Problems) {
+    if !field.value {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, format!("`{what}` can only be true"))
+                .at(&field.place)
+                .label("leave it out instead"),
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! Tables with known keys.
+
+use std::ops::Range;
+
+use super::Problems;
+use crate::scenario::code::Code;
+use crate::scenario::diagnostic::Diagnostic;
+
+/// Declares a table of a file: its keys, their types and what they mean, once.
+///
+/// ```text
+/// document! {
+///     /// a subscription                              // what messages call it, with its article
+///     pub(crate) struct SubscriptionDocument
+///         requires(price),                            // keys that must be there
+///         one_of(price, items) {                      // exactly one of these
+///             /// Which price.
+///             price: Text,
+///         }
+/// }
+/// ```
+macro_rules! document {
+    ($(
+        #[doc = $what:literal]
+        $vis:vis struct $name:ident
+            $(requires($($required:ident),+),)?
+            $(one_of($($choice:ident),+),)?
+            $(at_most_one($($exclusive:ident),+),)?
+        {
+            $($(#[doc = $doc:literal])+ $key:ident: $type:ty,)*
+        }
+    )+) => {$(
+        #[doc = $what]
+        #[derive(Debug, Clone)]
+        $vis struct $name {
+            /// Where the table stands.
+            #[expect(clippy::allow_attributes, reason = "some tables are placed by what is in them")]
+            #[allow(dead_code, reason = "some tables are placed by what is in them")]
+            $vis place: $crate::span::Place,
+            $(
+                $(#[doc = $doc])+
+                #[expect(clippy::allow_attributes, reason = "read by a later version; checked now")]
+                #[allow(dead_code, reason = "read by a later version; checked now")]
+                $vis $key: Option<$crate::scenario::decode::Field<$type>>,
+            )*
+        }
+
+        impl $name {
+            /// What messages call it.
+            pub(crate) const WHAT: &'static str = $what.trim_ascii();
+            /// Its keys.
+            pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+        }
+
+        impl $crate::scenario::decode::Decode for $name {
+            fn decode(
+                node: &$crate::scenario::tree::Node,
+                problems: &mut $crate::scenario::decode::Problems,
+            ) -> Option<Self> {
+                let Some(entries) = node.entries() else {
+                    problems.wrong_type(node, "a table");
+                    return None;
+                };
+                let mut document = Self { place: problems.place(&node.range), $($key: None,)* };
+                for entry in entries {
+                    match entry.key.as_str() {
+                        $(stringify!($key) => document.$key = problems.field(entry),)*
+                        _ => problems.unknown_key(entry, Self::WHAT, Self::KEYS),
+                    }
+                }
+                $($(
+                    if node.get(stringify!($required)).is_none() {
+                        problems.missing(&node.range, Self::WHAT, stringify!($required));
+                    }
+                )+)?
+                $($crate::scenario::decode::require_one(
+                    node, Self::WHAT, &[$(stringify!($choice)),+],
+                    $crate::scenario::decode::table::Least::One, problems,
+                );)?
+                $($crate::scenario::decode::require_one(
+                    node, Self::WHAT, &[$(stringify!($exclusive)),+],
+                    $crate::scenario::decode::table::Least::None, problems,
+                );)?
+                Some(document)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                let name = stringify!($name);
+                name.strip_suffix("Document").unwrap_or(name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                #[expect(clippy::allow_attributes, reason = "a table may have no keys of its own")]
+                #[allow(unused_mut, reason = "a table may have no keys of its own")]
+                let mut keys: Vec<(&str, &str, schemars::Schema)> = Vec::new();
+                $(keys.push((
+                    stringify!($key),
+                    concat!($($doc),+).trim_ascii(),
+                    generator.subschema_for::<$type>(),
+                ));)*
+                $crate::scenario::schema::table(
+                    Self::WHAT,
+                    keys,
+                    &[$($(stringify!($required)),+)?],
+                    &[$($(stringify!($choice)),+)?],
+                )
+            }
+        }
+    )+};
+}
+
+pub(crate) use document;
+
+/// How many keys of a choice there must be at least. There is never more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Least {
+    None,
+    One,
+}
+
+/// Checks a choice: exactly one of `choices`, or at most one.
+pub(crate) fn require_one(
+    node: &crate::scenario::tree::Node,
+    what: &str,
+    choices: &[&str],
+    least: Least,
+    problems: &mut Problems,
+) {
+    let set: Vec<(&str, &Range<usize>)> = node
+        .entries()
+        .unwrap_or_default()
+        .iter()
+        .filter(|entry| choices.contains(&entry.key.as_str()))
+        .map(|entry| (entry.key.as_str(), &entry.key_range))
+        .collect();
+    let list = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
+    match set.as_slice() {
+        [] if least == Least::One => {
+            let diagnostic = Diagnostic::error(Code::ExclusiveKeys, format!("{what} needs one of {list}"))
+                .at(&problems.place(&node.range))
+                .label("none of them is set");
+            problems.push(diagnostic);
+        }
+        [(first, _), rest @ ..] => {
+            for (other, range) in rest {
+                let message = format!("{what} has `{first}` and `{other}`, and can only have one of {list}");
+                let place = problems.place(range);
+                problems.push(
+                    Diagnostic::error(Code::ExclusiveKeys, message)
+                        .at(&place)
+                        .label(format!("not beside `{first}`")),
+                );
+            }
+        }
+        [] => {}
+    }
+}

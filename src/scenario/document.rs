@@ -1,0 +1,273 @@
+//! The keys of a scenario file.
+
+use super::decode::{Any, Length, List, Map, Number, Shift, Table, Text, document, words};
+use super::model::{BodyStyle, Order, SignatureMode};
+
+document! {
+    /// a scenario
+    pub(crate) struct ScenarioDocument requires(promise), {
+        /// What the customer was promised, in one sentence.
+        promise: Text,
+        /// Who gets the incident.
+        owner: Text,
+        /// A URL or a few words on what to do when the promise is broken.
+        runbook: Text,
+        /// Words to select by: `paydrill run --tag revenue`.
+        tags: List<Text>,
+        /// Multiplies the story: one case per combination. `shape`, `order` and `answers_in` act by themselves, others are `{{ matrix.NAME }}`.
+        matrix: Map<List<Any>>,
+        /// Runs each case so often at once, each with its own customer; all must pass.
+        repeat: Number<1, 10_000>,
+        /// `{{ variable.NAME }}` in this scenario.
+        variables: Table,
+        /// An expectation must come true within this; else the project's default.
+        within: Length,
+        /// What must not change must stay so for this long; else the project's default.
+        hold: Length,
+        /// Provider truth, and what the app was told of it, before the story.
+        given: GivenDocument,
+        /// The story, in order.
+        step: List<StepDocument>,
+        /// Whether and how this scenario may run in production.
+        drill: DrillDocument,
+    }
+
+    /// `given`
+    pub(crate) struct GivenDocument {
+        /// How far before now Stripe's clock starts: `"-31d"` lets the story end today.
+        at: Shift,
+        /// What happens in the app for every customer before the story; else the project's.
+        request: List<Text>,
+        /// The customers; the first is whom the story is about.
+        customer: List<CustomerDocument>,
+    }
+
+    /// a given customer
+    pub(crate) struct CustomerDocument {
+        /// What steps call it. A customer that no step is about is a bystander: nothing of it may change.
+        name: Text,
+        /// What happens in the app for this customer before the story; `[]`: the app does not know it.
+        request: List<Text>,
+        /// What it has bought already.
+        subscription: List<SubscriptionDocument>,
+    }
+
+    /// a given subscription
+    pub(crate) struct SubscriptionDocument one_of(price, items), {
+        /// What steps call it: `subscription = "old"`.
+        name: Text,
+        /// A price of the catalogue.
+        price: Text,
+        /// How many; 1 where left out.
+        quantity: Any,
+        /// Several prices, `[{ price = "pro_monthly", quantity = 2 }]`.
+        items: Any,
+        /// Days of trial.
+        trial: Any,
+        /// `paid`, `fails` or `action_required`.
+        first_payment: Any,
+        /// Any other field of the subscription.
+        set: Table,
+        /// Whether the app was told of it; true where left out.
+        told: bool,
+    }
+
+    /// a step
+    pub(crate) struct StepDocument at_most_one(send, drop), {
+        /// What reports call it.
+        name: Text,
+        /// Whom it is about; left out, the first.
+        customer: Text,
+        /// `"restart"` restarts the app on the same data.
+        target: TargetWord,
+        /// What fails during this step.
+        fault: List<FaultDocument>,
+        /// One thing that happens at Stripe: it changes provider truth and makes the burst of events that Stripe makes for it.
+        stripe: ActionDocument,
+        /// What happens in the app: names of requests.
+        request: List<Text>,
+        /// What is delivered: left out, the step's burst in Stripe's order; `[]` holds it back; a list sends exactly what it names.
+        send: List<SendDocument>,
+        /// Types of the burst that are lost: `["charge.dispute.*"]`.
+        drop: List<Text>,
+        /// In which order deliveries go out.
+        order: Order,
+        /// Requests and deliveries start at one moment instead of one after another.
+        together: bool,
+        /// What must be true: probe → field → value or matchers.
+        then: Map<Map<Any>>,
+        /// One of these must be true.
+        either: List<Map<Map<Any>>>,
+        /// Probes that must read as before the step.
+        unchanged: List<Text>,
+        /// An expectation of this step must come true within this.
+        within: Length,
+        /// All expectations of this step must stay true for this long.
+        hold: Length,
+        /// Whether local state is compared with provider truth here; left out, in the last step.
+        reconcile: bool,
+    }
+
+    /// a fault
+    pub(crate) struct FaultDocument one_of(api, mail, sink, kill), {
+        /// Calls to Stripe fail.
+        api: ApiFaultDocument,
+        /// Mail is refused.
+        mail: MailFaultDocument,
+        /// A third party refuses calls.
+        sink: SinkFaultDocument,
+        /// A process of the app is killed; it starts again at once.
+        kill: KillDocument,
+    }
+
+    /// `fault.api`
+    pub(crate) struct ApiFaultDocument requires(call), one_of(status, latency, reset), {
+        /// Method and path: `GET /v1/subscriptions/*`.
+        call: Text,
+        /// It is answered with this status and Stripe's error body.
+        status: Number<300, 599>,
+        /// It is answered rightly, but only after this long.
+        latency: Length,
+        /// The connection is closed without an answer.
+        reset: bool,
+        /// How many calls fail; left out, all until the step ends.
+        times: Number<1, 1_000_000>,
+    }
+
+    /// `fault.mail`
+    pub(crate) struct MailFaultDocument requires(status), {
+        /// The SMTP status.
+        status: Number<400, 599>,
+        /// How many; left out, all until the step ends.
+        times: Number<1, 1_000_000>,
+    }
+
+    /// `fault.sink`
+    pub(crate) struct SinkFaultDocument requires(name, status), {
+        /// The sink.
+        name: Text,
+        /// The HTTP status.
+        status: Number<300, 599>,
+        /// How many; left out, all until the step ends.
+        times: Number<1, 1_000_000>,
+    }
+
+    /// `fault.kill`
+    pub(crate) struct KillDocument requires(process, on), {
+        /// The process.
+        process: Text,
+        /// At which moment.
+        on: KillMoment,
+        /// How long after that moment.
+        after: Length,
+    }
+
+    /// a line of `send`
+    pub(crate) struct SendDocument one_of(event, template, file), {
+        /// The type of an event that was made; `"*"`: the rest.
+        event: Text,
+        /// The type of an event that nothing made; it is built from the customer's objects as they are now.
+        template: Text,
+        /// A captured event.
+        file: Text,
+        /// The step that made it; `"given"`: the arrangement; left out, this step.
+        from: Text,
+        /// Which one, from 1, where several were made.
+        nth: Number<1, 10_000>,
+        /// How often it is sent.
+        times: Number<1, 1_000>,
+        /// Paths below `data.object` and the values to put there.
+        set: Table,
+        /// Paths below `data.object` set to null.
+        null: List<Text>,
+        /// Paths below `data.object` removed.
+        remove: List<Text>,
+        /// Shifts `created`: `"-1h"`.
+        created: Shift,
+        /// Replaces `livemode`.
+        livemode: bool,
+        /// Replaces `account`.
+        account: Text,
+        /// API version, release or `thin`; else the matrix's, else the endpoint's.
+        shape: Text,
+        /// How the body is spelled.
+        body: BodyStyle,
+        /// How it is signed.
+        signature: SignatureMode,
+        /// Which endpoint receives it; left out, `main`, else the only one.
+        endpoint: Text,
+        /// Waited before it is sent.
+        delay: Length,
+        /// After how long an answer is no longer waited for.
+        timeout: Length,
+        /// `false`: one attempt only, whatever the answer.
+        retry: bool,
+    }
+
+    /// `drill`
+    pub(crate) struct DrillDocument {
+        /// The outcome must hold in production, for the canary customer.
+        prove: ProveDocument,
+        /// A mutated delivery must succeed, the assertion fail, the owner hear of it.
+        alarm: AlarmDocument,
+    }
+
+    /// `drill.prove`
+    pub(crate) struct ProveDocument requires(source), {
+        /// Where events come from.
+        source: DrillSource,
+        /// Requests that are always run at the end; then every probe must read as before.
+        restore: List<Text>,
+    }
+
+    /// `drill.alarm`
+    pub(crate) struct AlarmDocument requires(step, send, heard_within), {
+        /// The step whose delivery deviates.
+        step: Text,
+        /// The deviation.
+        send: List<SendDocument>,
+        /// The owner must hear of it within this.
+        heard_within: Length,
+        /// Requests that are always run at the end; then every probe must read as before.
+        restore: List<Text>,
+    }
+}
+
+/// `target = "restart"`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TargetWord;
+words!(TargetWord, "thing that can be done to the target", { "restart" => Self, });
+
+/// When a process is killed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KillMoment;
+words!(KillMoment, "moment", { "sent" => Self, "called" => Self, "answered" => Self, });
+
+/// Where the events of a drill come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DrillSource;
+words!(DrillSource, "source of events", { "resend" => Self, "act" => Self, "synthetic" => Self, });
+
+words!(Order, "order", {
+    "natural" => Self::Natural,
+    "reversed" => Self::Reversed,
+    "shuffled" => Self::Shuffled,
+});
+
+words!(BodyStyle, "spelling of a body", {
+    "compact" => Self::Compact,
+    "escaped" => Self::Escaped,
+});
+
+words!(SignatureMode, "way to sign", {
+    "missing" => Self::Missing,
+    "empty_secret" => Self::EmptySecret,
+    "other_secret" => Self::OtherSecret,
+    "rolled" => Self::Rolled,
+    "tampered" => Self::Tampered,
+    "stale" => Self::Stale,
+});
+
+/// `stripe.ACTION = { … }`: its keys are the actions', each with keys of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct ActionDocument(pub(crate) super::tree::Node);

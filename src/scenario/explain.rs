@@ -1,0 +1,1 @@
+//! `paydrill explain FILE`.

@@ -1,0 +1,1 @@
+//! `paydrill fmt`.

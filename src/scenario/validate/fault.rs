@@ -1,0 +1,62 @@
+//! What fails during a step.
+
+use crate::project::refusal;
+use crate::scenario::code::Code;
+use crate::scenario::decode::{Field, Problems};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::document::{ApiFaultDocument, FaultDocument};
+use crate::scenario::model::{ApiFault, Fault, FaultEffect};
+use crate::span::Spanned;
+
+/// HTTP methods that Stripe's API has.
+const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
+
+/// A fault; `None` after saying why.
+pub(super) fn fault(item: &Spanned<FaultDocument>, problems: &mut Problems) -> Option<Fault> {
+    let document = &item.value;
+    let later = [
+        ("fault.mail", document.mail.as_ref().map(|field| &field.key)),
+        ("fault.sink", document.sink.as_ref().map(|field| &field.key)),
+        ("fault.kill", document.kill.as_ref().map(|field| &field.key)),
+    ];
+    for (what, key) in later.into_iter().filter_map(|(what, key)| Some((what, key?))) {
+        problems.push(refusal(what, key));
+    }
+    let api = api(document.api.as_ref()?, problems)?;
+    Some(Fault { api, place: item.place.clone() })
+}
+
+fn api(field: &Field<ApiFaultDocument>, problems: &mut Problems) -> Option<ApiFault> {
+    let call = field.call.as_ref()?;
+    let (method, path) = call.split_once(' ').unwrap_or((call.as_str(), ""));
+    if !METHODS.contains(&method) || !path.starts_with('/') || path.contains(char::is_whitespace) {
+        problems.push(
+            Diagnostic::error(Code::BadCall, format!("`{}` is no call to Stripe", call.value))
+                .at(&call.place)
+                .label("expected a method and a path: GET /v1/subscriptions/*"),
+        );
+    }
+    Some(ApiFault {
+        call: call.value.clone(),
+        effect: effect(field, problems)?,
+        times: field.times.as_ref().map(|times| times.get()),
+    })
+}
+
+fn effect(document: &ApiFaultDocument, problems: &mut Problems) -> Option<FaultEffect> {
+    if let Some(status) = &document.status {
+        return Some(FaultEffect::Status(status.get()));
+    }
+    if let Some(latency) = &document.latency {
+        return Some(FaultEffect::Latency(latency.0));
+    }
+    let reset = document.reset.as_ref()?;
+    if !reset.value {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, "`reset` can only be true")
+                .at(&reset.place)
+                .label("leave it out instead"),
+        );
+    }
+    Some(FaultEffect::Reset)
+}
