@@ -12,7 +12,7 @@ use crate::project::model::{Launch, Project, Provider};
 use crate::project::parse_project;
 
 /// The example project and scenarios of the design.
-pub(super) fn examples() -> BTreeMap<String, String> {
+pub(crate) fn examples() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scenario/testdata/examples");
     let entry = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.unwrap().path();
@@ -22,14 +22,14 @@ pub(super) fn examples() -> BTreeMap<String, String> {
 }
 
 /// The example project.
-pub(super) fn example_project() -> (Project, Vec<Diagnostic>) {
+pub(crate) fn example_project() -> (Project, Vec<Diagnostic>) {
     let text = &examples()["paydrill.toml"];
     let (project, diagnostics) = parse_project(source("paydrill.toml", text), PathBuf::from("."));
     (project.unwrap_or_else(|| panic!("{}", render(&diagnostics, Color::No))), diagnostics)
 }
 
 /// A scenario of the example project.
-pub(super) fn parse(text: &str) -> (Option<Scenario>, Vec<Diagnostic>) {
+pub(crate) fn parse(text: &str) -> (Option<Scenario>, Vec<Diagnostic>) {
     let (project, _) = example_project();
     let files = |path: &str| match path {
         "captured/evt.json" => Ok(r#"{ "object": "event", "id": "evt_1" }"#.to_owned()),
