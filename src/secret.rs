@@ -23,7 +23,10 @@ impl Secret {
     /// What may be shown instead: `whsec_…`, `sk_test_…`, or `…`.
     #[must_use]
     pub fn masked(&self) -> String {
-        const KINDS: [&str; 9] = ["whsec_", "sk_test_", "sk_live_", "rk_test_", "rk_live_", "pk_test_", "pk_live_", "Bearer ", "Basic "];
+        const KINDS: [&str; 9] = [
+            "whsec_", "sk_test_", "sk_live_", "rk_test_", "rk_live_", "pk_test_", "pk_live_", "Bearer ",
+            "Basic ",
+        ];
         let kind = KINDS.iter().find(|kind| self.0.starts_with(**kind)).copied().unwrap_or_default();
         format!("{kind}…")
     }
@@ -91,7 +94,9 @@ fn forms(secret: &str) -> Vec<String> {
     let encoded: String = secret
         .bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect();

@@ -40,7 +40,9 @@ impl Clock {
     /// Wall time at `elapsed` after the start.
     #[must_use]
     pub fn at(&self, elapsed: Duration) -> Timestamp {
-        self.wall.saturating_add(jiff::SignedDuration::try_from(elapsed).unwrap_or(jiff::SignedDuration::MAX)).unwrap_or(self.wall)
+        self.wall
+            .saturating_add(jiff::SignedDuration::try_from(elapsed).unwrap_or(jiff::SignedDuration::MAX))
+            .unwrap_or(self.wall)
     }
 
     /// The moment `elapsed` after the start, for timers.

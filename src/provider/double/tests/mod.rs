@@ -1,6 +1,8 @@
 //! The double as its users meet it: through actions, and over HTTP.
 
 mod bursts;
+mod cases;
+mod http;
 mod laws;
 
 use serde_json::{Map, Value, json};
@@ -100,4 +102,77 @@ fn event<'a>(events: &'a [Value], kind: &str) -> &'a Value {
         .iter()
         .find(|event| event["type"] == kind)
         .unwrap_or_else(|| panic!("no {kind} in {:?}", types(events)))
+}
+
+/// What an app has: a client with a test key.
+struct App {
+    client: reqwest::Client,
+    url: String,
+}
+
+/// What an app got.
+struct Got {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    text: String,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn error(&self) -> (u16, String) {
+        (self.status, text(&self.json()["error"], "message").to_owned())
+    }
+}
+
+impl App {
+    fn of(stand: &Stand) -> Self {
+        // Another test may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { client: reqwest::Client::builder().no_proxy().build().unwrap(), url: stand.double.url() }
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Got> {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        if !headers.iter().any(|(name, _)| *name == "authorization") {
+            request = request.header("authorization", "Bearer sk_test_paydrill");
+        }
+        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body(body.to_owned()).send().await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Ok(Got { status, headers, text: answer.text().await? })
+    }
+
+    async fn get(&self, path: &str) -> Got {
+        self.send("GET", path, "", &[]).await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Got {
+        self.send("POST", path, body, &[]).await.unwrap()
+    }
+
+    /// A POST that must be answered 200; gives the object.
+    async fn make(&self, path: &str, body: &str) -> Value {
+        let got = self.post(path, body).await;
+        assert_eq!(got.status, 200, "{}", got.text);
+        got.json()
+    }
 }
