@@ -55,6 +55,10 @@ pub struct CatalogPrice {
     pub metadata: Map<String, Value>,
 }
 
+/// When the catalogue was made, 2026-01-01: before any story, and not by the wall clock, so that a seed
+/// reproduces every byte.
+const STOCKED: i64 = 1_767_225_600;
+
 /// Puts the catalogue into the shop.
 pub(super) fn stock(account: &mut Account, wanted: &Catalog) -> Result<(), DoubleError> {
     let mut features: Vec<(String, String)> = Vec::new();
@@ -106,7 +110,7 @@ fn put_product(
         features.push((key.clone(), feature.clone()));
         held.push(feature);
     }
-    let mut product = catalog::product(id, world.second(), &wanted.name);
+    let mut product = catalog::product(id, STOCKED, &wanted.name);
     put(&mut product, "metadata", wanted.metadata.clone());
     shelve(world, Kind::Product, product, hidden_features(&held));
 }
@@ -122,7 +126,7 @@ fn put_price(world: &mut World<'_>, id: &str, owner: &str, wanted: &CatalogPrice
         None => NULL,
     };
     let currency = wanted.currency.to_lowercase();
-    let mut price = catalog::price(id, world.second(), owner, &currency, wanted.unit_amount, recurring);
+    let mut price = catalog::price(id, STOCKED, owner, &currency, wanted.unit_amount, recurring);
     put(&mut price, "lookup_key", wanted.key.as_str());
     put(&mut price, "metadata", wanted.metadata.clone());
     shelve(world, Kind::Price, price, NULL);

@@ -92,7 +92,7 @@ impl Node {
     fn has(&self, path: &[&str]) -> bool {
         match path.split_first() {
             None => true,
-            Some((key, _)) if key.is_empty() => false,
+            Some((&"", _)) => false,
             Some((key, rest)) => self.fields.iter().any(|(name, node)| name == key && node.has(rest)),
         }
     }

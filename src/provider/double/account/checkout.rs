@@ -236,12 +236,13 @@ pub(crate) fn complete(world: &mut World<'_>, id: &str, how: Collect, email: &st
     let (method, attached) = card_of(world, &owner, &session);
     let total = int(&session, "amount_total");
     let subscribes = text(&session, "mode") == "subscription";
-    if total > 0 && matches!(how, Collect::Declined | Collect::ActionRequired) || total > 0 && !subscribes {
+    let stays = matches!(how, Collect::Declined | Collect::ActionRequired);
+    if total > 0 && (stays || !subscribes) {
         let metadata = hidden["payment_intent_data"]["metadata"].clone();
         let currency = text(&session, "currency");
         let intent = payment::open(world, total, currency, owner.clone().into(), "Checkout", metadata);
         payment::collect(world, &intent, &method, how);
-        if matches!(how, Collect::Declined | Collect::ActionRequired) {
+        if stays {
             return Ok(());
         }
         world.change(id, |session| put(session, "payment_intent", intent));

@@ -38,7 +38,7 @@ fn step(anchor: i64, interval: &str, count: i64) -> i64 {
     let moved = span.and_then(|span| {
         Timestamp::from_second(anchor)?.to_zoned(TimeZone::UTC).checked_add(span).map(|at| at.timestamp())
     });
-    moved.map_or(anchor, |at| at.as_second())
+    moved.map_or(anchor, Timestamp::as_second)
 }
 
 #[cfg(test)]

@@ -186,13 +186,16 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
     }
     let items = item::build(world, &id, &start.items, (now, ends));
     item::replace(&mut made, items);
-    let due = due_now(&start);
+    let status = first_status(&start, due_now(&start));
+    if start.via == Via::Checkout && status != "incomplete" {
+        put(&mut made, "default_payment_method", start.method.clone());
+    }
     put_all(
         &mut made,
         [
             ("billing_cycle_anchor", start.trial_end.unwrap_or(now).into()),
             ("latest_invoice", invoice.as_str().into()),
-            ("status", first_status(&start, due).into()),
+            ("status", status.into()),
             ("trial_end", start.trial_end.into()),
             ("trial_start", start.trial_end.map(|_| now).into()),
         ],

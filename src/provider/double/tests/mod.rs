@@ -2,6 +2,7 @@
 
 mod bursts;
 mod cases;
+mod fuzz;
 mod http;
 mod laws;
 
