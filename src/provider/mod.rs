@@ -1,1 +1,3 @@
-//! provider
+//! The Stripe side of a run.
+
+pub mod double;

@@ -142,7 +142,11 @@ pub(crate) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
 /// The nearest of the names to a misspelled one, if any is near.
 pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let limit = (word.chars().count() / 3).max(1);
+    // One letter is near to every other.
+    let limit = match word.chars().count() {
+        0 | 1 => 0,
+        length => (length / 3).max(1),
+    };
     names
         .into_iter()
         .map(|name| {

@@ -95,7 +95,7 @@ document! {
         /// Requests and deliveries start at one moment instead of one after another.
         together: bool,
         /// What must be true: probe → field → value or matchers.
-        then: Map<Map<Any>>,
+        then: ThenDocument,
         /// One of these must be true.
         either: List<Map<Map<Any>>>,
         /// Probes that must read as before the step.
@@ -267,6 +267,10 @@ words!(SignatureMode, "way to sign", {
     "tampered" => Self::Tampered,
     "stale" => Self::Stale,
 });
+
+/// `then`: probe → field → value or matchers.
+#[derive(Debug, Clone)]
+pub(crate) struct ThenDocument(pub(crate) Map<Map<Any>>);
 
 /// `stripe.ACTION = { … }`: its keys are the actions', each with keys of its own.
 #[derive(Debug, Clone)]

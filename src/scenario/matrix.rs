@@ -43,6 +43,8 @@ pub(crate) fn expand(tree: &Node, problems: &mut Problems) -> Vec<Combination> {
         })
         .collect();
     check_axes(&axes, problems);
+    // An axis without values was reported; the others are still worth looking at.
+    let axes: Vec<_> = axes.into_iter().filter(|(_, values)| !values.is_empty()).collect();
     let count = axes.iter().try_fold(1_usize, |count, (_, values)| count.checked_mul(values.len()));
     match count {
         Some(count) if count <= MOST => {}

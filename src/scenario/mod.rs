@@ -32,4 +32,4 @@ pub use load::{LoadError, Loaded, find_project, load, load_project, load_scenari
 pub use validate::parse_scenario;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

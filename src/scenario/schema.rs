@@ -104,3 +104,114 @@ fn allow_matrix(schema: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::document;
+    use crate::scenario::tests::examples;
+
+    /// A committed copy is what editors and people link to.
+    fn check_committed(name: &str, schema: &Value) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
+        let text = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
+        #[expect(clippy::disallowed_methods, reason = "how a person asks for new copies, in this test only")]
+        if std::env::var_os("PAYDRILL_UPDATE_SCHEMAS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_same(&committed, &text, name);
+    }
+
+    fn assert_same(committed: &str, text: &str, name: &str) {
+        if committed != text {
+            let diff = similar::TextDiff::from_lines(committed, text);
+            panic!(
+                "schemas/{name} is out of date; PAYDRILL_UPDATE_SCHEMAS=1 cargo test writes it anew\n{}",
+                diff.unified_diff()
+            );
+        }
+    }
+
+    #[test]
+    fn committed_copies_are_up_to_date() {
+        check_committed("scenario.schema.json", &scenario_schema());
+        check_committed("project.schema.json", &project_schema());
+    }
+
+    #[rstest::rstest]
+    #[case(scenario_schema())]
+    #[case(project_schema())]
+    fn both_are_valid_draft_07(#[case] schema: Value) {
+        assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+        assert!(jsonschema::draft7::meta::is_valid(&schema));
+    }
+
+    fn errors(schema: &Value, text: &str) -> Vec<String> {
+        let validator = jsonschema::draft7::new(schema).unwrap();
+        let instance: Value = toml::from_str::<Value>(text).unwrap();
+        validator.iter_errors(&instance).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    #[test]
+    fn every_example_fits_its_schema() {
+        for (file, text) in examples() {
+            let schema = if file == "paydrill.toml" { project_schema() } else { scenario_schema() };
+            assert_eq!(errors(&schema, &text), Vec::<String>::new(), "{file}");
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("promise = 'p'\nonwer = 'x'\n[[step]]\n")]
+    #[case("[[step]]\n")]
+    #[case("promise = 'p'\n[[step]]\nwithin = 5\n")]
+    #[case("promise = 'p'\n[[step]]\nwithin = '5 s'\n")]
+    #[case("promise = 'p'\n[[step]]\norder = 'backwards'\n")]
+    #[case("promise = 'p'\n[[step]]\nstripe = { cancel = {}, resume = {} }\n")]
+    #[case("promise = 'p'\n[[step]]\nstripe.cancel = { when = 'now' }\n")]
+    #[case("promise = 'p'\n[[step]]\nfault = [{}]\n")]
+    #[case("promise = 'p'\n[[step]]\nsend = [{ event = 'a.b', file = 'c' }]\n")]
+    #[case("promise = 'p'\nrepeat = 0\n[[step]]\n")]
+    fn what_is_wrong_does_not_fit(#[case] text: &str) {
+        assert_ne!(errors(&scenario_schema(), text), Vec::<String>::new());
+        assert_ne!(crate::scenario::tests::parse(text).1, []);
+    }
+
+    /// The decoder and the schema are made from one declaration; this holds them together all the same.
+    #[test]
+    fn schema_keys_are_decoder_keys() {
+        let schema = scenario_schema();
+        let keys = |table: &Value| -> Vec<String> {
+            table["properties"].as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(keys(&schema), ScenarioDocument::KEYS);
+        assert_eq!(keys(&schema["definitions"]["Step"]), document::StepDocument::KEYS);
+        assert_eq!(keys(&schema["definitions"]["Send"]), document::SendDocument::KEYS);
+        assert_eq!(keys(&project_schema()), ProjectDocument::KEYS);
+    }
+
+    /// Editors show it at the cursor.
+    #[test]
+    fn every_key_is_described() {
+        fn check(path: &str, schema: &Value, missing: &mut Vec<String>) {
+            let Some(parts) = schema.as_object() else { return };
+            for (name, part) in parts {
+                let path = format!("{path}/{name}");
+                if name == "properties" && !path.contains("/Action/") {
+                    for (key, described) in part.as_object().unwrap() {
+                        if described.get("description").is_none_or(|text| text == "") {
+                            missing.push(format!("{path}/{key}"));
+                        }
+                    }
+                }
+                check(&path, part, missing);
+            }
+        }
+        let mut missing = Vec::new();
+        check("scenario", &scenario_schema(), &mut missing);
+        check("project", &project_schema(), &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+    }
+}

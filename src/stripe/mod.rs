@@ -1,9 +1,10 @@
-//! Stripe's words and wire formats; pure.
+//! Stripe's words and wire formats: what can happen there, and the shapes of its objects; pure.
 
 pub mod action;
 pub mod body;
 pub mod event;
 pub mod mutation;
+pub mod object;
 pub mod path;
 pub mod signature;
 pub mod template;

@@ -57,7 +57,7 @@ fn price(
         );
     }
     let metered = document.metered.as_ref().is_some_and(|metered| metered.value);
-    if metered && document.every.is_none() {
+    if metered && !document.has("every") {
         problems.missing(&document.place.range, "a metered price", "every");
     }
     Some(Price {

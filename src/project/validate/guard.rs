@@ -1,9 +1,8 @@
 //! What must hold before and during a drill. Drills are not executed yet; the file is checked all the same.
 
-use super::call::check_path;
 use super::probe::json_path;
 use super::schedule;
-use crate::project::document::{AlarmDocument, EnvironmentDocument, GuardDocument};
+use crate::project::document::{AlarmDocument, CallDocument, EnvironmentDocument, GuardDocument};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, List, OrNone, Problems};
 use crate::scenario::diagnostic::Diagnostic;
@@ -21,7 +20,7 @@ pub(super) fn check(name: &str, field: &Field<EnvironmentDocument>, problems: &m
         check_alarms(alarms, problems);
     }
     if let Some(OrNone::Some(lever)) = guard.lever.as_ref().map(|lever| &lever.value) {
-        check_path(lever.http.as_ref().and_then(|http| http.url.as_ref()), problems);
+        check_url(lever.http.as_deref(), problems);
     }
     warn_of_missing(name, guard, field, problems);
 }
@@ -29,7 +28,7 @@ pub(super) fn check(name: &str, field: &Field<EnvironmentDocument>, problems: &m
 fn check_alarms(alarms: &OrNone<List<AlarmDocument>>, problems: &mut Problems) {
     let OrNone::Some(alarms) = alarms else { return };
     for alarm in alarms {
-        check_path(alarm.value.http.as_ref().and_then(|http| http.url.as_ref()), problems);
+        check_url(alarm.value.http.as_deref(), problems);
         if let Some(read) = &alarm.value.read {
             json_path(read, problems);
         }
@@ -42,22 +41,8 @@ fn warn_of_missing(
     field: &Field<EnvironmentDocument>,
     problems: &mut Problems,
 ) {
-    let set = [
-        guard.customers.is_some(),
-        guard.windows.is_some(),
-        guard.blocked.is_some(),
-        guard.alarms.is_some(),
-        guard.stop.is_some(),
-        guard.lever.is_some(),
-        guard.per_day.is_some(),
-        guard.at_most.is_some(),
-    ];
-    let missing: Vec<String> = GuardDocument::KEYS
-        .iter()
-        .zip(set)
-        .filter(|(_, set)| !set)
-        .map(|(key, _)| format!("`{key}`"))
-        .collect();
+    let missing: Vec<String> =
+        GuardDocument::KEYS.iter().filter(|key| !guard.has(key)).map(|key| format!("`{key}`")).collect();
     if missing.is_empty() {
         return;
     }
@@ -70,5 +55,16 @@ fn warn_of_missing(
         .at(place)
         .label(format!("{} {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }))
         .help("write \"none\" for one that is not wanted"),
+    );
+}
+
+/// What is asked elsewhere has a whole URL.
+fn check_url(call: Option<&CallDocument>, problems: &mut Problems) {
+    let known = |url: &str| ["http://", "https://", "{{"].iter().any(|start| url.starts_with(start));
+    let Some(url) = call.and_then(|call| call.url.as_ref()).filter(|url| !known(url)) else { return };
+    problems.push(
+        Diagnostic::error(Code::OutOfRange, format!("`{}` is no URL", url.value))
+            .at(&url.place)
+            .label("expected http://… or https://…"),
     );
 }

@@ -82,8 +82,13 @@ fn reads(document: &ProbeDocument, problems: &mut Problems) -> BTreeMap<String, 
 pub(super) fn json_path(path: &Field<Text>, problems: &mut Problems) {
     let Err(error) = JsonPath::parse(&path.value) else { return };
     let help = (!path.starts_with('$')).then(|| format!("write \"$.{}\"", path.value));
+    // The parser's word for "nothing that I know" says nothing.
+    let why = match error.message() {
+        "parser error" => String::new(),
+        message => format!(": {message}"),
+    };
     problems.push(
-        Diagnostic::error(Code::BadJsonPath, format!("`{}` is no JSONPath: {}", path.value, error.message()))
+        Diagnostic::error(Code::BadJsonPath, format!("`{}` is no JSONPath{why}", path.value))
             .at(&path.place)
             .label("expected a JSONPath (RFC 9535)")
             .maybe_help(help),

@@ -37,6 +37,8 @@ macro_rules! document {
             #[expect(clippy::allow_attributes, reason = "some tables are placed by what is in them")]
             #[allow(dead_code, reason = "some tables are placed by what is in them")]
             $vis place: $crate::span::Place,
+            /// The keys that are there, readable or not.
+            written: Vec<String>,
             $(
                 $(#[doc = $doc])+
                 #[expect(clippy::allow_attributes, reason = "read by a later version; checked now")]
@@ -50,6 +52,13 @@ macro_rules! document {
             pub(crate) const WHAT: &'static str = $what.trim_ascii();
             /// Its keys.
             pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+
+            /// Whether a key is there, also where its value could not be read.
+            #[expect(clippy::allow_attributes, reason = "not every table is asked")]
+            #[allow(dead_code, reason = "not every table is asked")]
+            pub(crate) fn has(&self, key: &str) -> bool {
+                self.written.iter().any(|written| written == key)
+            }
         }
 
         impl $crate::scenario::decode::Decode for $name {
@@ -61,7 +70,11 @@ macro_rules! document {
                     problems.wrong_type(node, "a table");
                     return None;
                 };
-                let mut document = Self { place: problems.place(&node.range), $($key: None,)* };
+                let mut document = Self {
+                    place: problems.place(&node.range),
+                    written: entries.iter().map(|entry| entry.key.clone()).collect(),
+                    $($key: None,)*
+                };
                 for entry in entries {
                     match entry.key.as_str() {
                         $(stringify!($key) => document.$key = problems.field(entry),)*
@@ -135,16 +148,20 @@ pub(crate) fn require_one(
         .filter(|entry| choices.contains(&entry.key.as_str()))
         .map(|entry| (entry.key.as_str(), &entry.key_range))
         .collect();
-    let list = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
+    let quoted = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
+    let (list, help) = if choices.len() > 8 { ("its keys".to_owned(), Some(quoted)) } else { (quoted, None) };
+    let help = help.map(|keys| format!("the keys are {keys}"));
     match set.as_slice() {
         [] if least == Least::One => {
             let diagnostic = Diagnostic::error(Code::ExclusiveKeys, format!("{what} needs one of {list}"))
                 .at(&problems.place(&node.range))
-                .label("none of them is set");
+                .label("none of them is set")
+                .maybe_help(help);
             problems.push(diagnostic);
         }
         [(first, _), rest @ ..] => {
             for (other, range) in rest {
+                let list = if choices.len() == 2 { "them" } else { list.as_str() };
                 let message = format!("{what} has `{first}` and `{other}`, and can only have one of {list}");
                 let place = problems.place(range);
                 problems.push(

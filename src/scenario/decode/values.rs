@@ -359,7 +359,7 @@ pub(crate) fn word<'a>(
     let near = crate::scenario::diagnostic::nearest(text, words.iter().copied());
     let diagnostic = Diagnostic::error(Code::UnknownWord, format!("`{text}` is no {what}"))
         .at(&problems.place(&node.range))
-        .label(format!("expected one of {list}"))
+        .label(if words.len() == 1 { format!("expected {list}") } else { format!("expected one of {list}") })
         .maybe_help(near.map(|near| format!("did you mean \"{near}\"?")));
     problems.push(diagnostic);
     None

@@ -1,14 +1,18 @@
 //! What must be true after a step.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::Scope;
 use crate::project::validate::check_field;
 use crate::scenario::code::Code;
-use crate::scenario::decode::{Any, Field, Map, Problems};
+use crate::scenario::decode::{Any, Decode, Field, Map, Problems};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
+use crate::scenario::document::{StepDocument, ThenDocument};
 use crate::scenario::model::Expected;
-use crate::scenario::tree::{Kind, Node};
+use crate::scenario::tree::{Entry, Kind, Node};
 use crate::span::Spanned;
 
 /// The probe that reads how the step's deliveries were answered.
@@ -18,6 +22,44 @@ const DELIVERY_FIELDS: [&str; 3] = ["class", "status", "took"];
 /// What a table as an expected value may have as keys.
 const MATCHERS: [&str; 12] =
     ["gt", "gte", "lt", "lte", "ne", "contains", "lacks", "matches", "one_of", "absent", "count", "by"];
+
+impl Decode for ThenDocument {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let (keys, probes): (Vec<&Entry>, Vec<&Entry>) =
+            node.entries().unwrap_or_default().iter().partition(|entry| {
+                entry.node.entries().is_none() && StepDocument::KEYS.contains(&entry.key.as_str())
+            });
+        for entry in keys {
+            let place = problems.place(&entry.key_range);
+            problems.push(
+                Diagnostic::error(
+                    Code::UnknownKey,
+                    format!("`{}` is a key of the step, not of `then`", entry.key),
+                )
+                .at(&place)
+                .label("swallowed by `then`")
+                .help("a `[step.then]` header takes every key below it: write `then.PROBE = { … }`"),
+            );
+        }
+        if node.entries().is_none() {
+            return Map::decode(node, problems).map(Self);
+        }
+        let probes = Kind::Table(probes.into_iter().cloned().collect());
+        Map::decode(&Node { kind: probes, range: node.range.clone() }, problems).map(Self)
+    }
+}
+
+impl JsonSchema for ThenDocument {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Then".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Map::<Map<Any>>::json_schema(generator)
+    }
+}
 
 /// The expectations of one `then`, or of one alternative of `either`.
 pub(super) fn expected(table: &Map<Map<Any>>, scope: &Scope<'_>, problems: &mut Problems) -> Vec<Expected> {

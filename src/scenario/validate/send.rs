@@ -110,12 +110,14 @@ fn event_pick(
     made: &Made<'_>,
     problems: &mut Problems,
 ) -> Option<Pick> {
-    check_type(&event.value, &event.place, problems);
+    let known = check_type(&event.value, &event.place, problems);
     let from = match &document.from {
         None => From::This,
         Some(from) => self::from(from, made, problems)?,
     };
-    warn_if_not_made(event, from, made, problems);
+    if known {
+        warn_if_not_made(event, from, made, problems);
+    }
     Some(Pick::Made { event: event.value.clone(), from, nth: document.nth.as_ref().map(|nth| nth.get()) })
 }
 
@@ -137,7 +139,7 @@ fn from(from: &Field<Text>, made: &Made<'_>, problems: &mut Problems) -> Option<
 }
 
 /// Type names are lower-case words with dots; only the last may be `*`.
-fn check_type(event: &str, place: &Place, problems: &mut Problems) {
+fn check_type(event: &str, place: &Place, problems: &mut Problems) -> bool {
     let word = |word: &str| {
         !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
@@ -146,13 +148,14 @@ fn check_type(event: &str, place: &Place, problems: &mut Problems) {
         || event.contains("{{")
         || (stem.contains('.') || stem != event) && stem.split('.').all(word)
     {
-        return;
+        return true;
     }
     problems.push(
         Diagnostic::error(Code::UnknownWord, format!("`{event}` is no event type"))
             .at(place)
             .label("expected a type such as \"invoice.paid\""),
     );
+    false
 }
 
 /// Warns of an event that its step does not make.

@@ -30,7 +30,7 @@ pub(super) fn steps(
                 .help("add a `[[step]]`"),
         );
     }
-    let mut names = BTreeSet::from(["given".to_owned()]);
+    let mut names = BTreeSet::new();
     let mut steps: Vec<Step> = Vec::new();
     for item in list {
         let name = name(item, steps.len(), &mut names, problems);
@@ -47,6 +47,14 @@ fn name(
     problems: &mut Problems,
 ) -> String {
     match &item.value.name {
+        Some(name) if name.as_str() == "given" => {
+            problems.push(
+                Diagnostic::error(Code::DuplicateName, "a step cannot be called `given`")
+                    .at(&name.place)
+                    .label("that is the arrangement's name"),
+            );
+            name.value.clone()
+        }
         Some(name) => {
             unique(name, &name.place, "steps", taken, problems);
             name.value.clone()
@@ -141,7 +149,7 @@ impl Builder<'_> {
     }
 
     fn then(&self, document: &StepDocument, problems: &mut Problems) -> Vec<Expected> {
-        document.then.as_ref().map(|then| expect::expected(then, self.scope, problems)).unwrap_or_default()
+        document.then.as_ref().map(|then| expect::expected(&then.0, self.scope, problems)).unwrap_or_default()
     }
 
     fn either(&self, document: &StepDocument, problems: &mut Problems) -> Vec<Vec<Expected>> {
@@ -172,15 +180,12 @@ fn pace(together: Option<&Field<bool>>) -> Pace {
 
 /// Warns of a step that changes nothing and judges nothing.
 fn warn_if_idle(step: &Step, document: &StepDocument, problems: &mut Problems) {
-    let acts = step.stripe.is_some() || !step.requests.is_empty() || document.target.is_some();
-    let sends = matches!(&step.send, Send::List { entries, .. } if !entries.is_empty());
-    let judges = !step.then.is_empty()
-        || !step.either.is_empty()
-        || !step.unchanged.is_empty()
-        || step.reconcile == Some(true);
-    // What could not be read was reported, and may have been the point of the step.
-    let broken = has_error_within(document, problems);
-    if !acts && !sends && !judges && !broken {
+    // By what is written: what could not be read was reported, and may have been the point of the step.
+    let acts = ["stripe", "request", "target"].iter().any(|key| document.has(key));
+    let sends = document.has("send") && document.send.as_ref().is_none_or(|send| !send.is_empty());
+    let judges =
+        ["then", "either", "unchanged"].iter().any(|key| document.has(key)) || step.reconcile == Some(true);
+    if !acts && !sends && !judges {
         problems.push(
             Diagnostic::warning(
                 Code::IdleStep,
@@ -197,14 +202,6 @@ fn warn_if_idle(step: &Step, document: &StepDocument, problems: &mut Problems) {
                 .label("at most one event is delivered"),
         );
     }
-}
-
-fn has_error_within(document: &StepDocument, problems: &Problems) -> bool {
-    document.stripe.is_none()
-        && document.send.is_none()
-        && problems.list.iter().any(|diagnostic| {
-            diagnostic.place.as_ref().is_some_and(|place| place.range.start >= document.place.range.start)
-        })
 }
 
 /// How many events a step delivers at most, as far as that is known.

@@ -1,0 +1,140 @@
+//! Customers.
+
+use serde_json::{Value, json};
+
+use super::{World, payment, subscription};
+use crate::provider::double::error::ApiError;
+use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::store::Kind;
+use crate::stripe::object::customer::{self, deleted};
+use crate::stripe::object::{put, text};
+
+pub(crate) const CREATE: Table = &[
+    ("email", Is::Text),
+    ("name", Is::Text),
+    ("phone", Is::Text),
+    ("description", Is::Text),
+    ("metadata", Is::Meta),
+    ("address", Is::Map),
+    ("shipping", Is::Map),
+    ("invoice_settings", Is::Map),
+    ("invoice_prefix", Is::Text),
+    ("next_invoice_sequence", Is::Int),
+    ("preferred_locales", Is::List),
+    ("tax_exempt", Is::Choice(&["none", "exempt", "reverse"])),
+    ("balance", Is::Int),
+    ("payment_method", Is::Text),
+    ("source", Is::NotModelled),
+    ("default_source", Is::NotModelled),
+    ("tax", Is::NotModelled),
+    ("tax_id_data", Is::NotModelled),
+    ("test_clock", Is::NotModelled),
+    ("cash_balance", Is::NotModelled),
+];
+
+const FIELDS: [&str; 12] = [
+    "email",
+    "name",
+    "phone",
+    "description",
+    "metadata",
+    "address",
+    "shipping",
+    "invoice_prefix",
+    "next_invoice_sequence",
+    "preferred_locales",
+    "tax_exempt",
+    "balance",
+];
+
+/// `POST /v1/customers`. With the e-mail of a slot, the customer becomes that slot's.
+pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    let id = world.mint("cus");
+    let made = bare(world, &id, params);
+    world.insert(Kind::Customer, made);
+    if let Err(error) = set_card(world, &id, params) {
+        world.remove(&id);
+        return Err(error);
+    }
+    adopt(world, &id);
+    world.tell("customer.created", &id);
+    Ok(world.copy(&id))
+}
+
+/// `POST /v1/customers/{id}`.
+pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    let before = world.at_path(Kind::Customer, id)?;
+    set_card(world, id, params)?;
+    world.change(id, |customer| params.apply(customer, &FIELDS));
+    let changed = crate::stripe::object::previous(&before, &world.copy(id));
+    Ok(world.tell_changed("customer.updated", id, changed))
+}
+
+/// `DELETE /v1/customers/{id}`: its subscriptions end at once.
+pub(crate) fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
+    let customer = world.at_path(Kind::Customer, id)?;
+    for subscription in world.ids_where(Kind::Subscription, "customer", id) {
+        if subscription::is_over(&world.copy(&subscription)) {
+            continue;
+        }
+        subscription::end(world, &subscription, json!({ "reason": "cancellation_requested" }));
+    }
+    let stub = deleted(id, "customer");
+    world.change(id, |kept| *kept = stub.clone());
+    world.event("customer.deleted", customer, None);
+    Ok(stub)
+}
+
+/// The customer of a slot, before the app knows of it: no event, it was there when the story began.
+pub(crate) fn premade(world: &mut World<'_>, email: &str) -> String {
+    let id = world.mint("cus");
+    let mut customer = bare(world, &id, &Params::default());
+    put(&mut customer, "email", email);
+    world.insert(Kind::Customer, customer);
+    id
+}
+
+fn bare(world: &mut World<'_>, id: &str, params: &Params) -> Value {
+    let mut prefix = String::new();
+    world.part.ids.letters(&mut prefix, 8);
+    let mut customer = customer::customer(id, world.second(), &prefix.to_uppercase());
+    params.apply(&mut customer, &FIELDS);
+    customer
+}
+
+/// `payment_method` and `invoice_settings[default_payment_method]`.
+fn set_card(world: &mut World<'_>, id: &str, params: &Params) -> Result<(), ApiError> {
+    if let Some(method) = params.text("payment_method") {
+        payment::attach(world, method, id, "payment_method")?;
+    }
+    let Some(settings) = params.given("invoice_settings").cloned() else { return Ok(()) };
+    let mut settings = settings;
+    if let Some(method) = settings["default_payment_method"].as_str().map(str::to_owned) {
+        let param = "invoice_settings[default_payment_method]";
+        let method = payment::attach(world, &method, id, param)?;
+        put(&mut settings, "default_payment_method", method);
+    }
+    if let Value::Object(settings) = settings {
+        world.change(id, |customer| {
+            if let Some(kept) = customer.get_mut("invoice_settings") {
+                crate::stripe::object::merge(kept, &settings);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The first customer that the app makes with a slot's e-mail takes the place of the one made beforehand,
+/// which goes unless something already refers to it.
+fn adopt(world: &mut World<'_>, id: &str) {
+    let email = text(&world.copy(id), "email").to_lowercase();
+    let Some(slot) = world.part.slots.iter_mut().find(|slot| !slot.adopted && slot.email == email) else {
+        return;
+    };
+    slot.adopted = true;
+    let premade = std::mem::replace(&mut slot.customer, id.to_owned());
+    let kinds = [Kind::Subscription, Kind::Invoice, Kind::Session, Kind::Charge, Kind::PaymentMethod];
+    if kinds.iter().all(|kind| world.ids_where(*kind, "customer", &premade).is_empty()) {
+        world.remove(&premade);
+    }
+}

@@ -1,0 +1,58 @@
+//! Stripe entitlements: what a customer's running subscriptions entitle it to, by the features of their products.
+
+use serde_json::{Map, Value, json};
+
+use super::World;
+use crate::provider::double::store::Kind;
+use crate::stripe::object::{data, entitlement, object, text};
+
+/// Brings a customer's active entitlements in line with its subscriptions, and tells if they changed.
+pub(crate) fn refresh(world: &mut World<'_>, customer: &str) {
+    let wanted = wanted(world, customer);
+    let before = active(world, customer);
+    let held: Vec<&str> = before.iter().map(|entitlement| text(entitlement, "feature")).collect();
+    if held.len() == wanted.len() && wanted.iter().all(|feature| held.contains(&feature.as_str())) {
+        return;
+    }
+    for entitlement in &before {
+        if !wanted.iter().any(|feature| feature == text(entitlement, "feature")) {
+            world.remove(text(entitlement, "id"));
+        }
+    }
+    for feature in wanted.iter().filter(|feature| !held.contains(&feature.as_str())) {
+        let id = world.mint("ent");
+        let made = entitlement::active(&id, &world.copy(feature));
+        world.insert_with(Kind::Entitlement, made, object! { "customer": customer });
+    }
+    let after = entitlement::summary(customer, &active(world, customer));
+    let mut previous = Map::new();
+    let old = entitlement::summary(customer, &before);
+    previous.insert("entitlements".to_owned(), json!({ "data": old["entitlements"]["data"].clone() }));
+    world.event("entitlements.active_entitlement_summary.updated", after, Some(previous));
+}
+
+/// A customer's active entitlements, oldest first.
+pub(crate) fn active(world: &World<'_>, customer: &str) -> Vec<Value> {
+    let of = world.part.store.of(Kind::Entitlement).filter(|stored| stored.hidden["customer"] == customer);
+    of.map(|stored| stored.value.clone()).collect()
+}
+
+fn wanted(world: &World<'_>, customer: &str) -> Vec<String> {
+    let mut features: Vec<String> = Vec::new();
+    for id in world.ids_where(Kind::Subscription, "customer", customer) {
+        let Some(subscription) = world.get(&id) else { continue };
+        if !matches!(text(subscription, "status"), "active" | "trialing" | "past_due") {
+            continue;
+        }
+        for item in data(&subscription["items"]) {
+            let product = world.stored(text(&item["price"], "product"));
+            let of = product.and_then(|product| product.hidden["features"].as_array());
+            for feature in of.into_iter().flatten().filter_map(Value::as_str) {
+                if !features.iter().any(|known| known == feature) {
+                    features.push(feature.to_owned());
+                }
+            }
+        }
+    }
+    features
+}

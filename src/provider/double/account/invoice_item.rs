@@ -1,0 +1,128 @@
+//! Invoice items: what waits for the next invoice.
+
+use serde_json::{Value, json};
+
+use super::World;
+use crate::provider::double::error::ApiError;
+use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::store::Kind;
+use crate::stripe::object::invoice::{self, Billed};
+use crate::stripe::object::{int, object, put, text};
+
+pub(crate) const CREATE: Table = &[
+    ("customer", Is::Text),
+    ("amount", Is::Int),
+    ("currency", Is::Text),
+    ("description", Is::Text),
+    ("metadata", Is::Meta),
+    ("quantity", Is::Int),
+    ("pricing", Is::Map),
+    ("invoice", Is::NotModelled),
+    ("subscription", Is::NotModelled),
+    ("discounts", Is::NotModelled),
+    ("price_data", Is::NotModelled),
+    ("unit_amount_decimal", Is::NotModelled),
+];
+
+/// `POST /v1/invoiceitems`.
+pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    let customer = params.needed("customer")?.to_owned();
+    world.named_by(Kind::Customer, &customer, "customer")?;
+    let quantity = params.int("quantity").unwrap_or(1).max(0);
+    let (price, amount) = match params.given("pricing").and_then(|pricing| pricing["price"].as_str()) {
+        Some(price) => {
+            let price = world.named_by(Kind::Price, price, "pricing[price]")?;
+            let amount = int(&price, "unit_amount").saturating_mul(quantity);
+            (price, amount)
+        }
+        None => {
+            let amount = params.int("amount").ok_or_else(|| ApiError::missing_param("amount"))?;
+            let currency = params.text("currency").ok_or_else(|| ApiError::missing_param("currency"))?;
+            (object! { "currency": currency.to_lowercase() }, amount)
+        }
+    };
+    let now = world.second();
+    let description =
+        params.text("description").map_or_else(|| super::catalog::name_of(world, &price), str::to_owned);
+    let billed = Billed { price: &price, quantity: Some(quantity), amount, description, period: (now, now) };
+    let id = world.mint("ii");
+    let mut item = invoice::invoice_item(&id, now, &customer, &billed);
+    params.apply(&mut item, &["metadata"]);
+    let item = world.insert(Kind::InvoiceItem, item);
+    world.event("invoiceitem.created", item.clone(), None);
+    Ok(item)
+}
+
+/// A proration of a subscription, waiting for its next invoice.
+pub(crate) fn prorated(world: &mut World<'_>, customer: &str, subscription: &str, billed: &Billed<'_>) {
+    let id = world.mint("ii");
+    let mut item = invoice::invoice_item(&id, world.second(), customer, billed);
+    put(&mut item, "proration", true);
+    put(&mut item, "discountable", false);
+    put(
+        &mut item,
+        "parent",
+        json!({ "subscription_details": { "subscription": subscription }, "type": "subscription_details" }),
+    );
+    let item = world.insert(Kind::InvoiceItem, item);
+    world.event("invoiceitem.created", item, None);
+}
+
+/// What waits for an invoice of a customer, or of one of its subscriptions.
+pub(crate) fn take_pending(world: &World<'_>, customer: &str, subscription: Option<&str>) -> Vec<Value> {
+    world
+        .ids_where(Kind::InvoiceItem, "customer", customer)
+        .into_iter()
+        .map(|id| world.copy(&id))
+        .filter(|item| item["invoice"].is_null())
+        .filter(|item| {
+            let of = item["parent"]["subscription_details"]["subscription"].as_str();
+            of.is_none() || of == subscription
+        })
+        .collect()
+}
+
+/// The prices that items name, in their order; an amount without a price only has a currency.
+pub(crate) fn prices_of(world: &World<'_>, items: &[Value]) -> Vec<Value> {
+    items
+        .iter()
+        .map(|item| match item["pricing"]["price_details"]["price"].as_str() {
+            Some(price) => world.copy(price),
+            None => object! { "currency": text(item, "currency") },
+        })
+        .collect()
+}
+
+/// Lines that bill items.
+pub(crate) fn lines<'a>(items: &[Value], prices: &'a [Value]) -> Vec<(Billed<'a>, Value)> {
+    let line = |(item, price): (&Value, &'a Value)| {
+        let period = (int(&item["period"], "start"), int(&item["period"], "end"));
+        let billed = Billed {
+            price,
+            quantity: item["quantity"].as_i64(),
+            amount: int(item, "amount"),
+            description: text(item, "description").to_owned(),
+            period,
+        };
+        (billed, invoice::line_of_item(item))
+    };
+    items.iter().zip(prices).map(line).collect()
+}
+
+/// Items that an invoice took are no longer pending.
+pub(crate) fn settle_on(world: &mut World<'_>, items: &[Value], invoice: &str) {
+    for item in items {
+        world.change(text(item, "id"), |item| put(item, "invoice", invoice));
+    }
+}
+
+/// Pending items of a subscription that ended go with it.
+pub(crate) fn forget_pending(world: &mut World<'_>, subscription: &Value) {
+    let id = text(subscription, "id");
+    for item in take_pending(world, text(subscription, "customer"), Some(id)) {
+        if item["parent"]["subscription_details"]["subscription"] == id {
+            world.remove(text(&item, "id"));
+            world.event("invoiceitem.deleted", item, None);
+        }
+    }
+}

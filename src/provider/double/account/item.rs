@@ -1,0 +1,256 @@
+//! Items of a subscription: read from parameters, built, and kept inside the subscription.
+
+use serde_json::{Map, Value, json};
+
+use super::{World, catalog, change};
+use crate::provider::double::error::ApiError;
+use crate::provider::double::params::{Is, Params, Table, nested_int};
+use crate::provider::double::store::Kind;
+use crate::stripe::object::customer::deleted;
+use crate::stripe::object::{NULL, data, int, object, put, subscription, text};
+
+pub(crate) const CREATE: Table = &[
+    ("subscription", Is::Text),
+    ("price", Is::Text),
+    ("price_data", Is::Map),
+    ("quantity", Is::Int),
+    ("metadata", Is::Map),
+    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
+    ("payment_behavior", Is::Text),
+    ("discounts", Is::NotModelled),
+    ("tax_rates", Is::NotModelled),
+    ("proration_date", Is::NotModelled),
+];
+
+pub(crate) const UPDATE: Table = &[
+    ("price", Is::Text),
+    ("price_data", Is::Map),
+    ("quantity", Is::Int),
+    ("metadata", Is::Map),
+    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
+    ("payment_behavior", Is::Text),
+    ("discounts", Is::NotModelled),
+    ("tax_rates", Is::NotModelled),
+    ("proration_date", Is::NotModelled),
+];
+
+pub(crate) const DELETE: Table = &[
+    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
+    ("clear_usage", Is::NotModelled),
+    ("proration_date", Is::NotModelled),
+];
+
+/// The most items that Stripe takes.
+const MOST: usize = 20;
+
+/// Prices and quantities of a new subscription's `items`.
+pub(crate) fn read_new(world: &mut World<'_>, given: &[Value]) -> Result<Vec<(Value, i64)>, ApiError> {
+    if given.is_empty() {
+        return Err(ApiError::missing_param("items"));
+    }
+    if given.len() > MOST {
+        return Err(ApiError::invalid_param("items", "Subscriptions can have at most 20 items."));
+    }
+    let mut items: Vec<(Value, i64)> = Vec::new();
+    for (at, given) in given.iter().enumerate() {
+        let param = format!("items[{at}]");
+        let price = recurring_price(world, given, &param)?;
+        let quantity = quantity(given, &param)?.unwrap_or(1);
+        fits(&items, &price)?;
+        items.push((price, quantity));
+    }
+    Ok(items)
+}
+
+/// Items of one subscription share interval and currency, and no price twice.
+fn fits(items: &[(Value, i64)], price: &Value) -> Result<(), ApiError> {
+    let Some((first, _)) = items.first() else { return Ok(()) };
+    let interval = |price: &Value| {
+        (price["recurring"]["interval"].clone(), price["recurring"]["interval_count"].clone())
+    };
+    if interval(first) != interval(price) {
+        return Err(ApiError::not_modelled("a subscription whose items have different intervals"));
+    }
+    if first["currency"] != price["currency"] {
+        return Err(ApiError::invalid("All prices of a subscription must have the same currency."));
+    }
+    if items.iter().any(|(other, _)| other["id"] == price["id"]) {
+        return Err(ApiError::invalid("Cannot add multiple subscription items with the same price."));
+    }
+    Ok(())
+}
+
+fn recurring_price(world: &mut World<'_>, given: &Value, param: &str) -> Result<Value, ApiError> {
+    let price = catalog::price_param(world, given, param)?;
+    if price["recurring"].is_null() {
+        return Err(ApiError::invalid_param(
+            &format!("{param}[price]"),
+            "The price specified is set to `type=one_time` but this field only accepts prices with \
+             `type=recurring`.",
+        ));
+    }
+    Ok(price)
+}
+
+/// A whole number that Stripe takes as a quantity.
+pub(crate) fn quantity(given: &Value, param: &str) -> Result<Option<i64>, ApiError> {
+    let param = format!("{param}[quantity]");
+    match nested_int(&given["quantity"], &param)? {
+        Some(quantity) if !(0..=i64::from(u32::MAX)).contains(&quantity) => {
+            Err(ApiError::invalid_param(&param, "Invalid quantity."))
+        }
+        quantity => Ok(quantity),
+    }
+}
+
+/// New items over a period.
+pub(crate) fn build(
+    world: &mut World<'_>,
+    subscription: &str,
+    items: &[(Value, i64)],
+    period: (i64, i64),
+) -> Vec<Value> {
+    items.iter().map(|(price, quantity)| one(world, subscription, price, *quantity, period)).collect()
+}
+
+fn one(world: &mut World<'_>, owner: &str, price: &Value, quantity: i64, period: (i64, i64)) -> Value {
+    let id = world.mint("si");
+    let metered = price["recurring"]["usage_type"] == "metered";
+    let quantity = (!metered).then_some(quantity);
+    let mut item = subscription::item(&id, world.second(), owner, price, quantity);
+    set_period(&mut item, period);
+    world.insert(Kind::Item, object! { "id": id, "subscription": owner });
+    item
+}
+
+pub(crate) fn set_period(item: &mut Value, (start, end): (i64, i64)) {
+    put(item, "current_period_end", end);
+    put(item, "current_period_start", start);
+}
+
+/// Gives a subscription its items, and the plan and quantity that Stripe shows for a single one.
+pub(crate) fn replace(subscription: &mut Value, items: Vec<Value>) {
+    let single = if let [item] = &items[..] { item.clone() } else { NULL };
+    put(subscription, "plan", single["plan"].clone());
+    put(subscription, "quantity", single["quantity"].clone());
+    if let Some(first) = items.first() {
+        put(subscription, "currency", first["price"]["currency"].clone());
+    }
+    if let Some(list) = subscription.get_mut("items") {
+        put(list, "data", items);
+    }
+}
+
+/// The first item's period: they share it.
+pub(crate) fn period_of(subscription: &Value) -> (i64, i64) {
+    let first = data(&subscription["items"]).first().unwrap_or(&NULL);
+    (int(first, "current_period_start"), int(first, "current_period_end"))
+}
+
+/// What `items` of an update makes of a subscription's items: each names one by id and changes or deletes
+/// it, or adds one.
+pub(crate) fn read_changed(
+    world: &mut World<'_>,
+    subscription: &Value,
+    given: &[Value],
+) -> Result<Vec<Value>, ApiError> {
+    let mut items = data(&subscription["items"]).to_vec();
+    let period = period_of(subscription);
+    for (at, given) in given.iter().enumerate() {
+        let param = format!("items[{at}]");
+        let Some(id) = given["id"].as_str() else {
+            let price = recurring_price(world, given, &param)?;
+            let quantity = quantity(given, &param)?.unwrap_or(1);
+            items.push(one(world, text(subscription, "id"), &price, quantity, period));
+            continue;
+        };
+        let Some(place) = items.iter().position(|item| text(item, "id") == id) else {
+            return Err(ApiError::no_such_param(Kind::Item.noun(), id, &format!("{param}[id]")));
+        };
+        if given["deleted"] == true || given["deleted"] == "true" {
+            items.remove(place);
+            continue;
+        }
+        items[place] = changed(world, &items[place], given, &param)?;
+    }
+    match items.len() {
+        0 => Err(ApiError::invalid("A subscription must have at least one active item.")),
+        1..=MOST => Ok(items),
+        _ => Err(ApiError::invalid_param("items", "Subscriptions can have at most 20 items.")),
+    }
+}
+
+fn changed(world: &mut World<'_>, item: &Value, given: &Value, param: &str) -> Result<Value, ApiError> {
+    let mut item = item.clone();
+    if !given["price"].is_null() || !given["price_data"].is_null() {
+        let price = recurring_price(world, given, param)?;
+        put(&mut item, "plan", crate::stripe::object::catalog::plan(&price));
+        put(&mut item, "price", price);
+    }
+    if let Some(quantity) = quantity(given, param)? {
+        put(&mut item, "quantity", quantity);
+    }
+    if let Some(metadata) = item.get_mut("metadata").filter(|_| !given["metadata"].is_null()) {
+        crate::provider::double::params::merge_metadata(metadata, &given["metadata"]);
+    }
+    Ok(item)
+}
+
+/// `GET /v1/subscription_items/{id}`.
+pub(crate) fn retrieve(world: &World<'_>, id: &str) -> Result<Value, ApiError> {
+    let missing = || ApiError::no_such(Kind::Item.noun(), id);
+    let owner = owner_of(world, id)?;
+    let subscription = world.get(&owner).ok_or_else(missing)?;
+    data(&subscription["items"]).iter().find(|item| text(item, "id") == id).cloned().ok_or_else(missing)
+}
+
+fn owner_of(world: &World<'_>, id: &str) -> Result<String, ApiError> {
+    Ok(text(&world.at_path(Kind::Item, id)?, "subscription").to_owned())
+}
+
+/// `POST /v1/subscription_items`.
+pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    let owner = params.needed("subscription")?.to_owned();
+    world.named_by(Kind::Subscription, &owner, "subscription")?;
+    let subscription = update_one(world, &owner, params, &[])?;
+    data(&subscription["items"]).last().cloned().ok_or_else(|| ApiError::missing_param("price"))
+}
+
+/// `POST /v1/subscription_items/{id}`.
+pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    let owner = owner_of(world, id)?;
+    update_one(world, &owner, params, &[("id", id.into())])?;
+    retrieve(world, id)
+}
+
+/// `DELETE /v1/subscription_items/{id}`.
+pub(crate) fn delete(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    let owner = owner_of(world, id)?;
+    update_one(world, &owner, params, &[("id", id.into()), ("deleted", true.into())])?;
+    world.remove(id);
+    Ok(deleted(id, "subscription_item"))
+}
+
+/// All three are an update of the subscription with one item named.
+fn update_one(
+    world: &mut World<'_>,
+    owner: &str,
+    params: &Params,
+    more: &[(&str, Value)],
+) -> Result<Value, ApiError> {
+    let mut item = Map::new();
+    for name in ["price", "price_data", "quantity", "metadata"] {
+        if let Some(value) = params.given(name) {
+            item.insert(name.to_owned(), value.clone());
+        }
+    }
+    item.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    let mut update = json!({ "items": [item] });
+    if let Some(behavior) = params.text("proration_behavior") {
+        put(&mut update, "proration_behavior", behavior);
+    }
+    let none = Map::new();
+    let update =
+        Params::read(update.as_object().unwrap_or(&none), change::UPDATE, "POST /v1/subscription_items")?;
+    change::update(world, owner, &update)
+}

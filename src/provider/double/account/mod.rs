@@ -1,0 +1,196 @@
+//! The account reducer: what every call and every action does to Stripe's objects, and which events it makes.
+//!
+//! No I/O; time and ids come from the [`Part`] that is worked on. HTTP routes and scenario actions both end
+//! in the functions of these modules, so there is one truth.
+
+pub(crate) mod catalog;
+pub(crate) mod change;
+pub(crate) mod checkout;
+pub(crate) mod clock;
+pub(crate) mod customer;
+pub(crate) mod entitlement;
+pub(crate) mod invoice;
+pub(crate) mod invoice_item;
+pub(crate) mod item;
+pub(crate) mod payment;
+pub(crate) mod period;
+pub(crate) mod proration;
+pub(crate) mod refund;
+pub(crate) mod renewal;
+pub(crate) mod subscription;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::case::Part;
+use super::error::ApiError;
+use super::store::{Kind, Store, Stored};
+use crate::id::CaseId;
+use crate::stripe::object::envelope::{self, Cause};
+use crate::stripe::object::{NULL, merge, previous, put, text};
+
+/// Where an object is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// Products and prices, which all cases share.
+    Shop,
+    /// What names no case.
+    Large,
+    /// A case's own.
+    Case(CaseId),
+}
+
+/// The events that are kept for the account at large: it is never closed.
+const KEPT_EVENTS: usize = 10_000;
+
+/// One part of the account with what it shares with the others: what a call or an action works on.
+pub(crate) struct World<'a> {
+    pub(crate) home: Home,
+    pub(crate) part: &'a mut Part,
+    pub(crate) shop: &'a mut Store,
+    pub(crate) index: &'a mut HashMap<Arc<str>, Home>,
+    pub(crate) seq: &'a mut u64,
+    /// What the events that follow were caused by.
+    pub(crate) cause: Cause,
+    /// Fields for the first object of a kind that is made (`set` of an action).
+    pub(crate) overlay: Option<(Kind, Map<String, Value>)>,
+}
+
+impl World<'_> {
+    /// Seconds since the epoch by this part's clock: all that happens now shares them.
+    pub(crate) fn second(&self) -> i64 {
+        self.part.now.as_second()
+    }
+
+    pub(crate) fn mint(&mut self, prefix: &str) -> String {
+        self.part.ids.mint(prefix)
+    }
+
+    pub(crate) fn stored(&self, id: &str) -> Option<&Stored> {
+        self.part.store.get(id).or_else(|| self.shop.get(id))
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Value> {
+        self.stored(id).map(|stored| &stored.value)
+    }
+
+    /// A copy of an object; null where there is none.
+    pub(crate) fn copy(&self, id: &str) -> Value {
+        self.get(id).cloned().unwrap_or_default()
+    }
+
+    /// The object that the path names.
+    pub(crate) fn at_path(&self, kind: Kind, id: &str) -> Result<Value, ApiError> {
+        self.live(kind, id).ok_or_else(|| ApiError::no_such(kind.noun(), id))
+    }
+
+    /// The object that a parameter names.
+    pub(crate) fn named_by(&self, kind: Kind, id: &str, param: &str) -> Result<Value, ApiError> {
+        self.live(kind, id).ok_or_else(|| ApiError::no_such_param(kind.noun(), id, param))
+    }
+
+    fn live(&self, kind: Kind, id: &str) -> Option<Value> {
+        let stored = self.stored(id)?;
+        (stored.kind == kind && stored.value["deleted"] != true).then(|| stored.value.clone())
+    }
+
+    /// Keeps a new object.
+    pub(crate) fn insert(&mut self, kind: Kind, value: Value) -> Value {
+        self.insert_with(kind, value, NULL)
+    }
+
+    /// The same, with what belongs to it without being part of it.
+    pub(crate) fn insert_with(&mut self, kind: Kind, mut value: Value, hidden: Value) -> Value {
+        if let Some((_, fields)) = self.overlay.take_if(|(overlaid, _)| *overlaid == kind) {
+            merge(&mut value, &fields);
+        }
+        *self.seq += 1;
+        let shared = matches!(kind, Kind::Product | Kind::Price) && self.home == Home::Large;
+        let (store, home) =
+            if shared { (&mut *self.shop, Home::Shop) } else { (&mut self.part.store, self.home) };
+        let id = store.insert(kind, *self.seq, value.clone(), hidden);
+        self.index.insert(id, home);
+        value
+    }
+
+    /// Changes an object without an event; gives what it was.
+    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
+        let before = self.copy(id);
+        if !self.part.store.change(id, change) {
+            return Map::new();
+        }
+        previous(&before, self.get(id).unwrap_or(&NULL))
+    }
+
+    /// The same for products and prices, which may be shared.
+    pub(crate) fn change_shared(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
+        let before = self.copy(id);
+        let store = if self.shop.get(id).is_some() { &mut *self.shop } else { &mut self.part.store };
+        store.change(id, change);
+        previous(&before, self.get(id).unwrap_or(&NULL))
+    }
+
+    /// Changes an object, and makes an event that tells what changed; none if nothing did.
+    pub(crate) fn update(&mut self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) -> Value {
+        let changed = self.change(id, change);
+        self.tell_changed(kind, id, changed)
+    }
+
+    /// The event of a change that was already made.
+    pub(crate) fn tell_changed(&mut self, kind: &str, id: &str, changed: Map<String, Value>) -> Value {
+        let now = self.copy(id);
+        if !changed.is_empty() {
+            self.event(kind, now.clone(), Some(changed));
+        }
+        now
+    }
+
+    /// An event about an object as it is now.
+    pub(crate) fn tell(&mut self, kind: &str, id: &str) {
+        let about = self.copy(id);
+        self.event(kind, about, None);
+    }
+
+    /// An event about `about`.
+    pub(crate) fn event(&mut self, kind: &str, about: Value, changed: Option<Map<String, Value>>) {
+        let id = self.mint("evt");
+        let event = envelope::event(&id, self.second(), kind, about, changed, &self.cause);
+        *self.seq += 1;
+        let id = self.part.store.insert(Kind::Event, *self.seq, event, NULL);
+        self.index.insert(Arc::clone(&id), self.home);
+        if self.home == Home::Large {
+            if let Some(oldest) = self.part.store.forget_oldest(Kind::Event, KEPT_EVENTS) {
+                self.index.remove(&oldest);
+            }
+        } else {
+            self.part.outbox.push(id);
+        }
+    }
+
+    /// Forgets an object.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.part.store.remove(id);
+        self.shop.remove(id);
+        self.index.remove(id);
+    }
+
+    /// Ids of the kind's objects whose `field` is `value`, oldest first.
+    pub(crate) fn ids_where(&self, kind: Kind, field: &str, value: &str) -> Vec<String> {
+        let of = self.part.store.of(kind).filter(|stored| text(&stored.value, field) == value);
+        of.map(|stored| text(&stored.value, "id").to_owned()).collect()
+    }
+
+    /// Something that Stripe does by itself, not because it was asked.
+    pub(crate) fn by_itself(&mut self) {
+        self.cause = Cause::default();
+    }
+}
+
+/// Sets several fields of an object.
+pub(crate) fn put_all<const N: usize>(object: &mut Value, fields: [(&str, Value); N]) {
+    for (key, value) in fields {
+        put(object, key, value);
+    }
+}

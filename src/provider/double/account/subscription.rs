@@ -1,0 +1,377 @@
+//! Subscriptions: how they start, what a payment does to them, and how they end.
+//!
+//! A subscription that the API makes with the default `payment_behavior = allow_incomplete` is created
+//! `active` where its first payment succeeds at once, and `incomplete` where it does not
+//! (<https://docs.stripe.com/billing/subscriptions/webhooks>). One that a checkout makes is created
+//! `incomplete` and becomes `active` by an update, unless nothing has to be paid.
+
+use serde_json::{Value, json};
+
+use super::invoice::{self, Draft};
+use super::payment::{self, Collect};
+use super::{World, catalog, entitlement, invoice_item, item, period, put_all};
+use crate::provider::double::error::ApiError;
+use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::store::Kind;
+use crate::stripe::object::invoice::Billed;
+use crate::stripe::object::{NULL, data, int, merge, put, subscription, text};
+
+pub(crate) const CREATE: Table = &[
+    ("customer", Is::Text),
+    ("items", Is::List),
+    ("cancel_at_period_end", Is::Bool),
+    ("cancel_at", Is::Int),
+    ("collection_method", Is::Choice(&["charge_automatically", "send_invoice"])),
+    ("currency", Is::Text),
+    ("days_until_due", Is::Int),
+    ("default_payment_method", Is::Text),
+    ("description", Is::Text),
+    ("metadata", Is::Meta),
+    ("off_session", Is::Bool),
+    (
+        "payment_behavior",
+        Is::Choice(&[
+            "allow_incomplete",
+            "default_incomplete",
+            "error_if_incomplete",
+            "pending_if_incomplete",
+        ]),
+    ),
+    ("payment_settings", Is::Map),
+    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
+    ("trial_end", Is::Time),
+    ("trial_period_days", Is::Int),
+    ("trial_settings", Is::Map),
+    ("trial_from_plan", Is::Bool),
+    ("billing_mode", Is::Map),
+    ("invoice_settings", Is::Map),
+    ("add_invoice_items", Is::NotModelled),
+    ("automatic_tax", Is::NotModelled),
+    ("backdate_start_date", Is::NotModelled),
+    ("billing_cycle_anchor", Is::NotModelled),
+    ("billing_cycle_anchor_config", Is::NotModelled),
+    ("billing_thresholds", Is::NotModelled),
+    ("default_tax_rates", Is::NotModelled),
+    ("discounts", Is::NotModelled),
+    ("on_behalf_of", Is::NotModelled),
+    ("application_fee_percent", Is::NotModelled),
+    ("transfer_data", Is::NotModelled),
+    ("pending_invoice_item_interval", Is::NotModelled),
+];
+
+pub(crate) const CANCEL: Table =
+    &[("cancellation_details", Is::Map), ("invoice_now", Is::NotModelled), ("prorate", Is::Bool)];
+
+pub(crate) const FIELDS: [&str; 8] = [
+    "collection_method",
+    "days_until_due",
+    "default_payment_method",
+    "description",
+    "metadata",
+    "payment_settings",
+    "trial_settings",
+    "invoice_settings",
+];
+
+/// Who makes a subscription; it decides in which status the world first hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    Api,
+    Checkout,
+}
+
+/// A subscription about to start.
+pub(crate) struct Start {
+    pub(crate) customer: String,
+    /// Recurring prices, in full, and how many of each.
+    pub(crate) items: Vec<(Value, i64)>,
+    /// One-off prices on the first invoice.
+    pub(crate) extra: Vec<(Value, i64)>,
+    pub(crate) trial_end: Option<i64>,
+    /// Fields laid over the new object.
+    pub(crate) fields: Value,
+    pub(crate) method: Option<String>,
+    pub(crate) how: Collect,
+    pub(crate) via: Via,
+    pub(crate) discount_percent: i64,
+}
+
+/// `POST /v1/subscriptions`. `how` overrides what the payment method would do: the scenario decides.
+pub(crate) fn create(
+    world: &mut World<'_>,
+    params: &Params,
+    how: Option<Collect>,
+) -> Result<Value, ApiError> {
+    let customer = params.needed("customer")?.to_owned();
+    world.named_by(Kind::Customer, &customer, "customer")?;
+    let items = item::read_new(world, params.list("items"))?;
+    let trial_end = trial_end(world, params)?;
+    let mut fields = json!({ "metadata": {} });
+    params.apply(&mut fields, &FIELDS);
+    let method = match params.text("default_payment_method") {
+        Some(method) => {
+            let method = payment::attach(world, method, &customer, "default_payment_method")?;
+            put(&mut fields, "default_payment_method", method.clone());
+            Some(method)
+        }
+        None => payment::default_of(world, &customer),
+    };
+    let later = params.text("payment_behavior") == Some("default_incomplete")
+        || params.text("collection_method") == Some("send_invoice");
+    let how = how.unwrap_or_else(|| match &method {
+        _ if later => Collect::Later,
+        Some(method) => payment::outcome_of(&world.copy(method)),
+        None => Collect::Later,
+    });
+    let due = trial_end.is_none() && items.iter().any(|(price, quantity)| amount(price, *quantity) > 0);
+    if due && method.is_none() && !later {
+        return Err(ApiError::no_payment_method());
+    }
+    if due && how != Collect::Paid && params.text("payment_behavior") == Some("error_if_incomplete") {
+        return Err(ApiError::declined());
+    }
+    let start = Start {
+        customer,
+        items,
+        extra: Vec::new(),
+        trial_end,
+        fields,
+        method,
+        how,
+        via: Via::Api,
+        discount_percent: 0,
+    };
+    let id = self::start(world, start);
+    if params.is_true("cancel_at_period_end") || params.int("cancel_at").is_some() {
+        super::change::set_end(world, &id, params);
+    }
+    Ok(world.copy(&id))
+}
+
+fn trial_end(world: &World<'_>, params: &Params) -> Result<Option<i64>, ApiError> {
+    let now = world.second();
+    let end = match (params.int("trial_period_days"), params.int("trial_end")) {
+        (Some(0), None) | (None, None) => return Ok(None),
+        (Some(days), _) if !(0..=36_525).contains(&days) => {
+            return Err(ApiError::invalid_param("trial_period_days", "Invalid trial period."));
+        }
+        (Some(days), None) => now + days * period::DAY,
+        (None, Some(end)) => end,
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid_param(
+                "trial_end",
+                "You may only specify one of these parameters: trial_end, trial_period_days.",
+            ));
+        }
+    };
+    if end <= now || end > now + 40_000 * period::DAY {
+        return Err(ApiError::invalid_param(
+            "trial_end",
+            "Invalid timestamp: must be an integer Unix timestamp in the future.",
+        ));
+    }
+    Ok(Some(end))
+}
+
+/// Starts a subscription and bills its first period.
+pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
+    let now = world.second();
+    let id = world.mint("sub");
+    let invoice = world.mint("in");
+    let recurring = start.items.first().map_or(NULL, |(price, _)| price["recurring"].clone());
+    let ends = start.trial_end.unwrap_or_else(|| period::end(now, now, &recurring));
+    let mut made = subscription::subscription(&id, now, &start.customer);
+    if let Value::Object(fields) = &start.fields {
+        merge(&mut made, fields);
+    }
+    let items = item::build(world, &id, &start.items, (now, ends));
+    item::replace(&mut made, items);
+    let status = first_status(&start, due_now(&start));
+    if start.via == Via::Checkout && status != "incomplete" {
+        put(&mut made, "default_payment_method", start.method.clone());
+    }
+    put_all(
+        &mut made,
+        [
+            ("billing_cycle_anchor", start.trial_end.unwrap_or(now).into()),
+            ("latest_invoice", invoice.as_str().into()),
+            ("status", status.into()),
+            ("trial_end", start.trial_end.into()),
+            ("trial_start", start.trial_end.map(|_| now).into()),
+        ],
+    );
+    let made = world.insert(Kind::Subscription, made);
+    world.event("customer.subscription.created", made.clone(), None);
+    let mut lines = lines_of(world, &made);
+    lines.extend(start.extra.iter().map(|(price, quantity)| one_off(world, price, *quantity)));
+    let draft = Draft {
+        id: Some(invoice.clone()),
+        customer: &start.customer,
+        currency: text(&made, "currency"),
+        reason: "subscription_create",
+        lines,
+        subscription: &made,
+        period: (now, now),
+        discount_percent: start.discount_percent,
+    };
+    invoice::draft(world, draft);
+    invoice::finalize(world, &invoice);
+    if text(&world.copy(&invoice), "status") == "open"
+        && let Some(method) = &start.method
+    {
+        invoice::pay(world, &invoice, method, start.how, None);
+    }
+    begin(world, &id, &start);
+    entitlement::refresh(world, &start.customer);
+    id
+}
+
+/// What a checkout leaves for an update: the status, and the card that was used.
+fn begin(world: &mut World<'_>, id: &str, start: &Start) {
+    if start.via == Via::Api || text(&world.copy(id), "status") != "incomplete" {
+        return;
+    }
+    if start.how == Collect::Paid {
+        world.update("customer.subscription.updated", id, |subscription| {
+            put_all(
+                subscription,
+                [("default_payment_method", start.method.clone().into()), ("status", "active".into())],
+            );
+        });
+    }
+}
+
+fn due_now(start: &Start) -> bool {
+    let paid = |(price, quantity): &(Value, i64)| amount(price, *quantity) > 0;
+    let recurring = start.trial_end.is_none() && start.items.iter().any(paid);
+    start.discount_percent < 100 && (recurring || start.extra.iter().any(paid))
+}
+
+fn first_status(start: &Start, due: bool) -> &'static str {
+    if start.trial_end.is_some() {
+        return "trialing";
+    }
+    let invoiced = start.fields["collection_method"] == "send_invoice";
+    match (start.how, start.via) {
+        _ if !due || invoiced => "active",
+        // Stripe lets a subscription run while a bank debit is on its way.
+        (Collect::Paid, Via::Api) | (Collect::Processing, _) => "active",
+        _ => "incomplete",
+    }
+}
+
+/// What a period of this costs in advance: usage is billed afterwards.
+pub(crate) fn amount(price: &Value, quantity: i64) -> i64 {
+    if price["recurring"]["usage_type"] == "metered" {
+        return 0;
+    }
+    int(price, "unit_amount").saturating_mul(quantity)
+}
+
+/// The lines of a subscription's current period; nothing is asked for while it is on trial.
+pub(crate) fn lines_of<'a>(world: &World<'_>, subscription: &'a Value) -> Vec<(Billed<'a>, Value)> {
+    let trial = text(subscription, "status") == "trialing";
+    let line = |item: &'a Value| {
+        let price = &item["price"];
+        let quantity = item["quantity"].as_i64();
+        let name = catalog::name_of(world, price);
+        let (amount, description) = match (trial, quantity) {
+            (true, _) => (0, format!("Trial period for {name}")),
+            (false, None) => (0, name),
+            (false, Some(quantity)) => (amount(price, quantity), priced(price, quantity, &name)),
+        };
+        let period = (int(item, "current_period_start"), int(item, "current_period_end"));
+        let parent =
+            crate::stripe::object::invoice::line_of_subscription(text(subscription, "id"), text(item, "id"));
+        (Billed { price, quantity, amount, description, period }, parent)
+    };
+    data(&subscription["items"]).iter().map(line).collect()
+}
+
+fn one_off<'a>(world: &World<'_>, price: &'a Value, quantity: i64) -> (Billed<'a>, Value) {
+    let now = world.second();
+    let description = catalog::name_of(world, price);
+    let amount = amount(price, quantity);
+    (Billed { price, quantity: Some(quantity), amount, description, period: (now, now) }, NULL)
+}
+
+/// `2 × Pro (at $99.00 / month)`
+fn priced(price: &Value, quantity: i64, name: &str) -> String {
+    let amount = int(price, "unit_amount");
+    let currency = match text(price, "currency") {
+        "usd" => "$".to_owned(),
+        "eur" => "€".to_owned(),
+        other => format!("{} ", other.to_uppercase()),
+    };
+    let interval = text(&price["recurring"], "interval");
+    format!("{quantity} × {name} (at {currency}{}.{:02} / {interval})", amount / 100, amount % 100)
+}
+
+/// What became of an invoice changes the subscription that made it, and whether the customer is delinquent.
+pub(crate) fn after_payment(world: &mut World<'_>, invoice: &str, how: Collect) {
+    let billed = world.copy(invoice);
+    let Some(id) = crate::stripe::object::invoice::subscription_of(&billed).map(str::to_owned) else {
+        return;
+    };
+    let subscription = world.copy(&id);
+    let paid = how == Collect::Paid && text(&billed, "status") == "paid";
+    let latest = subscription["latest_invoice"] == invoice;
+    let next = match (text(&subscription, "status"), how) {
+        ("incomplete" | "past_due" | "unpaid", _) if paid && latest => "active",
+        ("active", Collect::Declined | Collect::ActionRequired) => "past_due",
+        (status, _) => status,
+    }
+    .to_owned();
+    world.update("customer.subscription.updated", &id, |subscription| put(subscription, "status", next));
+    let customer = text(&subscription, "customer").to_owned();
+    let renewal = text(&billed, "billing_reason") != "subscription_create";
+    if paid || renewal && matches!(how, Collect::Declined | Collect::ActionRequired) {
+        world.update("customer.updated", &customer, |customer| put(customer, "delinquent", !paid));
+    }
+    entitlement::refresh(world, &customer);
+}
+
+/// Whether a subscription has ended for good.
+pub(crate) fn is_over(subscription: &Value) -> bool {
+    matches!(text(subscription, "status"), "canceled" | "incomplete_expired")
+}
+
+/// Ends a subscription now; `details` say why.
+pub(crate) fn end(world: &mut World<'_>, id: &str, details: Value) {
+    let now = world.second();
+    world.change(id, |subscription| {
+        if let (Some(kept), Value::Object(details)) = (subscription.get_mut("cancellation_details"), &details)
+        {
+            merge(kept, details);
+        }
+        let asked_at = if subscription["canceled_at"].is_null() {
+            now.into()
+        } else {
+            subscription["canceled_at"].clone()
+        };
+        put_all(
+            subscription,
+            [("canceled_at", asked_at), ("ended_at", now.into()), ("status", "canceled".into())],
+        );
+    });
+    let ended = world.copy(id);
+    invoice_item::forget_pending(world, &ended);
+    world.event("customer.subscription.deleted", ended.clone(), None);
+    entitlement::refresh(world, text(&ended, "customer"));
+}
+
+/// `DELETE /v1/subscriptions/{id}`.
+pub(crate) fn cancel(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    let subscription = world.at_path(Kind::Subscription, id)?;
+    if is_over(&subscription) {
+        return Err(ApiError::no_such(Kind::Subscription.noun(), id));
+    }
+    let mut details = params.given("cancellation_details").cloned().unwrap_or_else(|| json!({}));
+    put(&mut details, "reason", "cancellation_requested");
+    // The overlay of `stripe.cancel` is about the subscription, which is not made here but changed.
+    if let Some((_, fields)) = world.overlay.take() {
+        world.change(id, |subscription| merge(subscription, &fields));
+    }
+    end(world, id, details);
+    Ok(world.copy(id))
+}

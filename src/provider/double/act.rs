@@ -1,0 +1,395 @@
+//! Scenario actions on the account: each ends in the functions that the HTTP routes use.
+
+use serde_json::{Map, Value, json};
+
+use super::ActError;
+use super::account::payment::{self, Collect};
+use super::account::{World, change, checkout, clock, customer, refund, renewal, subscription};
+use super::error::ApiError;
+use super::params::{Params, Table};
+use super::store::Kind;
+use crate::stripe::action::{
+    Action, CancelAt, Checkout, FirstPayment, Item, Outcome, Payment, PaymentKind, Purchase, What,
+};
+use crate::stripe::object::envelope::Cause;
+use crate::stripe::object::{data, int, merge, put, text};
+
+/// The part that an action works on, with the catalogue's ids by key.
+pub(crate) struct Stage<'w, 'a> {
+    pub(crate) world: &'w mut World<'a>,
+    pub(crate) slot: usize,
+    pub(crate) prices: &'w [(String, String)],
+}
+
+impl Stage<'_, '_> {
+    /// Carries an action out, and names what it made.
+    pub(crate) fn act(&mut self, action: &Action) -> Result<(), ActError> {
+        if !action.kind().supported() {
+            return Err(ActError::NotSupported(action.kind()));
+        }
+        self.world.overlay = overlay(action);
+        let made = self.happen(action)?;
+        // What was not taken up by a new object belongs to the one that was changed.
+        if let Some((_, fields)) = self.world.overlay.take()
+            && let Some(made) = &made
+        {
+            self.world.change(made, |object| merge(object, &fields));
+        }
+        if let (Some(name), Some(made)) = (&action.name, made) {
+            self.world.part.slots[self.slot].names.insert(name.clone(), made);
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, action: &Action) -> Result<Option<String>, ActError> {
+        let which = action.subscription.as_deref();
+        match &action.what {
+            What::Subscribe(purchase) => self.subscribe(purchase).map(Some),
+            What::Checkout(checkout) => self.checkout(checkout).map(Some),
+            What::Settle(outcome) => self.settle(*outcome).map(|()| None),
+            What::Pay(payment) => self.pay(payment).map(Some),
+            What::Renew => {
+                let id = self.renewing(which)?;
+                let how = if self.delinquent() { Collect::Declined } else { Collect::Paid };
+                Ok(Some(renewal::renew(self.world, &id, how)))
+            }
+            What::PaymentFails(declines) => {
+                let id = self.running(which)?;
+                Ok(Some(renewal::decline(self.world, &id, *declines)))
+            }
+            What::PaymentActionRequired => {
+                let id = self.renewing(which)?;
+                Ok(Some(renewal::renew(self.world, &id, Collect::ActionRequired)))
+            }
+            What::PaymentRecovers => self.recover(which).map(Some),
+            What::ChangePrice(price) => {
+                let id = self.running(which)?;
+                let item = self.first_item(&id)?;
+                let price = self.price(price)?;
+                self.update(&id, json!({ "items": [{ "id": item, "price": price }] })).map(Some)
+            }
+            What::ChangeQuantity(quantity) => {
+                let id = self.running(which)?;
+                let item = self.first_item(&id)?;
+                self.update(&id, json!({ "items": [{ "id": item, "quantity": quantity }] })).map(Some)
+            }
+            What::ChangeItems(items) => self.change_items(which, items).map(Some),
+            What::Cancel(at) => self.cancel(which, *at).map(Some),
+            What::Pause(behavior) => {
+                let id = self.running(which)?;
+                self.update(&id, json!({ "pause_collection": { "behavior": behavior } })).map(Some)
+            }
+            What::Resume => {
+                let id = self.running(which)?;
+                self.update(&id, json!({ "pause_collection": "" })).map(Some)
+            }
+            What::Refund(amount) => self.refund(*amount).map(Some),
+            What::DeleteCustomer => {
+                self.asked();
+                let customer = self.customer();
+                customer::delete(self.world, &customer)?;
+                Ok(None)
+            }
+            What::Advance(by) => {
+                let customer = self.customer();
+                clock::advance(self.world, &customer, *by).map_err(|_| ActError::TooMuch)?;
+                Ok(None)
+            }
+            What::Set(fields) => self.set(fields).map(|()| None),
+            What::Schedule | What::Dispute => Err(ActError::NotSupported(action.kind())),
+        }
+    }
+
+    /// What follows was asked for through the API: its events name a request.
+    fn asked(&mut self) {
+        let mut id = "req_".to_owned();
+        self.world.part.ids.letters(&mut id, 14);
+        self.world.cause = Cause { request: Some(id), idempotency_key: None };
+    }
+
+    fn customer(&self) -> String {
+        self.world.part.slots[self.slot].customer.clone()
+    }
+
+    fn delinquent(&self) -> bool {
+        self.world.copy(&self.customer())["delinquent"] == true
+    }
+
+    fn price(&self, key: &str) -> Result<String, ActError> {
+        let price = self.prices.iter().find(|(known, _)| known == key);
+        price.map(|(_, id)| id.clone()).ok_or_else(|| ActError::UnknownPrice(key.to_owned()))
+    }
+
+    /// The subscription that an action is about, which must not have ended.
+    fn running(&self, name: Option<&str>) -> Result<String, ActError> {
+        let missing = || ActError::NoSubscription(name.map(str::to_owned));
+        let id = choose(self.world, self.slot, name).ok_or_else(missing)?;
+        if subscription::is_over(&self.world.copy(&id)) { Err(missing()) } else { Ok(id) }
+    }
+
+    /// The same, and it has begun: what is incomplete does not renew.
+    fn renewing(&self, name: Option<&str>) -> Result<String, ActError> {
+        let id = self.running(name)?;
+        if text(&self.world.copy(&id), "status") == "incomplete" { Err(ActError::NotBegun) } else { Ok(id) }
+    }
+
+    fn first_item(&self, id: &str) -> Result<String, ActError> {
+        let subscription = self.world.copy(id);
+        let item = data(&subscription["items"]).first().map(|item| text(item, "id").to_owned());
+        item.ok_or(ActError::NoSubscription(None))
+    }
+
+    fn line_items(&self, items: &[Item]) -> Result<Vec<Value>, ActError> {
+        let line = |item: &Item| Ok(json!({ "price": self.price(&item.price)?, "quantity": item.quantity }));
+        items.iter().map(line).collect()
+    }
+
+    fn subscribe(&mut self, purchase: &Purchase) -> Result<String, ActError> {
+        let items = self.line_items(&purchase.items)?;
+        let customer = self.customer();
+        payment::on_file(self.world, &customer);
+        self.asked();
+        let mut given = json!({ "customer": customer, "items": items });
+        if let Some(days) = purchase.trial_days {
+            put(&mut given, "trial_period_days", days);
+        }
+        let params = read(&given, subscription::CREATE)?;
+        let made = subscription::create(self.world, &params, Some(collect(purchase.first_payment)))?;
+        Ok(text(&made, "id").to_owned())
+    }
+
+    fn checkout(&mut self, checkout: &Checkout) -> Result<String, ActError> {
+        let id = if checkout.purchase.items.is_empty() {
+            let id = self.open_session()?;
+            checkout::lay_over(self.world, &id);
+            id
+        } else {
+            self.open(checkout)?
+        };
+        let how = match (checkout.purchase.first_payment, checkout.payment) {
+            (FirstPayment::Paid, PaymentKind::Delayed) => Collect::Processing,
+            (first, _) => collect(first),
+        };
+        let email = self.world.part.slots[self.slot].email.clone();
+        checkout::complete(self.world, &id, how, &email)?;
+        Ok(id)
+    }
+
+    /// Opens the session that the app would have opened.
+    fn open(&mut self, checkout: &Checkout) -> Result<String, ActError> {
+        let lines = self.line_items(&checkout.purchase.items)?;
+        let recurs = |line: &Value| {
+            self.world.get(text(line, "price")).is_some_and(|price| !price["recurring"].is_null())
+        };
+        let mode = if lines.iter().any(recurs) { "subscription" } else { "payment" };
+        let mut given = json!({
+            "mode": checkout.mode.as_deref().unwrap_or(mode), "customer": self.customer(),
+            "line_items": lines, "success_url": "https://example.com/success?session_id={CHECKOUT_SESSION_ID}",
+            "cancel_url": "https://example.com/cancel",
+        });
+        if let Some(days) = checkout.purchase.trial_days {
+            put(&mut given, "subscription_data", json!({ "trial_period_days": days }));
+        }
+        let params = read(&given, checkout::CREATE)?;
+        let made = checkout::create(self.world, &params, checkout.discount_percent)?;
+        Ok(text(&made, "id").to_owned())
+    }
+
+    /// The newest open session that names the customer or its e-mail, or nobody at all.
+    fn open_session(&self) -> Result<String, ActError> {
+        let slot = &self.world.part.slots[self.slot];
+        let mine = |session: &Value| {
+            let (customer, email) = (text(session, "customer"), text(session, "customer_email"));
+            let nobody = customer.is_empty() && email.is_empty() && self.world.part.slots.len() == 1;
+            customer == slot.customer || email.eq_ignore_ascii_case(&slot.email) || nobody
+        };
+        let sessions = self.world.part.store.of(Kind::Session).rev().map(|stored| &stored.value);
+        let session =
+            sessions.filter(|session| text(session, "status") == "open").find(|session| mine(session));
+        session.map(|session| text(session, "id").to_owned()).ok_or(ActError::NoOpenCheckout)
+    }
+
+    fn settle(&mut self, outcome: Outcome) -> Result<(), ActError> {
+        let customer = self.customer();
+        let waits = |id: &String| {
+            let session = self.world.copy(id);
+            text(&session, "status") == "complete" && text(&session, "payment_status") == "unpaid"
+        };
+        let sessions = self.world.ids_where(Kind::Session, "customer", &customer);
+        let id = sessions.into_iter().rev().find(waits).ok_or(ActError::NothingOpen)?;
+        checkout::settle(self.world, &id, outcome == Outcome::Succeeded);
+        Ok(())
+    }
+
+    fn pay(&mut self, payment: &Payment) -> Result<String, ActError> {
+        let customer = self.customer();
+        let (amount, currency) = match (&payment.price, payment.amount) {
+            (Some(key), _) => {
+                let price = self.world.copy(&self.price(key)?);
+                (int(&price, "unit_amount"), text(&price, "currency").to_owned())
+            }
+            (None, amount) => {
+                let holder = self.world.copy(&customer);
+                (amount.unwrap_or_default(), holder["currency"].as_str().unwrap_or("usd").to_owned())
+            }
+        };
+        self.asked();
+        let method = payment::on_file(self.world, &customer);
+        let about = customer.into();
+        let intent = payment::open(self.world, amount, &currency, about, "Payment", Value::Null);
+        let how = if payment.outcome == Outcome::Succeeded { Collect::Paid } else { Collect::Declined };
+        payment::collect(self.world, &intent, &method, how);
+        Ok(text(&self.world.copy(&intent), "latest_charge").to_owned())
+    }
+
+    fn recover(&mut self, which: Option<&str>) -> Result<String, ActError> {
+        let id = choose(self.world, self.slot, which)
+            .ok_or_else(|| ActError::NoSubscription(which.map(str::to_owned)))?;
+        let invoice = renewal::open_invoice(self.world, &id).ok_or(ActError::NothingOpen)?;
+        renewal::recover(self.world, &invoice);
+        Ok(invoice)
+    }
+
+    fn update(&mut self, id: &str, given: Value) -> Result<String, ActError> {
+        self.asked();
+        change::update(self.world, id, &read(&given, change::UPDATE)?)?;
+        Ok(id.to_owned())
+    }
+
+    /// Items that keep their price keep their id.
+    fn change_items(&mut self, which: Option<&str>, items: &[Item]) -> Result<String, ActError> {
+        let id = self.running(which)?;
+        let mut wanted = self.line_items(items)?;
+        let subscription = self.world.copy(&id);
+        let mut given = Vec::new();
+        for item in data(&subscription["items"]) {
+            match wanted.iter().position(|line| line["price"] == item["price"]["id"]) {
+                Some(at) => {
+                    let line = wanted.remove(at);
+                    given.push(json!({ "id": item["id"], "quantity": line["quantity"] }));
+                }
+                None => given.push(json!({ "id": item["id"], "deleted": true })),
+            }
+        }
+        given.extend(wanted);
+        self.update(&id, json!({ "items": given }))
+    }
+
+    fn cancel(&mut self, which: Option<&str>, at: CancelAt) -> Result<String, ActError> {
+        let id = self.running(which)?;
+        match at {
+            CancelAt::PeriodEnd => self.update(&id, json!({ "cancel_at_period_end": true })),
+            CancelAt::Now => {
+                self.asked();
+                subscription::cancel(self.world, &id, &Params::default())?;
+                Ok(id)
+            }
+        }
+    }
+
+    fn refund(&mut self, amount: Option<i64>) -> Result<String, ActError> {
+        let charge = latest_charge(self.world, &self.customer(), |charge| refund::left_of(charge) > 0);
+        let charge = charge.ok_or(ActError::NoCharge)?;
+        self.asked();
+        let mut given = json!({ "charge": charge });
+        if let Some(amount) = amount {
+            put(&mut given, "amount", amount);
+        }
+        let made = refund::create(self.world, &read(&given, refund::CREATE)?)?;
+        Ok(text(&made, "id").to_owned())
+    }
+
+    fn set(&mut self, objects: &Map<String, Value>) -> Result<(), ActError> {
+        let truth = truth(self.world, self.slot, None);
+        for (name, fields) in objects {
+            let id = truth.get(name).map(|object| text(object, "id").to_owned());
+            let id = id.ok_or_else(|| ActError::UnknownObject(name.clone()))?;
+            if let Value::Object(fields) = fields {
+                self.world.change(&id, |object| merge(object, fields));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `set` is for the object that the action makes.
+fn overlay(action: &Action) -> Option<(Kind, Map<String, Value>)> {
+    if action.set.is_empty() {
+        return None;
+    }
+    let kind = match action.kind().makes()? {
+        "checkout" => Kind::Session,
+        "subscription" => Kind::Subscription,
+        "invoice" => Kind::Invoice,
+        "charge" => Kind::Charge,
+        _ => Kind::Refund,
+    };
+    Some((kind, action.set.clone()))
+}
+
+fn read(given: &Value, table: Table) -> Result<Params, ApiError> {
+    let none = Map::new();
+    Params::read(given.as_object().unwrap_or(&none), table, "the action")
+}
+
+fn collect(first: FirstPayment) -> Collect {
+    match first {
+        FirstPayment::Paid => Collect::Paid,
+        FirstPayment::Fails => Collect::Declined,
+        FirstPayment::ActionRequired => Collect::ActionRequired,
+    }
+}
+
+/// A slot's subscription: the named one, else the first that has not ended, else the last that did.
+fn choose(world: &World<'_>, slot: usize, name: Option<&str>) -> Option<String> {
+    let slot = world.part.slots.get(slot)?;
+    if let Some(name) = name {
+        let named = world.get(slot.names.get(name)?)?;
+        return match text(named, "object") {
+            "subscription" => Some(text(named, "id").to_owned()),
+            _ => named["subscription"].as_str().map(str::to_owned),
+        };
+    }
+    let all = world.ids_where(Kind::Subscription, "customer", &slot.customer);
+    let running = all.iter().find(|id| !subscription::is_over(&world.copy(id)));
+    running.or_else(|| all.last()).cloned()
+}
+
+fn latest_charge(world: &World<'_>, customer: &str, wanted: impl Fn(&Value) -> bool) -> Option<String> {
+    let charges = world.ids_where(Kind::Charge, "customer", customer);
+    charges.into_iter().rev().find(|id| world.get(id).is_some_and(&wanted))
+}
+
+/// Provider truth about a slot: the objects a scenario can speak of. See [`super::Double::truth`].
+pub(crate) fn truth(world: &World<'_>, slot: usize, name: Option<&str>) -> Map<String, Value> {
+    let mut truth = Map::new();
+    let Some(held) = world.part.slots.get(slot) else { return truth };
+    let mut put = |name: &str, id: Option<String>| {
+        if let Some(object) = id.and_then(|id| world.get(&id)) {
+            truth.insert(name.to_owned(), object.clone());
+        }
+    };
+    let subscription = choose(world, slot, name);
+    let newest = |kind: Kind| world.ids_where(kind, "customer", &held.customer).pop();
+    let latest = subscription.as_deref().and_then(|id| world.get(id)?["latest_invoice"].as_str());
+    put("customer", Some(held.customer.clone()));
+    put("invoice", latest.map(str::to_owned).or_else(|| newest(Kind::Invoice)));
+    put("subscription", subscription);
+    put("checkout", newest_session(world, slot));
+    put("charge", latest_charge(world, &held.customer, |_| true));
+    for (name, id) in &held.names {
+        put(name, Some(id.clone()));
+    }
+    truth
+}
+
+/// The newest session that the slot's customer opened or that the app opened for its e-mail.
+fn newest_session(world: &World<'_>, slot: usize) -> Option<String> {
+    let slot = world.part.slots.get(slot)?;
+    let sessions = world.part.store.of(Kind::Session).rev().map(|stored| &stored.value);
+    let mut mine = sessions.filter(|session| {
+        text(session, "customer") == slot.customer
+            || text(session, "customer_email").eq_ignore_ascii_case(&slot.email)
+    });
+    mine.next().map(|session| text(session, "id").to_owned())
+}

@@ -1,0 +1,185 @@
+//! One call from its arrival to its answer: whose it is, whether a fault meets it, whether it was answered
+//! before, what it does. Pure: the server around it does the waiting.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::account::Home;
+use super::error::{ApiError, NOT_MODELLED};
+use super::expand::expand;
+use super::fault::{Effect, strike};
+use super::idempotency::Saved;
+use super::route::{Call, Method, Reply, dispatch};
+use super::state::Account;
+use super::store::render;
+use super::watch::CallKind;
+use crate::id::CaseId;
+use crate::stripe::object::envelope::Cause;
+
+/// A call with what its headers say.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    /// The call, or why it cannot be one.
+    pub(crate) call: Result<Call, ApiError>,
+    /// As it came, for faults and messages.
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) idempotency_key: Option<&'a str>,
+    /// The wall clock, which the account at large goes by.
+    pub(crate) now: Timestamp,
+}
+
+/// What goes back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) case: Option<CaseId>,
+    pub(crate) kind: CallKind,
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+    pub(crate) request_id: String,
+    /// The request that was carried out, where this only repeats its answer.
+    pub(crate) replays: Option<String>,
+    /// Kept back so long.
+    pub(crate) late: Duration,
+    /// Not sent at all.
+    pub(crate) reset: bool,
+}
+
+/// Answers a request.
+pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
+    account.large.now = request.now;
+    let home = match &request.call {
+        Ok(call) => account.attribute(&call.segments(), &call.params),
+        Err(_) => None,
+    };
+    let case = if let Some(Home::Case(case)) = home { Some(case) } else { None };
+    let request_id = request_id(account, home, request.method);
+    let mut answer = Answer {
+        case,
+        kind: CallKind::Answered,
+        status: 200,
+        body: Bytes::new(),
+        request_id,
+        replays: None,
+        late: Duration::ZERO,
+        reset: false,
+    };
+    let part = account.part_mut(home.unwrap_or(Home::Large));
+    match strike(&mut part.faults, request.method, request.path) {
+        Some(Effect::Status(status)) => {
+            answer.kind = CallKind::Faulted;
+            refuse(&mut answer, &ApiError::fault(status), request.now);
+            return answer;
+        }
+        Some(Effect::Reset) => {
+            answer.kind = CallKind::Faulted;
+            (answer.status, answer.reset) = (0, true);
+            return answer;
+        }
+        Some(Effect::Latency(late)) => {
+            answer.kind = CallKind::Faulted;
+            answer.late = late;
+        }
+        None => {}
+    }
+    if let Err(error) = carry_out(account, &request, home, &mut answer) {
+        note_refusal(account, home, &error, &mut answer);
+        refuse(&mut answer, &error, request.now);
+    }
+    answer
+}
+
+fn request_id(account: &mut Account, home: Option<Home>, method: &str) -> String {
+    let part = account.part_mut(home.unwrap_or(Home::Large));
+    let minter = if method == "GET" { &mut part.reads } else { &mut part.ids };
+    let mut id = "req_".to_owned();
+    minter.letters(&mut id, 14);
+    id
+}
+
+fn carry_out(
+    account: &mut Account,
+    request: &Request<'_>,
+    home: Option<Home>,
+    answer: &mut Answer,
+) -> Result<(), ApiError> {
+    let call = request.call.as_ref().map_err(Clone::clone)?;
+    let key = request.idempotency_key.filter(|_| call.method == Method::Post);
+    if let Some(key) = key
+        && let Some(saved) = account.keys.replay(key, &call.path, &call.params)?
+    {
+        (answer.status, answer.body) = (saved.status, saved.body);
+        answer.replays = Some(saved.request_id);
+        return Ok(());
+    }
+    let paths = expansions(call)?;
+    let cause = Cause {
+        request: Some(answer.request_id.clone()),
+        idempotency_key: request.idempotency_key.map(str::to_owned),
+    };
+    let done = dispatch(account, call, home, cause).and_then(|reply| print(account, reply, &paths));
+    match done {
+        Ok(body) => answer.body = body,
+        // A declined card is an answer that Stripe remembers; a call that made no sense is not.
+        Err(error) if error.status == 402 => refuse(answer, &error, request.now),
+        Err(error) => return Err(error),
+    }
+    if let Some(key) = key {
+        let saved =
+            Saved::new(&call.path, &call.params, answer.status, answer.body.clone(), &answer.request_id);
+        account.keys.save(key, saved, answer.case.is_none());
+        if answer.case.is_some() {
+            account.part_mut(home.unwrap_or(Home::Large)).keys.push(key.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn expansions(call: &Call) -> Result<Vec<String>, ApiError> {
+    match call.params.get("expand") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(paths)) => paths
+            .iter()
+            .map(|path| path.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(|| ApiError::invalid_param("expand", "Invalid array: expand takes names.")),
+        Some(_) => Err(ApiError::invalid_param("expand", "Invalid array: expand")),
+    }
+}
+
+fn print(account: &mut Account, reply: Reply, paths: &[String]) -> Result<Bytes, ApiError> {
+    let mut value = match reply {
+        Reply::Stored(id) if paths.is_empty() => {
+            return Ok(account.find_mut(&id).map(super::store::Stored::rendered).unwrap_or_default());
+        }
+        Reply::Stored(id) => account.find(&id).map(|stored| stored.value.clone()).unwrap_or_default(),
+        Reply::Made(value) => value,
+    };
+    expand(&mut value, paths, account)?;
+    Ok(render(&value))
+}
+
+fn note_refusal(account: &mut Account, home: Option<Home>, error: &ApiError, answer: &mut Answer) {
+    if error.status != NOT_MODELLED {
+        answer.kind = CallKind::Invalid;
+        return;
+    }
+    answer.kind = CallKind::Refused;
+    let refused = &mut account.part_mut(home.unwrap_or(Home::Large)).refused;
+    let what = error.to_string();
+    // An app that polls an unknown route must not fill the memory.
+    if refused.len() < 100 && !refused.contains(&what) {
+        refused.push(what);
+    }
+}
+
+fn refuse(answer: &mut Answer, error: &ApiError, now: Timestamp) {
+    answer.status = error.status;
+    answer.body = render(&error.body(&answer.request_id, now.as_second()));
+    if answer.kind == CallKind::Answered {
+        answer.kind = CallKind::Invalid;
+    }
+}

@@ -1,0 +1,57 @@
+//! A part of the account: what belongs to one case, or to the account at large.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::fault::Armed;
+use super::store::Store;
+use crate::id::IdMinter;
+
+/// Objects with a clock and ids of their own, so that cases neither wait for nor see each other.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The account's clock; only `advance` and the engine move a case's.
+    pub(crate) now: Timestamp,
+    pub(crate) ids: IdMinter,
+    /// For the ids of reads, which come as often as the app likes: they must not shift those of objects.
+    pub(crate) reads: IdMinter,
+    pub(crate) store: Store,
+    /// Events that the engine has not drained.
+    pub(crate) outbox: Vec<Arc<str>>,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) faults: Vec<Armed>,
+    /// Routes that the app asked for and the double does not model.
+    pub(crate) refused: Vec<String>,
+    /// Idempotency keys used here.
+    pub(crate) keys: Vec<String>,
+}
+
+/// A customer of a scenario.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) email: String,
+    pub(crate) customer: String,
+    /// Whether the customer is the one that the app made itself.
+    pub(crate) adopted: bool,
+    /// What actions named.
+    pub(crate) names: HashMap<String, String>,
+}
+
+impl Part {
+    pub(crate) fn new(now: Timestamp, mut ids: IdMinter) -> Self {
+        let reads = IdMinter::new(ids.below(usize::MAX) as u64, 1);
+        Self {
+            now,
+            ids,
+            reads,
+            store: Store::default(),
+            outbox: Vec::new(),
+            slots: Vec::new(),
+            faults: Vec::new(),
+            refused: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+}

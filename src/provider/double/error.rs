@@ -1,0 +1,151 @@
+//! What Stripe answers when it refuses a call.
+
+use serde_json::{Map, Value};
+
+use crate::stripe::object::object;
+
+/// A refused call, as Stripe words it. For a route that the double does not model, status 501.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct ApiError {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    kind: &'static str,
+    code: Option<&'static str>,
+    param: Option<String>,
+    message: String,
+}
+
+/// The status of what is refused by name rather than guessed.
+pub(crate) const NOT_MODELLED: u16 = 501;
+
+impl ApiError {
+    fn new(status: u16, kind: &'static str, code: Option<&'static str>, message: String) -> Self {
+        Self { status, kind, code, param: None, message }
+    }
+
+    fn about(mut self, param: &str) -> Self {
+        self.param = Some(param.to_owned());
+        self
+    }
+
+    /// 400: a call that makes no sense, in Stripe's words.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", None, message.into())
+    }
+
+    /// The same, and which parameter is to blame.
+    pub(crate) fn invalid_param(param: &str, message: impl Into<String>) -> Self {
+        Self::invalid(message).about(param)
+    }
+
+    /// 404 for the object in the path.
+    pub(crate) fn no_such(noun: &str, id: &str) -> Self {
+        Self { status: 404, ..Self::no_such_param(noun, id, "id") }
+    }
+
+    /// 400 for an object that a parameter names.
+    pub(crate) fn no_such_param(noun: &str, id: &str, param: &str) -> Self {
+        let message = format!("No such {noun}: '{id}'");
+        Self::new(400, "invalid_request_error", Some("resource_missing"), message).about(param)
+    }
+
+    pub(crate) fn unknown_param(param: &str) -> Self {
+        let message = format!("Received unknown parameter: {param}");
+        Self::new(400, "invalid_request_error", Some("parameter_unknown"), message).about(param)
+    }
+
+    pub(crate) fn missing_param(param: &str) -> Self {
+        let message = format!("Missing required param: {param}.");
+        Self::new(400, "invalid_request_error", Some("parameter_missing"), message).about(param)
+    }
+
+    pub(crate) fn invalid_integer(param: &str, value: &str) -> Self {
+        let message = format!("Invalid integer: {value}");
+        Self::new(400, "invalid_request_error", Some("parameter_invalid_integer"), message).about(param)
+    }
+
+    /// No default payment method, where one is to be charged.
+    pub(crate) fn no_payment_method() -> Self {
+        let message = "This customer has no attached payment source or default payment method. Please \
+                       consider adding a default payment method.";
+        Self::new(400, "invalid_request_error", Some("resource_missing"), message.to_owned())
+    }
+
+    /// 402: the card was declined.
+    pub(crate) fn declined() -> Self {
+        Self::new(402, "card_error", Some("card_declined"), "Your card was declined.".to_owned())
+    }
+
+    /// 401.
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(401, "invalid_request_error", None, message.into())
+    }
+
+    /// The idempotency key was used with other parameters before.
+    pub(crate) fn idempotency(key: &str) -> Self {
+        let message = format!(
+            "Keys for idempotent requests can only be used with the same parameters they were first used \
+             with. Try using a key other than '{key}' if you meant to execute a different request."
+        );
+        Self::new(400, "idempotency_error", None, message)
+    }
+
+    /// 413.
+    pub(crate) fn too_large() -> Self {
+        Self::new(413, "invalid_request_error", None, "Request body is too large.".to_owned())
+    }
+
+    /// 501: a route or a parameter of one that the double does not model; `what` names it.
+    pub(crate) fn not_modelled(what: &str) -> Self {
+        let message = format!("provider double: {what} is not modelled");
+        Self::new(NOT_MODELLED, "api_error", None, message)
+    }
+
+    /// What an armed fault answers, in the words of a Stripe that is out of order.
+    pub(crate) fn fault(status: u16) -> Self {
+        match status {
+            429 => Self::new(
+                429,
+                "invalid_request_error",
+                Some("rate_limit"),
+                "Request rate limit exceeded. You can learn more about rate limits here \
+                 https://stripe.com/docs/rate-limits."
+                    .to_owned(),
+            ),
+            402 => Self::declined(),
+            401 => Self::unauthorized("Invalid API Key provided: sk_test_****"),
+            400..=499 => {
+                Self::new(status, "invalid_request_error", None, "The request was refused.".to_owned())
+            }
+            _ => Self::new(
+                status,
+                "api_error",
+                None,
+                "An unknown error occurred. Please try again, or contact us at \
+                 https://support.stripe.com/ if the problem persists."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// The body, with a link to a request log that a person would follow at Stripe.
+    pub(crate) fn body(&self, request_id: &str, at: i64) -> Value {
+        let mut error = Value::Object(Map::new());
+        let mut add = |key, value: Value| crate::stripe::object::put(&mut error, key, value);
+        if let Some(code) = self.code {
+            add("code", code.into());
+            add("doc_url", format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into());
+        }
+        if self.code == Some("card_declined") {
+            add("decline_code", "generic_decline".into());
+        }
+        add("message", self.message.clone().into());
+        if let Some(param) = &self.param {
+            add("param", param.clone().into());
+        }
+        add("request_log_url", format!("https://dashboard.stripe.com/test/logs/{request_id}?t={at}").into());
+        add("type", self.kind.into());
+        object! { "error": error }
+    }
+}

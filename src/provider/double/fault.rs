@@ -1,0 +1,104 @@
+//! Deliberate failures of the API, armed for one case: they meet only calls that name its own objects.
+
+use std::time::Duration;
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiFault {
+    /// Which calls: `GET /v1/subscriptions/*`; `*` stands for any text, no method for every method.
+    pub call: String,
+    /// What happens to them.
+    pub effect: Effect,
+    /// To so many of them; left out, to all.
+    pub times: Option<u32>,
+}
+
+/// What a fault does to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is not carried out, and answered with this status and Stripe's body for it.
+    Status(u16),
+    /// It is carried out at once, and its answer kept back so long.
+    Latency(Duration),
+    /// It is not carried out: the connection is reset.
+    Reset,
+}
+
+/// A fault that waits for its calls.
+#[derive(Debug)]
+pub(crate) struct Armed {
+    fault: ApiFault,
+    left: Option<u32>,
+}
+
+impl Armed {
+    pub(crate) fn new(fault: ApiFault) -> Self {
+        let left = fault.times;
+        Self { fault, left }
+    }
+}
+
+/// The effect of the first fault that is about this call; it is used up by one.
+pub(crate) fn strike(armed: &mut [Armed], method: &str, path: &str) -> Option<Effect> {
+    let fault =
+        armed.iter_mut().find(|armed| armed.left != Some(0) && matches(&armed.fault.call, method, path))?;
+    if let Some(left) = &mut fault.left {
+        *left -= 1;
+    }
+    Some(fault.fault.effect)
+}
+
+fn matches(pattern: &str, method: &str, path: &str) -> bool {
+    match pattern.split_once(char::is_whitespace) {
+        Some((wanted, pattern)) => {
+            (wanted == "*" || wanted.eq_ignore_ascii_case(method)) && glob(pattern.trim(), path)
+        }
+        None => glob(pattern.trim(), path),
+    }
+}
+
+/// `*` is any text, also none. Looks at each byte of both once per star.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("GET /v1/subscriptions/*", "GET", "/v1/subscriptions/sub_1", true)]
+    #[case("get /v1/subscriptions/*", "GET", "/v1/subscriptions/sub_1", true)]
+    #[case("GET /v1/subscriptions/*", "POST", "/v1/subscriptions/sub_1", false)]
+    #[case("GET /v1/subscriptions/*", "GET", "/v1/subscriptions", false)]
+    #[case("/v1/*", "DELETE", "/v1/customers/cus_1", true)]
+    #[case("* /v1/invoices/*/pay", "POST", "/v1/invoices/in_1/pay", true)]
+    #[case("* /v1/invoices/*/pay", "POST", "/v1/invoices/in_1", false)]
+    #[case("POST /v1/customers", "POST", "/v1/customers", true)]
+    #[case("POST /v1/customers", "POST", "/v1/customers/cus_1", false)]
+    #[case("GET *a*a", "GET", "a", false)]
+    #[case("GET *a*a", "GET", "aa", true)]
+    fn patterns(#[case] pattern: &str, #[case] method: &str, #[case] path: &str, #[case] expected: bool) {
+        assert_eq!(matches(pattern, method, path), expected);
+    }
+
+    #[test]
+    fn a_fault_is_used_up_and_the_next_one_follows() {
+        let fault = |effect, times| Armed::new(ApiFault { call: "GET /v1/*".into(), effect, times });
+        let mut armed = [fault(Effect::Status(500), Some(2)), fault(Effect::Reset, None)];
+        let struck: Vec<_> = (0..4).map(|_| strike(&mut armed, "GET", "/v1/x")).collect();
+        let (status, reset) = (Some(Effect::Status(500)), Some(Effect::Reset));
+        assert_eq!(struck, [status, status, reset, reset]);
+        assert_eq!(strike(&mut armed, "POST", "/v1/x"), None);
+    }
+}

@@ -1,0 +1,368 @@
+//! The embedded Stripe double: stateful, in process, on a socket of its own.
+//!
+//! It keeps an account of objects in the newest shape, answers Stripe's v1 API over HTTP on 127.0.0.1, and
+//! carries out the actions of scenarios on the same objects through the same functions. Objects belong to a
+//! *case*, with ids and a clock of its own, and leave with it; products and prices are shared. What names no
+//! case belongs to the account at large. Every change makes its events, which a case's engine [drains].
+//!
+//! It never guesses: a route or parameter that is not modelled is answered 501 and told by [`Double::close`].
+//!
+//! [drains]: Double::drain
+
+mod account;
+mod act;
+mod answer;
+mod auth;
+mod case;
+mod catalog;
+mod error;
+mod expand;
+mod fault;
+mod form;
+mod idempotency;
+mod list;
+mod page;
+mod params;
+mod route;
+mod server;
+mod state;
+mod store;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use self::account::{Home, customer};
+use self::act::Stage;
+use self::case::{Part, Slot};
+pub use self::catalog::{Catalog, CatalogPrice, CatalogProduct};
+use self::error::ApiError;
+pub use self::fault::{ApiFault, Effect};
+use self::server::Shared;
+use self::state::Account;
+use self::watch::Watch;
+pub use self::watch::{ApiCall, CallKind};
+use crate::id::{CaseId, IdMinter};
+use crate::stripe::action::{Action, ActionKind};
+use crate::stripe::object::NEWEST;
+use crate::stripe::object::envelope::Cause;
+use crate::time::Clock;
+
+/// How the double is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DoubleConfig {
+    /// A fixed port, for apps that cannot be told; left out, a free one.
+    pub port: Option<u16>,
+    /// In which version API calls are answered.
+    pub answers_in: AnswersIn,
+}
+
+/// In which version API calls are answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AnswersIn {
+    /// In the caller's `Stripe-Version`.
+    #[default]
+    Asked,
+    /// Always in this one.
+    Version(String),
+}
+
+/// Why the double did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DoubleError {
+    /// Somebody else listens there.
+    #[error("listen on 127.0.0.1:{port}: the port is in use")]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// The system refused a socket.
+    #[error("listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port; 0 where any would do.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A version whose shapes the double does not have.
+    #[error("answer in `{0}`: the double speaks {NEWEST}")]
+    Version(String),
+    /// A price of a product that is not in the catalogue.
+    #[error("find product `{product}` of price `{price}` in the catalogue")]
+    UnknownProduct {
+        /// The price's key.
+        price: String,
+        /// What it names.
+        product: String,
+    },
+    /// A price's `every` is no interval.
+    #[error("read every = \"{every}\" of price `{price}`: write \"month\", \"year\", \"3 months\", …")]
+    Interval {
+        /// The price's key.
+        price: String,
+        /// What it says.
+        every: String,
+    },
+    /// Two products or prices with one id.
+    #[error("put two things with id `{0}` into the catalogue")]
+    IdTwice(String),
+}
+
+/// Why an action could not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActError {
+    /// The double does not model the action yet.
+    #[error("carry out `{0}`: not supported yet")]
+    NotSupported(ActionKind),
+    /// The case is not open.
+    #[error("find case {0:?}: it is not open")]
+    UnknownCase(CaseId),
+    /// The case has no such customer.
+    #[error("find customer {0} of the case")]
+    UnknownSlot(usize),
+    /// The catalogue has no such price.
+    #[error("find price `{0}` in the catalogue")]
+    UnknownPrice(String),
+    /// The customer has no such subscription, or it has ended.
+    #[error("find a running subscription{}", .0.as_ref().map(|name| format!(" named `{name}`")).unwrap_or_default())]
+    NoSubscription(Option<String>),
+    /// The first payment is still open, so there is nothing to renew.
+    #[error("renew a subscription whose first payment is still open")]
+    NotBegun,
+    /// `checkout` without a price, and the app has opened no session.
+    #[error("find an open checkout session: the app has opened none")]
+    NoOpenCheckout,
+    /// Nothing waits to be paid.
+    #[error("find anything that waits to be paid")]
+    NothingOpen,
+    /// No charge that could be given back.
+    #[error("find a charge that can be refunded")]
+    NoCharge,
+    /// `set` names an object that the customer does not have.
+    #[error("find `{0}` among the customer's objects")]
+    UnknownObject(String),
+    /// More fell due than could be played out.
+    #[error("advance so far: more than 5000 things fall due")]
+    TooMuch,
+    /// Stripe would refuse it.
+    #[error("carry it out at Stripe: {0}")]
+    Refused(String),
+}
+
+impl From<ApiError> for ActError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+/// What is left to tell when a case is closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// What the app asked for and the double does not model, each once. Anything here makes the case errored.
+    pub refused: Vec<String>,
+}
+
+/// The running double. Clones are handles to the same one.
+#[derive(Debug, Clone)]
+pub struct Double {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// How long [`Double::stop`] waits for answers that are still being written.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Double {
+    /// Starts listening, with the catalogue on its shelves. `seed` makes the ids that belong to no case.
+    ///
+    /// # Errors
+    /// The port is taken, the version is not spoken, or the catalogue makes no sense.
+    pub async fn start(
+        config: DoubleConfig,
+        catalog: &Catalog,
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Self, DoubleError> {
+        if let AnswersIn::Version(version) = &config.answers_in
+            && version != NEWEST
+        {
+            return Err(DoubleError::Version(version.clone()));
+        }
+        let mut account = Account::new(clock.now(), seed);
+        catalog::stock(&mut account, catalog)?;
+        let port = config.port.unwrap_or(0);
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
+                std::io::ErrorKind::AddrInUse => DoubleError::PortInUse { port },
+                _ => DoubleError::Listen { port, source },
+            })?;
+        let address = listener.local_addr().map_err(|source| DoubleError::Listen { port, source })?;
+        let shared = Arc::new(Shared {
+            account: Mutex::new(account),
+            watch: Watch::new(),
+            clock,
+            stopping: tokio::sync::watch::Sender::new(false),
+        });
+        let serving = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            // Serving on a bound listener ends when it is told to; there is nobody else to tell of an error.
+            let _ = server::serve(listener, serving).await;
+        });
+        Ok(Self { shared, address, task: Arc::new(Mutex::new(Some(task))) })
+    }
+
+    /// `http://127.0.0.1:PORT`, to be given to the app as Stripe's API base.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every call that the app makes from now on. The first caller gets them; calls made before are lost.
+    #[must_use]
+    pub fn calls(&self) -> Option<mpsc::UnboundedReceiver<ApiCall>> {
+        self.shared.watch.listen()
+    }
+
+    /// The catalogue's prices by key.
+    #[must_use]
+    pub fn prices(&self) -> Map<String, Value> {
+        let account = self.shared.account();
+        shelf(&account, &account.prices)
+    }
+
+    /// The catalogue's products by key.
+    #[must_use]
+    pub fn products(&self) -> Map<String, Value> {
+        let account = self.shared.account();
+        shelf(&account, &account.products)
+    }
+
+    /// Opens a case at `now` by its own clock. One that is open already is closed first.
+    pub fn open(&self, case: CaseId, now: Timestamp, ids: IdMinter) {
+        let mut account = self.shared.account();
+        account.close(case);
+        account.cases.insert(case, Part::new(now, ids));
+    }
+
+    /// A customer of a case, there from the start; gives its slot. The first customer that the app makes with
+    /// this e-mail takes its place. Slot 0 where the case is not open.
+    pub fn add_customer(&self, case: CaseId, email: &str) -> usize {
+        let mut account = self.shared.account();
+        if !account.cases.contains_key(&case) {
+            return 0;
+        }
+        account.emails.insert(email.to_lowercase(), case);
+        let world = &mut account.world(Home::Case(case), Cause::default());
+        let customer = customer::premade(world, email);
+        let slot = Slot {
+            email: email.to_lowercase(),
+            customer,
+            adopted: false,
+            names: std::collections::HashMap::new(),
+        };
+        world.part.slots.push(slot);
+        world.part.slots.len() - 1
+    }
+
+    /// Lets something happen to a slot's customer. Its events wait for [`Self::drain`].
+    ///
+    /// # Errors
+    /// The action is not supported, names what is not there, or would be refused by Stripe.
+    pub fn act(&self, case: CaseId, slot: usize, action: &Action) -> Result<(), ActError> {
+        let mut account = self.shared.account();
+        let slots = account.cases.get(&case).ok_or(ActError::UnknownCase(case))?.slots.len();
+        if slot >= slots {
+            return Err(ActError::UnknownSlot(slot));
+        }
+        let prices = account.prices.clone();
+        let mut world = account.world(Home::Case(case), Cause::default());
+        Stage { world: &mut world, slot, prices: &prices }.act(action)
+    }
+
+    /// The events that actions and the app's own calls made since the last time, in Stripe's order.
+    #[must_use]
+    pub fn drain(&self, case: CaseId) -> Vec<Value> {
+        let mut account = self.shared.account();
+        let Some(part) = account.cases.get_mut(&case) else { return Vec::new() };
+        let ids = std::mem::take(&mut part.outbox);
+        ids.iter().filter_map(|id| part.store.get(id)).map(|stored| stored.value.clone()).collect()
+    }
+
+    /// Provider truth about a slot, in the newest shape: `customer`, `subscription`, `checkout`, `invoice`,
+    /// `charge` and what actions named; what is not there is left out.
+    ///
+    /// The subscription is the named one, else the first that has not ended, else the last that did; the
+    /// invoice is its latest.
+    #[must_use]
+    pub fn truth(&self, case: CaseId, slot: usize, subscription: Option<&str>) -> Map<String, Value> {
+        let mut account = self.shared.account();
+        if !account.cases.contains_key(&case) {
+            return Map::new();
+        }
+        act::truth(&account.world(Home::Case(case), Cause::default()), slot, subscription)
+    }
+
+    /// A case's clock.
+    #[must_use]
+    pub fn now(&self, case: CaseId) -> Option<Timestamp> {
+        self.shared.account().cases.get(&case).map(|part| part.now)
+    }
+
+    /// Moves a case's clock and nothing else: the action `advance` plays out what falls due.
+    pub fn advance(&self, case: CaseId, by: SignedDuration) {
+        if let Some(part) = self.shared.account().cases.get_mut(&case) {
+            part.now = part.now.saturating_add(by).unwrap_or(part.now);
+        }
+    }
+
+    /// Arms faults, in addition to those that are armed.
+    pub fn arm(&self, case: CaseId, faults: Vec<ApiFault>) {
+        if let Some(part) = self.shared.account().cases.get_mut(&case) {
+            part.faults.extend(faults.into_iter().map(fault::Armed::new));
+        }
+    }
+
+    /// Disarms all faults of a case.
+    pub fn disarm(&self, case: CaseId) {
+        if let Some(part) = self.shared.account().cases.get_mut(&case) {
+            part.faults.clear();
+        }
+    }
+
+    /// Forgets a case: its objects, events, idempotency keys and faults.
+    pub fn close(&self, case: CaseId) -> Closed {
+        Closed { refused: self.shared.account().close(case) }
+    }
+
+    /// What was refused to calls that named no case, since the last time: it concerns the whole run.
+    #[must_use]
+    pub fn refused_at_large(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.account().large.refused)
+    }
+
+    /// Stops listening. Answers that are kept back are given at once; open connections end.
+    pub async fn stop(self) {
+        self.shared.stopping.send_replace(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else { return };
+        if tokio::time::timeout(PATIENCE, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+}
+
+fn shelf(account: &Account, keys: &[(String, String)]) -> Map<String, Value> {
+    let object = |(key, id): &(String, String)| Some((key.clone(), account.find(id)?.value.clone()));
+    keys.iter().filter_map(object).collect()
+}

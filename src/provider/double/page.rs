@@ -1,0 +1,192 @@
+//! Pages of lists: newest first, by cursor.
+
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::params::{Is, nested_int};
+use super::store::{Kind, Stored};
+use crate::stripe::object::{int, object, text};
+
+/// Which page is asked for.
+#[derive(Debug)]
+pub(crate) struct Page {
+    limit: usize,
+    cursor: Option<(Side, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    After,
+    Before,
+}
+
+/// The parameters of every list.
+pub(crate) const PARAMS: [(&str, Is); 3] =
+    [("limit", Is::Int), ("starting_after", Is::Text), ("ending_before", Is::Text)];
+
+impl Page {
+    /// Reads limit and cursor.
+    pub(crate) fn read(given: &Map<String, Value>) -> Result<Self, ApiError> {
+        let limit = match given.get("limit") {
+            None => 10,
+            Some(limit) => nested_int(limit, "limit")?.unwrap_or(10),
+        };
+        if !(1..=100).contains(&limit) {
+            return Err(ApiError::invalid_param("limit", "Invalid limit: must be from 1 to 100"));
+        }
+        let cursor = |name: &str, side| Some((side, given.get(name)?.as_str()?.to_owned()));
+        let cursor = match (cursor("starting_after", Side::After), cursor("ending_before", Side::Before)) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::invalid(
+                    "You may only specify one of these parameters: starting_after, ending_before.",
+                ));
+            }
+            (after, before) => after.or(before),
+        };
+        Ok(Self { limit: usize::try_from(limit).unwrap_or(10), cursor })
+    }
+
+    /// The page of `all`, in any order; `find` looks an object up that may no longer be among them.
+    pub(crate) fn of_stored<'a>(
+        &self,
+        mut all: Vec<&'a Stored>,
+        kind: Kind,
+        url: &str,
+        find: impl Fn(&str) -> Option<&'a Stored>,
+    ) -> Result<Value, ApiError> {
+        let key = |stored: &Stored| (int(&stored.value, "created"), stored.seq);
+        all.sort_unstable_by_key(|stored| std::cmp::Reverse(key(stored)));
+        let (from, to) = match &self.cursor {
+            None => (0, all.len()),
+            Some((side, id)) => {
+                let cursor = find(id).filter(|stored| stored.kind == kind).ok_or_else(|| self.lost(kind))?;
+                let newer = all.partition_point(|stored| key(stored) > key(cursor));
+                let itself = usize::from(all.get(newer).is_some_and(|stored| key(stored) == key(cursor)));
+                if *side == Side::After { (newer + itself, all.len()) } else { (0, newer) }
+            }
+        };
+        let (range, more) = self.cut(from, to);
+        Ok(list(all[range].iter().map(|stored| stored.value.clone()).collect(), more, url))
+    }
+
+    /// The page of values that are already in order.
+    pub(crate) fn of_values(&self, all: &[Value], kind: Kind, url: &str) -> Result<Value, ApiError> {
+        let (from, to) = match &self.cursor {
+            None => (0, all.len()),
+            Some((side, id)) => {
+                let at =
+                    all.iter().position(|value| text(value, "id") == id).ok_or_else(|| self.lost(kind))?;
+                if *side == Side::After { (at + 1, all.len()) } else { (0, at) }
+            }
+        };
+        let (range, more) = self.cut(from, to);
+        Ok(list(all[range].to_vec(), more, url))
+    }
+
+    fn cut(&self, from: usize, to: usize) -> (std::ops::Range<usize>, bool) {
+        let more = to - from > self.limit;
+        match self.cursor {
+            Some((Side::Before, _)) => (to.saturating_sub(self.limit).max(from)..to, more),
+            _ => (from..(from + self.limit).min(to), more),
+        }
+    }
+
+    fn lost(&self, kind: Kind) -> ApiError {
+        let (side, id) = match &self.cursor {
+            Some((Side::Before, id)) => ("ending_before", id.as_str()),
+            Some((Side::After, id)) => ("starting_after", id.as_str()),
+            None => ("starting_after", ""),
+        };
+        ApiError::no_such_param(kind.noun(), id, side)
+    }
+}
+
+fn list(data: Vec<Value>, more: bool, url: &str) -> Value {
+    object! { "object": "list", "data": data, "has_more": more, "url": url }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::provider::double::store::Store;
+
+    fn ids(page: &Value) -> Vec<String> {
+        page["data"].as_array().unwrap().iter().map(|value| text(value, "id").to_owned()).collect()
+    }
+
+    fn store(created: &[i64]) -> Store {
+        let mut store = Store::default();
+        for (at, created) in created.iter().enumerate() {
+            let value = json!({"id": format!("cus_{at}"), "created": created});
+            store.insert(Kind::Customer, at as u64, value, Value::Null);
+        }
+        store
+    }
+
+    /// Follows the cursor until there is no more.
+    fn all_pages(store: &Store, limit: usize, cursor: &str) -> Vec<String> {
+        let mut given = json!({"limit": limit.to_string()});
+        let mut seen = Vec::new();
+        loop {
+            let page = Page::read(given.as_object().unwrap()).unwrap();
+            let page =
+                page.of_stored(store.of(Kind::Customer).collect(), Kind::Customer, "", |id| store.get(id));
+            let page = page.unwrap();
+            let ids = ids(&page);
+            if cursor == "starting_after" {
+                given[cursor] = json!(ids.last().cloned().unwrap_or_default());
+                seen.extend(ids);
+            } else {
+                given[cursor] = json!(ids.first().cloned().unwrap_or_default());
+                seen.splice(0..0, ids);
+            }
+            if page["has_more"] == false {
+                return seen;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pages_cover_every_object_once(created in prop::collection::vec(0_i64..5, 0..40), limit in 1_usize..8) {
+            let store = store(&created);
+            let forward = all_pages(&store, limit, "starting_after");
+            let mut expected: Vec<_> = created.iter().enumerate().collect();
+            expected.sort_by_key(|(at, created)| std::cmp::Reverse((**created, *at)));
+            let expected: Vec<_> = expected.into_iter().map(|(at, _)| format!("cus_{at}")).collect();
+            prop_assert_eq!(&forward, &expected);
+            if let Some(oldest) = expected.last() {
+                let given = json!({"limit": "100", "ending_before": oldest});
+                let page = Page::read(given.as_object().unwrap()).unwrap();
+                let page = page
+                    .of_stored(store.of(Kind::Customer).collect(), Kind::Customer, "", |id| store.get(id))
+                    .unwrap();
+                prop_assert_eq!(ids(&page), expected[..expected.len() - 1].to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_before_the_cursor_is_the_nearest_one() {
+        let store = store(&[1, 2, 3, 4, 5]);
+        let given = json!({"limit": "2", "ending_before": "cus_0"});
+        let page = Page::read(given.as_object().unwrap()).unwrap();
+        let page = page
+            .of_stored(store.of(Kind::Customer).collect(), Kind::Customer, "/x", |id| store.get(id))
+            .unwrap();
+        assert_eq!(ids(&page), ["cus_2", "cus_1"]);
+        assert_eq!(page["has_more"], true);
+    }
+
+    #[rstest::rstest]
+    #[case(json!({"limit": "0"}))]
+    #[case(json!({"limit": "101"}))]
+    #[case(json!({"limit": "ten"}))]
+    #[case(json!({"starting_after": "a", "ending_before": "b"}))]
+    fn nonsense_is_refused(#[case] given: Value) {
+        assert_eq!(Page::read(given.as_object().unwrap()).unwrap_err().status, 400);
+    }
+}

@@ -1,0 +1,209 @@
+//! The parameters of a call, typed by the table of the route: form encoding has strings only.
+
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+
+/// What a parameter is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Is {
+    /// Text; empty unsets it.
+    Text,
+    /// A whole number; empty unsets it.
+    Int,
+    /// Seconds since the epoch, or `now`.
+    Time,
+    /// `true` or `false`.
+    Bool,
+    /// Nested fields, kept as given; empty unsets it.
+    Map,
+    /// `metadata`: merged key by key, empty values unset keys.
+    Meta,
+    /// A list; empty clears it.
+    List,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// Stripe has it, the double refuses it by name.
+    NotModelled,
+}
+
+/// The parameters of one route.
+pub(crate) type Table = &'static [(&'static str, Is)];
+
+/// Parameters that passed their table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params(Map<String, Value>);
+
+impl Params {
+    /// Checks and types `given` by `table`; `route` is named where a parameter is not modelled.
+    ///
+    /// # Errors
+    /// Stripe's, for the first parameter that is unknown or of a wrong type.
+    pub(crate) fn read(given: &Map<String, Value>, table: Table, route: &str) -> Result<Self, ApiError> {
+        let mut typed = Map::new();
+        for (name, value) in given.iter().filter(|(name, _)| *name != "expand") {
+            let Some((_, is)) = table.iter().find(|(known, _)| known == name) else {
+                return Err(ApiError::unknown_param(name));
+            };
+            typed.insert(name.clone(), coerce(*is, name, value, route)?);
+        }
+        Ok(Self(typed))
+    }
+
+    /// The value, also where it is null because the caller unset it.
+    pub(crate) fn given(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    pub(crate) fn needed(&self, name: &str) -> Result<&str, ApiError> {
+        self.text(name).ok_or_else(|| ApiError::missing_param(name))
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(Value::as_i64)
+    }
+
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    pub(crate) fn list(&self, name: &str) -> &[Value] {
+        self.0.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// Lays the named parameters over `object`: what was given replaces, null unsets, maps and metadata merge.
+    pub(crate) fn apply(&self, object: &mut Value, names: &[&str]) {
+        let Value::Object(fields) = object else { return };
+        for name in names {
+            let Some(value) = self.0.get(*name) else { continue };
+            if *name == "metadata" {
+                let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+                merge_metadata(metadata, value);
+                continue;
+            }
+            match (fields.get_mut(*name), value) {
+                (Some(old @ Value::Object(_)), Value::Object(new)) => crate::stripe::object::merge(old, new),
+                _ => {
+                    fields.insert((*name).to_owned(), value.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Empty unsets everything; an empty value unsets its key.
+pub(crate) fn merge_metadata(metadata: &mut Value, given: &Value) {
+    let Value::Object(fields) = metadata else { return };
+    let Value::Object(given) = given else {
+        fields.clear();
+        return;
+    };
+    for (key, value) in given {
+        if value.as_str() == Some("") || value.is_null() {
+            fields.shift_remove(key);
+        } else {
+            fields.insert(key.clone(), value.clone());
+        }
+    }
+}
+
+fn coerce(is: Is, name: &str, value: &Value, route: &str) -> Result<Value, ApiError> {
+    let invalid = |what: &str| ApiError::invalid_param(name, format!("Invalid {what}: {}", shown(value)));
+    match (is, value) {
+        (Is::NotModelled, _) => Err(ApiError::not_modelled(&format!("parameter {name} of {route}"))),
+        (Is::List, Value::String(text)) if text.is_empty() => Ok(Value::Array(Vec::new())),
+        (_, Value::Null) => Ok(Value::Null),
+        (_, Value::String(text)) if text.is_empty() => Ok(Value::Null),
+        (Is::Text, Value::String(_))
+        | (Is::Int | Is::Time, Value::Number(_))
+        | (Is::Bool, Value::Bool(_))
+        | (Is::Map | Is::Meta, Value::Object(_))
+        | (Is::List, Value::Array(_)) => Ok(value.clone()),
+        (Is::Time, Value::String(text)) if text == "now" => Ok(value.clone()),
+        (Is::Int | Is::Time, Value::String(text)) => {
+            text.parse::<i64>().map(Value::from).map_err(|_| ApiError::invalid_integer(name, text))
+        }
+        (Is::Bool, Value::String(text)) => {
+            text.parse::<bool>().map(Value::from).map_err(|_| invalid("boolean"))
+        }
+        (Is::Choice(words), Value::String(text)) if words.contains(&text.as_str()) => Ok(value.clone()),
+        (Is::Choice(words), _) => {
+            let words = words.join(", ");
+            Err(ApiError::invalid_param(name, format!("Invalid {name}: must be one of {words}")))
+        }
+        (Is::Text, _) => Err(invalid("string")),
+        (Is::Int | Is::Time, _) => Err(ApiError::invalid_integer(name, &shown(value))),
+        (Is::Bool, _) => Err(invalid("boolean")),
+        (Is::Map | Is::Meta, _) => Err(invalid("object")),
+        (Is::List, _) => Err(invalid("array")),
+    }
+}
+
+/// A whole number inside a nested parameter.
+pub(crate) fn nested_int(value: &Value, name: &str) -> Result<Option<i64>, ApiError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(_) => Ok(value.as_i64()),
+        Value::String(text) => text.parse().map(Some).map_err(|_| ApiError::invalid_integer(name, text)),
+        _ => Err(ApiError::invalid_integer(name, &shown(value))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TABLE: Table = &[
+        ("name", Is::Text),
+        ("count", Is::Int),
+        ("on", Is::Bool),
+        ("mode", Is::Choice(&["a", "b"])),
+        ("metadata", Is::Meta),
+        ("items", Is::List),
+        ("taxes", Is::NotModelled),
+    ];
+
+    #[rstest::rstest]
+    #[case(json!({"colour": "red"}), 400, "Received unknown parameter: colour")]
+    #[case(json!({"count": "many"}), 400, "Invalid integer: many")]
+    #[case(json!({"on": "yes"}), 400, "Invalid boolean: yes")]
+    #[case(json!({"mode": "c"}), 400, "Invalid mode: must be one of a, b")]
+    #[case(json!({"name": ["x"]}), 400, "Invalid string: [\"x\"]")]
+    #[case(json!({"items": "x"}), 400, "Invalid array: x")]
+    #[case(json!({"metadata": "x"}), 400, "Invalid object: x")]
+    #[case(json!({"taxes": "x"}), 501, "provider double: parameter taxes of POST /v1/x is not modelled")]
+    fn wrong_parameters_are_refused(#[case] given: Value, #[case] status: u16, #[case] message: &str) {
+        let error = Params::read(given.as_object().unwrap(), TABLE, "POST /v1/x").unwrap_err();
+        assert_eq!((error.status, error.to_string().as_str()), (status, message));
+    }
+
+    #[test]
+    fn strings_become_what_the_table_says() {
+        let given = json!({"name": "", "count": "7", "on": "true", "items": "", "expand": ["x"]});
+        let params = Params::read(given.as_object().unwrap(), TABLE, "").unwrap();
+        assert_eq!(params.given("name"), Some(&Value::Null));
+        assert_eq!(params.int("count"), Some(7));
+        assert!(params.is_true("on"));
+        assert_eq!(params.given("items"), Some(&json!([])));
+        assert_eq!(params.given("expand"), None);
+    }
+
+    #[test]
+    fn metadata_merges_and_unsets() {
+        let mut object = json!({"metadata": {"a": "1", "b": "2"}});
+        let given = json!({"metadata": {"a": "", "c": "3"}});
+        Params::read(given.as_object().unwrap(), TABLE, "").unwrap().apply(&mut object, &["metadata"]);
+        assert_eq!(object, json!({"metadata": {"b": "2", "c": "3"}}));
+    }
+}

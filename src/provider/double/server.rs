@@ -1,0 +1,286 @@
+//! The HTTP side: headers and bodies in, answers out, and the connections they come on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request as HttpRequest, State};
+use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
+use http::{HeaderMap, HeaderValue, header};
+use serde_json::{Map, Value};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::answer::{Answer, Request, answer};
+use super::auth;
+use super::error::ApiError;
+use super::form;
+use super::route::{Call, Method};
+use super::state::Account;
+use super::watch::{ApiCall, Watch};
+use crate::stripe::object::NEWEST;
+use crate::time::Clock;
+
+/// The largest body that is read.
+const LARGEST_BODY: usize = 2 * 1024 * 1024;
+/// The most of a call's parameters that is told on.
+const SHORT: usize = 600;
+
+/// What every connection shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) account: Mutex<Account>,
+    pub(crate) watch: Watch,
+    pub(crate) clock: Clock,
+    /// Turns true when the double stops: whoever keeps an answer back lets go.
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// The account. A panic elsewhere while it was locked leaves objects that are whole: each is replaced at once.
+    pub(crate) fn account(&self) -> std::sync::MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves until told to stop, and then until open answers are written.
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
+    let mut stopping = shared.stopping.subscribe();
+    let app = axum::Router::new().fallback(handle).with_state(shared);
+    axum::serve(Resettable(listener), app.into_make_service_with_connect_info::<Cut>())
+        .with_graceful_shutdown(async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+        })
+        .await
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: HttpRequest,
+) -> Response {
+    let at = shared.clock.elapsed();
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, LARGEST_BODY).await;
+    let path = parts.uri.path();
+    let method = parts.method.as_str();
+    let version = header(&parts.headers, "stripe-version");
+    let call = read_call(method, path, parts.uri.query(), &parts.headers, body);
+    let params = match &call {
+        Ok(call) if call.method != Method::Get => short(&call.params),
+        _ => String::new(),
+    };
+    let answer = {
+        let now = shared.clock.now();
+        let idempotency_key = header(&parts.headers, "idempotency-key");
+        answer(&mut shared.account(), Request { call, method, path, idempotency_key, now })
+    };
+    if !answer.late.is_zero() {
+        let mut stopping = shared.stopping.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(answer.late) => {}
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+    }
+    shared.watch.tell(|| ApiCall {
+        case: answer.case,
+        at,
+        took: shared.clock.elapsed().saturating_sub(at),
+        method: method.to_owned(),
+        path: parts.uri.path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
+        params,
+        stripe_version: version.map(str::to_owned),
+        request_id: answer.request_id.clone(),
+        status: answer.status,
+        kind: answer.kind,
+    });
+    if answer.reset {
+        cut.0.store(true, Ordering::Release);
+    }
+    respond(answer, version, header(&parts.headers, "idempotency-key"))
+}
+
+fn read_call(
+    method: &str,
+    path: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Result<Bytes, axum::Error>,
+) -> Result<Call, ApiError> {
+    auth::check(header(headers, "authorization"))?;
+    auth::check_version(header(headers, "stripe-version"))?;
+    let method = match method {
+        "GET" => Method::Get,
+        "POST" => Method::Post,
+        "DELETE" => Method::Delete,
+        other => {
+            let path: String = path.chars().take(120).collect();
+            return Err(ApiError::not_modelled(&format!("{other} {path}")));
+        }
+    };
+    let mut params = form::decode(query.unwrap_or_default())?;
+    let body = body.map_err(|_| ApiError::too_large())?;
+    if !body.is_empty() {
+        params.extend(read_body(headers, &body)?);
+    }
+    Ok(Call { method, path: form::unescape(path), params })
+}
+
+/// Stripe's v1 takes forms only.
+fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let kind = header(headers, "content-type").unwrap_or("application/x-www-form-urlencoded");
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind == "multipart/form-data" {
+        return Err(ApiError::not_modelled("multipart/form-data"));
+    }
+    if kind != "application/x-www-form-urlencoded" {
+        return Err(ApiError::invalid(format!(
+            "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you \
+             have any questions, we can help at https://support.stripe.com/. (content type: {kind})"
+        )));
+    }
+    let text =
+        std::str::from_utf8(body).map_err(|_| ApiError::invalid("Invalid UTF-8 in the request body."))?;
+    form::decode(text)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+}
+
+fn short(params: &Map<String, Value>) -> String {
+    if params.is_empty() {
+        return String::new();
+    }
+    let text = serde_json::to_string(params).unwrap_or_default();
+    match text.char_indices().nth(SHORT) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+fn respond(answer: Answer, version: Option<&str>, key: Option<&str>) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut put = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    put("request-id", &answer.request_id);
+    put("stripe-version", version.unwrap_or(NEWEST));
+    if let Some(key) = key {
+        put("idempotency-key", key);
+    }
+    if let Some(original) = &answer.replays {
+        put("idempotent-replayed", "true");
+        put("original-request", original);
+    }
+    match answer.status {
+        429 => put("retry-after", "1"),
+        401 => put("www-authenticate", "Basic realm=\"Stripe\""),
+        _ => {}
+    }
+    response
+}
+
+/// Says of a connection that it shall be reset instead of answered.
+#[derive(Debug, Clone)]
+struct Cut(Arc<AtomicBool>);
+
+/// A listener whose connections can be cut.
+struct Resettable(TcpListener);
+
+impl Listener for Resettable {
+    type Io = Line;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Line, SocketAddr) {
+        loop {
+            match self.0.accept().await {
+                Ok((stream, address)) => {
+                    // Answers are written whole: waiting to fill a packet would only cost time.
+                    let _ = stream.set_nodelay(true);
+                    return (Line { stream, cut: Cut(Arc::default()) }, address);
+                }
+                // Out of file handles, or the caller is gone already: the next one may do better.
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Resettable>> for Cut {
+    fn connect_info(stream: IncomingStream<'_, Resettable>) -> Self {
+        stream.io().cut.clone()
+    }
+}
+
+/// A connection. Once cut, nothing is written any more and closing it resets it.
+struct Line {
+    stream: TcpStream,
+    cut: Cut,
+}
+
+impl Line {
+    fn check(&self) -> io::Result<()> {
+        if self.cut.0.load(Ordering::Acquire) {
+            self.stream.set_zero_linger()?;
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, to)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, from)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,198 @@
+//! The whole account: the shop that all cases share, the account at large, and the cases.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::account::{Home, World};
+use super::case::Part;
+use super::expand::Source;
+use super::idempotency::Keys;
+use super::store::{Store, Stored};
+use crate::id::{CaseId, IdMinter};
+use crate::stripe::object::envelope::Cause;
+use crate::stripe::object::{list, object, text};
+
+/// Everything that the double knows; guarded by one lock, which is never held while waiting.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) shop: Store,
+    pub(crate) large: Part,
+    pub(crate) cases: HashMap<CaseId, Part>,
+    /// Where each object is kept.
+    pub(crate) index: HashMap<Arc<str>, Home>,
+    /// Which case an e-mail belongs to, in lower case.
+    pub(crate) emails: HashMap<String, CaseId>,
+    pub(crate) keys: Keys,
+    pub(crate) seq: u64,
+    /// The ids of the catalogue's prices and products by their keys, in the catalogue's order.
+    pub(crate) prices: Vec<(String, String)>,
+    pub(crate) products: Vec<(String, String)>,
+}
+
+impl Account {
+    pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
+        Self {
+            shop: Store::default(),
+            // Cases count their streams from 0; the account at large takes the last one.
+            large: Part::new(now, IdMinter::new(seed, u64::MAX)),
+            cases: HashMap::new(),
+            index: HashMap::new(),
+            emails: HashMap::new(),
+            keys: Keys::default(),
+            seq: 0,
+            prices: Vec::new(),
+            products: Vec::new(),
+        }
+    }
+
+    /// One part to work on; that of the account at large where the case is not open.
+    pub(crate) fn world(&mut self, home: Home, cause: Cause) -> World<'_> {
+        let Self { shop, large, cases, index, seq, .. } = self;
+        let case = match home {
+            Home::Case(case) => cases.get_mut(&case),
+            Home::Large | Home::Shop => None,
+        };
+        let (home, part) = match case {
+            Some(part) => (home, part),
+            None => (Home::Large, large),
+        };
+        World { home, part, shop, index, seq, cause, overlay: None }
+    }
+
+    pub(crate) fn part(&self, home: Home) -> &Part {
+        match home {
+            Home::Case(case) => self.cases.get(&case).unwrap_or(&self.large),
+            Home::Large | Home::Shop => &self.large,
+        }
+    }
+
+    pub(crate) fn part_mut(&mut self, home: Home) -> &mut Part {
+        match home {
+            Home::Case(case) => self.cases.get_mut(&case).unwrap_or(&mut self.large),
+            Home::Large | Home::Shop => &mut self.large,
+        }
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Stored> {
+        match self.index.get(id)? {
+            Home::Shop => self.shop.get(id),
+            home => self.part(*home).store.get(id),
+        }
+    }
+
+    pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut Stored> {
+        match *self.index.get(id)? {
+            Home::Shop => self.shop.get_mut(id),
+            home => self.part_mut(home).store.get_mut(id),
+        }
+    }
+
+    /// All stores, or those that a call which belongs to `home` can mean.
+    pub(crate) fn stores(&self, home: Option<Home>) -> Vec<&Store> {
+        match home {
+            Some(home) => vec![&self.part(home).store, &self.shop],
+            None => {
+                let mut stores = vec![&self.large.store, &self.shop];
+                stores.extend(self.cases.values().map(|part| &part.store));
+                stores
+            }
+        }
+    }
+
+    /// Whose call this is: the first thing it names that belongs to a case; else the account's, where it
+    /// names something of that; else nobody's.
+    pub(crate) fn attribute(&self, path: &[&str], params: &Map<String, Value>) -> Option<Home> {
+        let mut found = None;
+        for word in path.iter().rev() {
+            match self.home_of(word) {
+                Some(home @ Home::Case(_)) => return Some(home),
+                home => found = found.or(home),
+            }
+        }
+        params.values().fold(found, |found, value| self.home_in(value, found))
+    }
+
+    fn home_in(&self, value: &Value, found: Option<Home>) -> Option<Home> {
+        if let Some(Home::Case(_)) = found {
+            return found;
+        }
+        match value {
+            Value::String(word) => match self.home_of(word) {
+                Some(home @ Home::Case(_)) => Some(home),
+                home => found.or(home),
+            },
+            Value::Array(items) => items.iter().fold(found, |found, item| self.home_in(item, found)),
+            Value::Object(fields) => fields.values().fold(found, |found, field| self.home_in(field, found)),
+            _ => found,
+        }
+    }
+
+    fn home_of(&self, word: &str) -> Option<Home> {
+        match self.index.get(word) {
+            Some(Home::Shop) => None,
+            Some(home) => Some(*home),
+            None if word.contains('@') => self.emails.get(&word.to_lowercase()).copied().map(Home::Case),
+            None => None,
+        }
+    }
+
+    /// Forgets a case with everything in it; gives what was refused to it.
+    pub(crate) fn close(&mut self, case: CaseId) -> Vec<String> {
+        let Some(part) = self.cases.remove(&case) else { return Vec::new() };
+        for id in part.store.ids() {
+            self.index.remove(id);
+        }
+        for slot in &part.slots {
+            self.emails.remove(&slot.email);
+        }
+        for key in &part.keys {
+            self.keys.forget(key);
+        }
+        part.refused
+    }
+}
+
+impl Source for Account {
+    fn resolve(&self, id: &str) -> Option<Value> {
+        self.find(id).map(|stored| stored.value.clone())
+    }
+
+    fn include(&self, object: &Value, name: &str) -> Option<Value> {
+        use super::store::Kind;
+        let id = text(object, "id");
+        let store = &self.part(*self.index.get(id)?).store;
+        let of = |kind: Kind, field: &str| -> Vec<Value> {
+            let of = store.of(kind).rev().filter(|stored| text(&stored.value, field) == id);
+            of.map(|stored| stored.value.clone()).collect()
+        };
+        match (text(object, "object"), name) {
+            ("customer", "subscriptions") => {
+                let mut running = of(Kind::Subscription, "customer");
+                running.retain(|subscription| text(subscription, "status") != "canceled");
+                Some(list(running, &format!("/v1/customers/{id}/subscriptions")))
+            }
+            ("invoice", "payments") => {
+                Some(list(of(Kind::InvoicePayment, "invoice"), &format!("/v1/invoice_payments?invoice={id}")))
+            }
+            ("invoice", "confirmation_secret") => {
+                let payments = of(Kind::InvoicePayment, "invoice");
+                let intent = self.find(payments.first()?["payment"]["payment_intent"].as_str()?)?;
+                let secret = text(&intent.value, "client_secret");
+                Some(
+                    object! { "client_secret": secret, "object": "confirmation_secret", "type": "payment_intent" },
+                )
+            }
+            ("checkout.session", "line_items") => {
+                let lines = self.find(id)?.hidden["line_items"].as_array().cloned().unwrap_or_default();
+                Some(list(lines, &format!("/v1/checkout/sessions/{id}/line_items")))
+            }
+            ("charge", "refunds") => {
+                Some(list(of(Kind::Refund, "charge"), &format!("/v1/charges/{id}/refunds")))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Objects of one part of the account, with the bytes in which they are answered.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+/// The kinds of objects that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Customer,
+    Product,
+    Price,
+    Subscription,
+    /// Only says which subscription the item is of: the subscription holds it.
+    Item,
+    Invoice,
+    InvoiceItem,
+    InvoicePayment,
+    PaymentIntent,
+    Charge,
+    Refund,
+    PaymentMethod,
+    Session,
+    Feature,
+    Entitlement,
+    Event,
+}
+
+const KINDS: usize = Kind::Event as usize + 1;
+
+impl Kind {
+    /// How Stripe names it in `No such …`.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Product => "product",
+            Self::Price => "price",
+            Self::Subscription => "subscription",
+            Self::Item => "subscription item",
+            Self::Invoice => "invoice",
+            Self::InvoiceItem => "invoiceitem",
+            Self::InvoicePayment => "invoice_payment",
+            Self::PaymentIntent => "payment_intent",
+            Self::Charge => "charge",
+            Self::Refund => "refund",
+            Self::PaymentMethod => "PaymentMethod",
+            Self::Session => "checkout.session",
+            Self::Feature => "entitlements.feature",
+            Self::Entitlement => "entitlements.active_entitlement",
+            Self::Event => "event",
+        }
+    }
+}
+
+/// One object as it is now.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) kind: Kind,
+    /// Counts all objects of the account, so that those of one second have an order.
+    pub(crate) seq: u64,
+    pub(crate) value: Value,
+    /// What belongs to it without being part of it: a session's line items, a product's features.
+    pub(crate) hidden: Value,
+    rendered: Option<Bytes>,
+}
+
+impl Stored {
+    /// As Stripe prints it, with two spaces; printed once per state of the object.
+    pub(crate) fn rendered(&mut self) -> Bytes {
+        self.rendered.get_or_insert_with(|| render(&self.value)).clone()
+    }
+}
+
+/// JSON as Stripe prints it.
+pub(crate) fn render(value: &Value) -> Bytes {
+    // Printing a `Value` to memory cannot fail: its keys are strings.
+    serde_json::to_vec_pretty(value).map(Bytes::from).unwrap_or_default()
+}
+
+/// Objects by id, and in the order in which they were made.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    objects: HashMap<Arc<str>, Stored>,
+    order: [VecDeque<Arc<str>>; KINDS],
+}
+
+impl Store {
+    pub(crate) fn get(&self, id: &str) -> Option<&Stored> {
+        self.objects.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Stored> {
+        self.objects.get_mut(id)
+    }
+
+    /// Replaces what has the same id.
+    pub(crate) fn insert(&mut self, kind: Kind, seq: u64, value: Value, hidden: Value) -> Arc<str> {
+        let id: Arc<str> = crate::stripe::object::text(&value, "id").into();
+        let stored = Stored { kind, seq, value, hidden, rendered: None };
+        if self.objects.insert(Arc::clone(&id), stored).is_none() {
+            self.order[kind as usize].push_back(Arc::clone(&id));
+        }
+        id
+    }
+
+    /// Changes an object; its bytes are printed anew when next asked for.
+    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
+        let Some(stored) = self.objects.get_mut(id) else { return false };
+        stored.rendered = None;
+        change(&mut stored.value);
+        true
+    }
+
+    pub(crate) fn remove(&mut self, id: &str) -> Option<Stored> {
+        let stored = self.objects.remove(id)?;
+        self.order[stored.kind as usize].retain(|kept| &**kept != id);
+        Some(stored)
+    }
+
+    /// Forgets the oldest of a kind beyond `most`; gives its id.
+    pub(crate) fn forget_oldest(&mut self, kind: Kind, most: usize) -> Option<Arc<str>> {
+        let order = &mut self.order[kind as usize];
+        let id = if order.len() > most { order.pop_front() } else { None }?;
+        self.objects.remove(&id);
+        Some(id)
+    }
+
+    /// Oldest first.
+    pub(crate) fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Stored> {
+        self.order[kind as usize].iter().filter_map(|id| self.objects.get(id))
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.objects.keys()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.objects.len()
+    }
+}

@@ -1,0 +1,76 @@
+//! What the app asked Stripe, told as it happens.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::id::CaseId;
+
+/// One call of the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiCall {
+    /// The case whose object it names.
+    pub case: Option<CaseId>,
+    /// When it arrived, since the run's clock started.
+    pub at: Duration,
+    /// From its arrival to its answer.
+    pub took: Duration,
+    /// `GET`
+    pub method: String,
+    /// With the query, as sent.
+    pub path: String,
+    /// The body's parameters as short JSON; empty where there are none.
+    pub params: String,
+    /// The `Stripe-Version` header.
+    pub stripe_version: Option<String>,
+    /// `req_…`, as answered.
+    pub request_id: String,
+    /// As answered; 0 where the connection was reset.
+    pub status: u16,
+    /// What became of it.
+    pub kind: CallKind,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallKind {
+    /// Carried out.
+    Answered,
+    /// Met by an armed fault.
+    Faulted,
+    /// Not modelled: the case cannot be judged.
+    Refused,
+    /// The app's own mistake, answered as Stripe would.
+    Invalid,
+}
+
+/// Where calls are told; costs one load as long as nobody listens.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    sender: mpsc::UnboundedSender<ApiCall>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<ApiCall>>>,
+    heard: AtomicBool,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver: Mutex::new(Some(receiver)), heard: AtomicBool::new(false) }
+    }
+
+    /// The calls from now on; the first caller gets them.
+    pub(crate) fn listen(&self) -> Option<mpsc::UnboundedReceiver<ApiCall>> {
+        let receiver = self.receiver.lock().ok()?.take()?;
+        self.heard.store(true, Ordering::Release);
+        Some(receiver)
+    }
+
+    /// Makes and tells a call if somebody listens.
+    pub(crate) fn tell(&self, call: impl FnOnce() -> ApiCall) {
+        if self.heard.load(Ordering::Acquire) && self.sender.send(call()).is_err() {
+            self.heard.store(false, Ordering::Release);
+        }
+    }
+}
