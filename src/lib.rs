@@ -21,3 +21,4 @@ pub mod report;
 pub mod scenario;
 pub mod stripe;
 pub mod target;
+pub mod testing;

@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The `paydrill` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    paydrill::cli::main()
+}

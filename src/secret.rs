@@ -39,9 +39,16 @@ impl fmt::Debug for Secret {
 }
 
 /// Replaces known secrets in text. Stands before the first sink.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Redactor {
-    secrets: Vec<Secret>,
+    /// What to look for, and what to put there.
+    forms: Vec<(Zeroizing<String>, String)>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("forms", &self.forms.len()).finish()
+    }
 }
 
 /// Shorter values are not looked for: they would blank ordinary words.
@@ -54,33 +61,45 @@ impl Redactor {
         secrets.retain(|secret| secret.expose().len() >= SHORTEST);
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         secrets.dedup();
-        Self { secrets }
+        let forms = secrets.iter().flat_map(|secret| {
+            forms(secret.expose()).into_iter().map(|form| (Zeroizing::new(form), secret.masked()))
+        });
+        Self { forms: forms.collect() }
     }
 
     /// `text` with every known secret masked, also where it stands URL-encoded or JSON-escaped.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.secrets {
-            for form in forms(secret.expose()) {
-                if text.contains(&form) {
-                    text = text.replace(&form, &secret.masked());
-                }
+        self.masked(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// The same, or `None` where there is nothing to mask.
+    #[must_use]
+    pub fn masked(&self, text: &str) -> Option<String> {
+        let mut masked: Option<String> = None;
+        for (form, mask) in &self.forms {
+            let text = masked.as_deref().unwrap_or(text);
+            if text.contains(form.as_str()) {
+                masked = Some(text.replace(form.as_str(), mask));
             }
         }
-        text
+        masked
     }
 
     /// The same for every string in a JSON value, keys included.
     pub fn redact_json(&self, value: &mut serde_json::Value) {
         match value {
-            serde_json::Value::String(text) => *text = self.redact(text),
+            serde_json::Value::String(text) => {
+                if let Some(masked) = self.masked(text) {
+                    *text = masked;
+                }
+            }
             serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
             serde_json::Value::Object(fields) => {
-                let old = std::mem::take(fields);
-                for (key, mut field) in old {
-                    self.redact_json(&mut field);
-                    fields.insert(self.redact(&key), field);
+                fields.values_mut().for_each(|field| self.redact_json(field));
+                if fields.keys().any(|key| self.masked(key).is_some()) {
+                    let old = std::mem::take(fields);
+                    fields.extend(old.into_iter().map(|(key, field)| (self.redact(&key), field)));
                 }
             }
             _ => {}

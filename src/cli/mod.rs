@@ -1,1 +1,110 @@
-//! cli
+//! The command line: one file a command, settings read once, bytes written in one place.
+
+mod output;
+pub(crate) mod settings;
+
+mod completions;
+#[cfg(feature = "demo")]
+mod demo;
+mod explain;
+mod fmt;
+mod lint;
+mod project;
+pub(crate) mod run;
+mod schema;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use self::output::{Exit, Output};
+use self::settings::Settings;
+
+/// Proves that a Stripe webhook gave the customer what they paid for.
+#[derive(Debug, Parser)]
+#[command(name = "paydrill", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 passed, 1 a verdict failed, 2 usage or invalid file, 3 could not judge, \
+                        4 nothing selected, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// The project file; left out, `paydrill.toml` here or in a folder above.
+    #[arg(long, global = true, value_name = "FILE", env = "PAYDRILL_PROJECT")]
+    project: Option<PathBuf>,
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PAYDRILL_COLOR")]
+    color: ColorChoice,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios against the app and tell what its customers got.
+    Run(run::RunArgs),
+    /// Check scenario and project files; every problem at once.
+    Lint(lint::LintArgs),
+    /// Write scenario files the usual way; comments stay.
+    Fmt(fmt::FmtArgs),
+    /// Explain a diagnostic's code, or tell a scenario's story step by step.
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema that editors use.
+    Schema(schema::SchemaArgs),
+    /// Run the shipped scenarios against a small billing app, right or with one classic bug.
+    #[cfg(feature = "demo")]
+    Demo(demo::DemoArgs),
+    /// The demo's billing app, as its own process.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoApp(demo::DemoAppArgs),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match Settings::read() {
+        Ok(settings) => settings,
+        Err(error) => return output::startup_failure(&error),
+    };
+    let output = Output::new(&settings, cli.global.color);
+    let exit = dispatch(&cli, &settings, &output);
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Run(args) => run::main(args, global, settings, output),
+        Command::Lint(args) => lint::main(args, global, output),
+        Command::Fmt(args) => fmt::main(args, global, output),
+        Command::Explain(args) => explain::main(args, global, output),
+        Command::Schema(args) => schema::main(args, output),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::main(args, settings, output),
+        #[cfg(feature = "demo")]
+        Command::DemoApp(args) => demo::app(args, settings, output),
+        Command::Completions(args) => completions::main(args, output),
+    }
+}

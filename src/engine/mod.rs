@@ -1,1 +1,23 @@
-//! engine
+//! Runs cases: one dispatcher owns the state of every case and alone emits run events.
+//!
+//! A [`case`](self) is a pure machine: [`Case::step`](case::Case::step) takes what happened and says what to do
+//! next. The driver does it and reports back. So every order of answers, timers and interruptions can be put to a
+//! case in a table test, and nothing in it waits, reads a clock or opens a socket.
+
+mod cancel;
+pub(crate) mod case;
+mod dispatcher;
+mod driver;
+mod dry_run;
+mod plan;
+mod redact;
+mod scene;
+mod session;
+mod stage;
+
+pub use cancel::Cancel;
+pub use dispatcher::{RunSummary, Sink};
+pub use dry_run::dry_run;
+pub use plan::{CasePlan, RunOptions, RunPlan, Selection, cases};
+pub use scene::Variables;
+pub use session::{Ports, SessionError, run};

@@ -149,13 +149,7 @@ fn of_observation(seen: &mut ObservationRecord, marks: &mut Marks) {
 }
 
 fn of_problem(problem: &mut ReadError, marks: &mut Marks) {
-    let texts: Vec<&mut String> = match problem {
-        ReadError::Unreachable { url, problem } => vec![url, problem],
-        ReadError::TimedOut { url, .. } | ReadError::TooLarge { url, .. } => vec![url],
-        ReadError::NotJson { url, content, .. } => vec![url, content],
-        ReadError::Template { template, problem } => vec![template, problem],
-    };
-    for text in texts {
+    for text in problem.texts_mut() {
         *text = marks.text(text);
     }
 }

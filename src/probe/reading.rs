@@ -87,3 +87,17 @@ pub enum ReadError {
         problem: String,
     },
 }
+
+impl ReadError {
+    /// Everything in it that came from outside, for whoever has to mask it.
+    pub(crate) fn texts_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Unreachable { url, problem } => vec![url, problem],
+            Self::TimedOut { url, .. } | Self::TooLarge { url, .. } => vec![url],
+            Self::NotJson { url, content, .. } | Self::Refused { url, content, .. } => vec![url, content],
+            Self::Call { call, problem } => vec![call, problem],
+            Self::Path { path, problem } => vec![path, problem],
+            Self::Template { template, problem } => vec![template, problem],
+        }
+    }
+}

@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use super::duration::spell;
 use super::model::{
-    BodyStyle, Change, Expected, Fault, FaultEffect, From, Given, GivenCustomer, Order, Pace, Pick, Scenario, Send,
-    SendEntry, SignatureMode, Step, Story, Told,
+    BodyStyle, Change, Expected, Fault, FaultEffect, From, Given, GivenCustomer, Order, Pace, Pick, Scenario,
+    Send, SendEntry, SignatureMode, Step, Story, Told,
 };
 use crate::project::model::Project;
 use crate::span::Place;
@@ -302,8 +302,11 @@ fn judged(text: &mut String, step: &Step, last: bool, story: &Story, project: &P
     }
     let reconciles = step.reconcile.unwrap_or(last) && !project.reconcile.is_empty();
     if reconciles {
-        let pairs: Vec<String> =
-            project.reconcile.iter().map(|pair| format!("{}.{} = {}", pair.probe, pair.field, pair.truth)).collect();
+        let pairs: Vec<String> = project
+            .reconcile
+            .iter()
+            .map(|pair| format!("{}.{} = {}", pair.probe, pair.field, pair.truth))
+            .collect();
         row(text, "reconcile", &format!("{}, within {}", pairs.join(", "), human(within)));
     }
     if step.then.is_empty() && step.either.is_empty() && step.unchanged.is_empty() && !reconciles {

@@ -161,8 +161,20 @@ pub fn load_scenarios(
     Ok((scenarios, diagnostics))
 }
 
+/// The scenario files among some files and folders, each once, in the order of their names.
+///
+/// # Errors
+/// Where one cannot be read, or there is none at all.
+pub fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
+    let files = find_scenarios(paths, Path::new("."))?;
+    if files.is_empty() {
+        return Err(LoadError::NoScenario { paths: paths.to_vec() });
+    }
+    Ok(files.into_iter().map(|found| found.path).collect())
+}
+
 /// Where a project's scenarios are.
-fn scenario_folder(root: &Path) -> PathBuf {
+pub fn scenario_folder(root: &Path) -> PathBuf {
     let name = root.canonicalize().ok();
     let name = name.as_deref().unwrap_or(root).file_name();
     if name.is_some_and(|name| name == SCENARIO_FOLDER) {

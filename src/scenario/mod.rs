@@ -11,6 +11,7 @@ pub mod model;
 
 pub mod diagnostic;
 pub mod explain;
+pub mod folder;
 pub mod format;
 pub mod render;
 pub mod schema;
@@ -26,9 +27,13 @@ pub(crate) mod template;
 pub(crate) mod tree;
 pub(crate) mod validate;
 
+pub use crate::project::refuse_unsupported;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
-pub use load::{LoadError, Loaded, find_project, load, load_project, load_scenarios};
+pub use folder::{Folder, parse_folder};
+pub use load::{
+    LoadError, Loaded, find_project, load, load_project, load_scenarios, scenario_files, scenario_folder,
+};
 pub use validate::parse_scenario;
 
 #[cfg(test)]

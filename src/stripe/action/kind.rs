@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Which action: the word after `stripe.` in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActionKind {
     /// `subscribe`
     Subscribe,

@@ -1,0 +1,247 @@
+//! `paydrill run`.
+
+pub(crate) mod plan;
+mod reporters;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use self::plan::{Refusal, Wanted};
+use self::reporters::Reporters;
+use super::Global;
+use super::output::{Exit, Output};
+use super::project::{self, Written};
+use super::settings::Settings;
+use crate::engine::{self, Ports, RunPlan, RunSummary, Selection};
+use crate::report::Outcome;
+
+/// Run scenarios against the app and tell what its customers got.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunArgs {
+    /// Scenario files or folders; left out, all of the project's.
+    paths: Vec<PathBuf>,
+    /// The environment; left out, the project's `default_environment`.
+    #[arg(long, short, env = "PAYDRILL_ENVIRONMENT")]
+    environment: Option<String>,
+    /// How many cases run at once.
+    #[arg(long, short, default_value_t = 16, env = "PAYDRILL_JOBS", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// Only scenarios with this tag; may be given again.
+    #[arg(long)]
+    tag: Vec<String>,
+    /// Only cases whose name contains this; may be given again.
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Only part M of N of the cases.
+    #[arg(long, value_name = "M/N", value_parser = plan::shard)]
+    shard: Option<(usize, usize)>,
+    /// Try a case that did not pass so often again, with fresh ids. One that passes only then is flaky.
+    #[arg(long, default_value_t = 0, value_name = "N", env = "PAYDRILL_RETRIES")]
+    retries: u32,
+    /// Start no new case after so many that did not pass.
+    #[arg(long, value_name = "N")]
+    max_fail: Option<usize>,
+    /// Run every case so often.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Reproduce the ids, e-mail addresses and shuffles of an earlier run.
+    #[arg(long, value_name = "N", env = "PAYDRILL_SEED")]
+    seed: Option<u64>,
+    /// Print the names of the selected cases, and run nothing.
+    #[arg(long, conflicts_with = "dry_run")]
+    list: bool,
+    /// Print what would be done, step by step, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// `{{ variable.NAME }}`; beats every file. JSON where it is JSON, else text.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = plan::variable)]
+    variable: Vec<(String, serde_json::Value)>,
+    /// Write a JUnit report; a wrong outcome is a failure, what could not be judged an error.
+    #[arg(long, value_name = "FILE")]
+    report_junit: Option<PathBuf>,
+    /// Print run events as JSON lines to standard output, and the report to standard error.
+    #[arg(long)]
+    json: bool,
+    /// Write the incident of every case that did not pass here: text, Markdown and JSON.
+    #[arg(long, value_name = "FOLDER")]
+    incident_dir: Option<PathBuf>,
+    /// What it means if nothing is selected.
+    #[arg(long, default_value = "fail", value_name = "WHAT")]
+    no_tests: NoTests,
+}
+
+/// What it means if nothing is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NoTests {
+    /// Exit code 4.
+    Fail,
+    /// A warning.
+    Warn,
+    /// Nothing.
+    Pass,
+}
+
+impl Default for RunArgs {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            environment: None,
+            jobs: 16,
+            tag: Vec::new(),
+            filter: Vec::new(),
+            shard: None,
+            retries: 0,
+            max_fail: None,
+            repeat: 1,
+            seed: None,
+            list: false,
+            dry_run: false,
+            variable: Vec::new(),
+            report_junit: None,
+            json: false,
+            incident_dir: None,
+            no_tests: NoTests::Fail,
+        }
+    }
+}
+
+impl RunArgs {
+    /// The arguments as typed, for the command that reproduces a case.
+    pub(super) fn with(filter: Vec<String>, seed: Option<u64>, jobs: u16) -> Self {
+        Self { filter, seed, jobs, ..Self::default() }
+    }
+}
+
+pub(super) fn main(args: &RunArgs, global: &Global, settings: &Settings, output: &Output) -> Exit {
+    let written = match project::read_valid(&args.paths, global, output) {
+        Ok(written) => written,
+        Err(exit) => return exit,
+    };
+    run(args, written, settings, output)
+}
+
+/// Runs what was written.
+pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output: &Output) -> Exit {
+    let Written { project, scenarios, .. } = written;
+    let (plan, ports) = match plan::plan(wanted(args, settings), project, &scenarios, settings) {
+        Ok(planned) => planned,
+        Err(Refusal::Missing { message, hint }) => {
+            output.error(&message, Some(&hint));
+            return Exit::Usage;
+        }
+        Err(Refusal::Diagnostics(diagnostics)) => {
+            project::show(&diagnostics, output);
+            return Exit::Usage;
+        }
+    };
+    if plan.cases.is_empty() {
+        return nothing(args.no_tests, output);
+    }
+    if args.list {
+        output.data(plan.cases.iter().map(|case| format!("{}\n", case.name)).collect::<String>());
+        return Exit::Passed;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.error(&format!("failed to start: {error}"), None);
+            return Exit::CouldNotJudge;
+        }
+    };
+    if args.dry_run {
+        return runtime.block_on(dry_run(&plan, &ports, output));
+    }
+    let summary = runtime.block_on(perform(args, &plan, &ports, settings, output));
+    // What still waits for an answer must not hold the process up.
+    runtime.shutdown_background();
+    summary
+}
+
+fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {
+    Wanted {
+        environment: args.environment.clone(),
+        selection: Selection {
+            tags: args.tag.clone(),
+            filters: args.filter.clone(),
+            shard: args.shard,
+            repeat: args.repeat,
+        },
+        jobs: usize::from(args.jobs),
+        retries: args.retries,
+        max_fail: args.max_fail,
+        seed: args.seed,
+        variables: args.variable.iter().cloned().collect(),
+        // An app that is started as `paydrill` is to be of this version.
+        programs: BTreeMap::from([("paydrill".to_owned(), settings.program.clone())]),
+    }
+}
+
+async fn dry_run(plan: &RunPlan, ports: &Ports, output: &Output) -> Exit {
+    match engine::dry_run(plan, ports).await {
+        Ok(text) => {
+            output.data(text);
+            Exit::Passed
+        }
+        Err(error) => {
+            output.error(&format!("failed to {error}"), None);
+            Exit::CouldNotJudge
+        }
+    }
+}
+
+async fn perform(
+    args: &RunArgs,
+    plan: &RunPlan,
+    ports: &Ports,
+    settings: &Settings,
+    output: &Output,
+) -> Exit {
+    let signals = signals::watch(ports.cancel.clone());
+    let mut reporters = Reporters::new(args, plan, settings, output);
+    let result = engine::run(plan, ports, &mut |event| reporters.event(&event)).await;
+    signals.abort();
+    let written = reporters.finish();
+    let exit = match result {
+        Ok(RunSummary { stats, trouble, cancelled, .. }) => {
+            exit_of(Outcome::of(&stats, trouble.is_some(), cancelled))
+        }
+        Err(_) => Exit::CouldNotJudge,
+    };
+    match written {
+        Ok(()) => exit,
+        Err(problem) => {
+            output.error(&problem, None);
+            if exit == Exit::Passed { Exit::CouldNotJudge } else { exit }
+        }
+    }
+}
+
+fn nothing(no_tests: NoTests, output: &Output) -> Exit {
+    match no_tests {
+        NoTests::Fail => {
+            output.error(
+                "no case is selected",
+                Some("`paydrill run --list` names them; `--no-tests pass` accepts none"),
+            );
+            Exit::NothingSelected
+        }
+        NoTests::Warn => {
+            output.talk("warning: no case is selected\n");
+            Exit::Passed
+        }
+        NoTests::Pass => Exit::Passed,
+    }
+}
+
+fn exit_of(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Passed => Exit::Passed,
+        Outcome::Failed => Exit::Failed,
+        Outcome::NotJudged => Exit::CouldNotJudge,
+        Outcome::NothingSelected => Exit::NothingSelected,
+        Outcome::Interrupted => Exit::Interrupted,
+    }
+}

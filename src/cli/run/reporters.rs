@@ -1,0 +1,177 @@
+//! Who is told what of a run, and where it is written.
+
+use std::path::{Path, PathBuf};
+
+use super::RunArgs;
+use crate::cli::output::Output;
+use crate::cli::settings::Settings;
+use crate::engine::RunPlan;
+use crate::incident::render::{Color, Detail, Layout, json, markdown, text};
+use crate::report::console::{FailureOutput, Verbosity};
+use crate::report::progress::Visibility;
+use crate::report::{
+    Annotations, Console, ConsoleSettings, Gathered, Handoff, JobSummary, Junit, Ndjson, Progress, Reporter,
+};
+use crate::run_event::{RunEvent, RunEventKind};
+
+/// Everybody who is told of a run.
+pub(super) struct Reporters<'a> {
+    output: &'a Output,
+    progress: Progress,
+    console: Console,
+    /// With `--json` people are told on standard error.
+    json: Option<Ndjson>,
+    annotations: Option<Annotations>,
+    files: Vec<FileReport>,
+    incidents: Option<Incidents>,
+}
+
+/// A report that is one file, written when the run ends.
+struct FileReport {
+    path: PathBuf,
+    reporter: Box<dyn Reporter + Send>,
+    bytes: Vec<u8>,
+    /// GitHub's job summary is added to; everything else is written anew.
+    append: bool,
+}
+
+/// Incidents, each as three files.
+struct Incidents {
+    folder: PathBuf,
+    gathered: Gathered,
+    handoff: Handoff,
+}
+
+impl<'a> Reporters<'a> {
+    pub(super) fn new(args: &RunArgs, plan: &RunPlan, settings: &Settings, output: &'a Output) -> Self {
+        let handoff = handoff(args);
+        let on_github = settings.var("GITHUB_ACTIONS").is_some();
+        let color = if args.json { output.talk_color } else { output.color };
+        let layout = Layout {
+            width: settings.width,
+            color: if color { Color::Always } else { Color::Never },
+            detail: Detail::Relevant,
+        };
+        let shown = settings.terminal.stderr && plan.cases.len() > 1;
+        let visibility = if shown { Visibility::Shown } else { Visibility::Hidden };
+        let console_settings = ConsoleSettings {
+            layout,
+            verbosity: Verbosity::Normal,
+            failures: FailureOutput::AtEnd,
+            handoff: handoff.clone(),
+        };
+        let mut files = Vec::new();
+        if let Some(path) = &args.report_junit {
+            let reporter = Box::new(Junit::new(handoff.clone()));
+            files.push(FileReport {
+                path: settings.current_dir.join(path),
+                reporter,
+                bytes: Vec::new(),
+                append: false,
+            });
+        }
+        if let Some(path) = settings.var("GITHUB_STEP_SUMMARY").filter(|_| on_github) {
+            let reporter = Box::new(JobSummary::new(handoff.clone()));
+            files.push(FileReport { path: PathBuf::from(path), reporter, bytes: Vec::new(), append: true });
+        }
+        let incidents = args.incident_dir.as_ref().map(|folder| Incidents {
+            folder: settings.current_dir.join(folder),
+            gathered: Gathered::default(),
+            handoff: handoff.clone(),
+        });
+        Self {
+            output,
+            progress: Progress::new(visibility),
+            console: Console::new(console_settings),
+            json: args.json.then(|| Ndjson::new(handoff.clone())),
+            annotations: on_github.then(|| Annotations::new(handoff)),
+            files,
+            incidents,
+        }
+    }
+
+    /// Tells everybody.
+    pub(super) fn event(&mut self, event: &RunEvent) {
+        let talk = self.console.event(event);
+        let data = self.json.as_mut().map(|json| json.event(event)).unwrap_or_default();
+        if !talk.is_empty() || !data.is_empty() {
+            let (output, as_json) = (self.output, self.json.is_some());
+            self.progress.suspend(|| {
+                output.data(&data);
+                if as_json {
+                    output.talk(String::from_utf8_lossy(&talk));
+                } else {
+                    output.data(&talk);
+                }
+            });
+        }
+        self.progress.event(event);
+        if let Some(annotations) = &mut self.annotations {
+            self.output.data(annotations.event(event));
+        }
+        for file in &mut self.files {
+            file.bytes.extend(file.reporter.event(event));
+        }
+        if let Some(incidents) = &mut self.incidents {
+            incidents.gathered.add(event);
+        }
+        if let RunEventKind::RunFinished { .. } = &event.kind {
+            self.progress.suspend(|| ());
+        }
+    }
+
+    /// Writes the files. Every one is tried; the first problem is told.
+    pub(super) fn finish(self) -> Result<(), String> {
+        let mut problem = Ok(());
+        for file in &self.files {
+            problem = problem.and(file.write(self.output));
+        }
+        if let Some(incidents) = &self.incidents {
+            problem = problem.and(incidents.write(self.output));
+        }
+        problem
+    }
+}
+
+impl FileReport {
+    fn write(&self, output: &Output) -> Result<(), String> {
+        if self.append {
+            output.append(&self.path, &self.bytes)
+        } else {
+            output.file(&self.path, &self.bytes)
+        }
+    }
+}
+
+impl Incidents {
+    fn write(&self, output: &Output) -> Result<(), String> {
+        for incident in self.gathered.incidents(&self.handoff) {
+            let stem = incident.file_stem();
+            let json = json(&incident).map_err(|error| format!("failed to spell an incident: {error}"))?;
+            for (end, bytes) in
+                [("txt", text(&incident, Layout::FILE)), ("md", markdown(&incident)), ("json", json)]
+            {
+                output.file(&self.folder.join(format!("{stem}.{end}")), bytes.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn handoff(args: &RunArgs) -> Handoff {
+    let variables = args.variable.iter();
+    Handoff {
+        arguments: variables
+            .flat_map(|(name, value)| ["--variable".to_owned(), spelled(name, value)])
+            .collect(),
+        incident_dir: args.incident_dir.as_deref().map(|folder: &Path| folder.display().to_string()),
+        ..Handoff::default()
+    }
+}
+
+fn spelled(name: &str, value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={other}"),
+    }
+}

@@ -1,0 +1,401 @@
+//! Deliveries of a step, with the retries that Stripe would make.
+//!
+//! What is not accepted is tried again after the step's other deliveries, once in every later step, and in the last
+//! step until Stripe gives up after three days. The waits pass on Stripe's clock only.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::record::event_ref;
+use super::{Action, AttemptOrder, Case, Running};
+use crate::deliver::change;
+use crate::deliver::plan::{self, Burst, Planned, Route, Sources};
+use crate::deliver::retry::Retry;
+use crate::engine::scene::EndpointAt;
+use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, Reason, RunEventKind};
+use crate::scenario::model::{Change, Order, Pace, Send, Told};
+use crate::span::Place;
+use crate::stripe::event::matches_type;
+use crate::stripe::object::NEWEST;
+use crate::stripe::{mutation, template};
+
+/// How often what the app itself changes at Stripe while it handles a burst is delivered in turn: an app that
+/// answers every event with a change would never come to an end.
+const MOST_ECHOES: u32 = 5;
+
+/// One event meant for one endpoint, and what became of it.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) reference: DeliveryRef,
+    endpoint: Arc<EndpointAt>,
+    /// As it is sent, the same for every attempt.
+    event: Arc<Value>,
+    change: Arc<Change>,
+    retry: Retry,
+    pub(super) place: Place,
+    pub(super) attempts: Vec<AttemptRecord>,
+    first_sent: Option<Timestamp>,
+    /// The scenario gave up waiting for an answer once: the app may be waiting for its own clock.
+    pub(super) cut_off: bool,
+}
+
+impl Delivery {
+    pub(super) fn record(&self) -> (DeliveryRef, Vec<AttemptRecord>) {
+        (self.reference.clone(), self.attempts.clone())
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.outcome.is_accepted())
+    }
+}
+
+/// Deliveries that are going on.
+#[derive(Debug)]
+pub(super) struct Delivering {
+    /// The step; `None`: the arrangement.
+    step: Option<usize>,
+    pace: Pace,
+    queue: VecDeque<usize>,
+    in_flight: usize,
+    requests: usize,
+    round: Round,
+    echoes: u32,
+}
+
+/// Which deliveries are tried now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// The step's own.
+    Own,
+    /// Those that have not been accepted yet.
+    Again,
+}
+
+impl Case {
+    /// Delivers what the arrangement has made, or forgets it.
+    pub(super) fn tell(&mut self, told: Told, at: Duration, out: &mut Vec<Action>) {
+        if told == Told::No {
+            self.bursts.seen = self.bursts.current().len();
+            return;
+        }
+        let Some(place) = self.record.place.clone() else { return };
+        let send = Send::Burst { order: Order::Natural, drop: Vec::new() };
+        self.begin(None, &send, Pace::OneByOne, &place, 0, at, out);
+    }
+
+    /// Delivers what the step sends, and makes its requests where they start together.
+    pub(super) fn deliver(&mut self, step: usize, at: Duration, out: &mut Vec<Action>) {
+        let story = Arc::clone(&self.plan.story);
+        let model = &story.steps[step];
+        let mut requests = 0;
+        if model.pace == Pace::Together {
+            for request in &model.requests {
+                match self.request_action(model.customer, &request.value) {
+                    Ok(action) => out.push(action),
+                    Err(message) => {
+                        return self.give_up(Reason { message, place: Some(request.place.clone()) }, at, out);
+                    }
+                }
+                requests += 1;
+            }
+        }
+        self.begin(Some(step), &model.send, model.pace, &model.place, requests, at, out);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "two callers, and a struct would only rename them")]
+    fn begin(
+        &mut self,
+        step: Option<usize>,
+        send: &Send,
+        pace: Pace,
+        place: &Place,
+        requests: usize,
+        at: Duration,
+        out: &mut Vec<Action>,
+    ) {
+        match self.plan_deliveries(step, send, place) {
+            Ok(queue) => {
+                let round = Round::Own;
+                self.running = Running::Delivering(Delivering {
+                    step,
+                    pace,
+                    queue,
+                    in_flight: 0,
+                    requests,
+                    round,
+                    echoes: 0,
+                });
+                self.deliver_on(at, out);
+            }
+            Err(reason) => self.give_up(reason, at, out),
+        }
+    }
+
+    /// What a step sends, ready to go out, in order.
+    fn plan_deliveries(
+        &mut self,
+        step: Option<usize>,
+        send: &Send,
+        place: &Place,
+    ) -> Result<VecDeque<usize>, Reason> {
+        let story = Arc::clone(&self.plan.story);
+        let slot = step.map_or(0, |step| story.steps[step].customer);
+        let name = |step: usize| story.steps.get(step).map_or("", |step| step.name.as_str());
+        let seen = if matches!(send, Send::Burst { .. }) { self.bursts.seen } else { 0 };
+        let current = step.unwrap_or(0);
+        let earlier: Vec<Burst<'_>> = self
+            .bursts
+            .steps
+            .iter()
+            .enumerate()
+            .take(current)
+            .map(|(step, events)| Burst { step: name(step), events })
+            .collect();
+        let this = Burst {
+            step: step.map_or("the arrangement", name),
+            events: self.bursts.current().get(seen..).unwrap_or_default(),
+        };
+        let sources = Sources { this, earlier: &earlier, given: &self.bursts.given };
+        let routes: Vec<Route> = self.scene.endpoints.values().map(|endpoint| route(endpoint)).collect();
+        let truth = self.slots.get(slot).map(|slot| &slot.truth);
+        let created = self.stripe_now.map_or(0, Timestamp::as_second);
+        // A stream of its own: an event that the scenario adds does not shift the ids of what Stripe makes.
+        let mut ids = self.template_ids.clone();
+        let mut build = |kind: &str| {
+            template::build(kind, truth.unwrap_or(&serde_json::Map::new()), &mut ids, created, NEWEST)
+        };
+        let planned =
+            plan::plan(send, &sources, &mut build, &routes, &mut self.ids).map_err(|error| Reason {
+                message: format!("failed to {error}"),
+                place: Some(error.place().unwrap_or(place).clone()),
+            })?;
+        self.template_ids = ids;
+        self.bursts.seen = self.bursts.current().len();
+        planned.into_iter().map(|planned| self.take_up(step, slot, planned, place)).collect()
+    }
+
+    /// Gives a planned delivery its number.
+    fn take_up(
+        &mut self,
+        step: Option<usize>,
+        slot: usize,
+        planned: Planned,
+        place: &Place,
+    ) -> Result<usize, Reason> {
+        let Planned { mut event, change, endpoint, place: own } = planned;
+        let place = own.unwrap_or_else(|| place.clone());
+        let wrong =
+            |message: String| Reason { message: format!("failed to {message}"), place: Some(place.clone()) };
+        let rendered = change::render(&change, |value| self.render(slot, value))
+            .map_err(|error| wrong(error.to_string()))?;
+        let mut changes = mutation::apply(&mut event, &rendered).map_err(|error| wrong(error.to_string()))?;
+        changes.extend(change::travel_in_words(&change));
+        let endpoint = self
+            .scene
+            .endpoints
+            .get(&endpoint)
+            .cloned()
+            .ok_or_else(|| wrong(format!("find endpoint `{endpoint}` in the environment")))?;
+        let number = self.deliveries.len();
+        let reference =
+            DeliveryRef { number, step, event: event_ref(&event), endpoint: endpoint.name.clone(), changes };
+        let retry = step.map_or(Retry::AsStripe, |step| Retry::of(&change, &self.plan.story.steps[step]));
+        self.deliveries.push(Delivery {
+            reference,
+            endpoint,
+            event: Arc::new(event),
+            change: Arc::new(change),
+            retry,
+            place,
+            attempts: Vec::new(),
+            first_sent: None,
+            cut_off: false,
+        });
+        Ok(number)
+    }
+
+    /// The step's deliveries and their attempts.
+    pub(super) fn deliveries_of(&self, step: usize) -> Vec<(DeliveryRef, Vec<AttemptRecord>)> {
+        let own = self.deliveries.iter().filter(|delivery| delivery.reference.step == Some(step));
+        own.map(Delivery::record).collect()
+    }
+
+    pub(super) fn attempted(
+        &mut self,
+        number: usize,
+        record: AttemptRecord,
+        at: Duration,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(delivery) = self.deliveries.get_mut(number) else { return };
+        let reference = delivery.reference.clone();
+        out.push(Action::Emit(RunEventKind::AttemptFinished {
+            case: self.plan.id,
+            delivery: reference,
+            attempt: record.clone(),
+        }));
+        delivery.cut_off |= record.outcome == AttemptOutcome::TimedOut;
+        delivery.attempts.push(record);
+        let owed = delivery.retry == Retry::AsStripe && !delivery.is_accepted();
+        match (owed, self.owed.iter().position(|owed| *owed == number)) {
+            (true, None) => self.owed.push(number),
+            (false, Some(index)) => {
+                self.owed.remove(index);
+            }
+            _ => {}
+        }
+        if let Running::Delivering(delivering) = &mut self.running {
+            delivering.in_flight = delivering.in_flight.saturating_sub(1);
+            self.deliver_on(at, out);
+        }
+    }
+
+    pub(super) fn request_of_delivery_ended(&mut self, at: Duration, out: &mut Vec<Action>) {
+        if let Running::Delivering(delivering) = &mut self.running {
+            delivering.requests = delivering.requests.saturating_sub(1);
+            self.deliver_on(at, out);
+        }
+    }
+
+    /// Sends what may be sent now; moves on when nothing is left.
+    fn deliver_on(&mut self, at: Duration, out: &mut Vec<Action>) {
+        loop {
+            let Running::Delivering(delivering) = &mut self.running else { return };
+            let together = delivering.pace == Pace::Together && delivering.round == Round::Own;
+            if let Some(next) =
+                (together || delivering.in_flight == 0).then(|| delivering.queue.pop_front()).flatten()
+            {
+                delivering.in_flight += 1;
+                self.attempt(next, out);
+                continue;
+            }
+            if delivering.in_flight > 0 || delivering.requests > 0 {
+                return;
+            }
+            match self.next_round(out) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.running = Running::Nothing;
+                    return self.delivered(at, out);
+                }
+                Err(reason) => return self.give_up(reason, at, out),
+            }
+        }
+    }
+
+    /// Fills the queue with what is to be tried next; `false`: nothing is.
+    fn next_round(&mut self, out: &mut Vec<Action>) -> Result<bool, Reason> {
+        let Running::Delivering(delivering) = &mut self.running else { return Ok(false) };
+        let (step, round, echoes) = (delivering.step, delivering.round, delivering.echoes);
+        let is_burst = step.is_none_or(|step| matches!(self.plan.story.steps[step].send, Send::Burst { .. }));
+        if is_burst && echoes < MOST_ECHOES && self.bursts.seen < self.bursts.current().len() {
+            let queue = self.echo(step)?;
+            if let Running::Delivering(delivering) = &mut self.running {
+                delivering.queue = queue;
+                delivering.echoes += 1;
+            }
+            return Ok(true);
+        }
+        let is_last = step.is_none_or(|step| step + 1 == self.plan.story.steps.len());
+        if round == Round::Again && !is_last {
+            return Ok(false);
+        }
+        let (again, wait) = self.due_again();
+        if again.is_empty() {
+            return Ok(false);
+        }
+        // Stripe's clock only: nobody waits.
+        out.push(Action::Advance(wait));
+        self.stripe_now = self.stripe_now.and_then(|now| now.checked_add(wait).ok());
+        if let Running::Delivering(delivering) = &mut self.running {
+            delivering.round = Round::Again;
+            delivering.queue = again.into();
+        }
+        Ok(true)
+    }
+
+    /// Deliveries that Stripe still tries again, and how long it waits before it does.
+    fn due_again(&self) -> (Vec<usize>, SignedDuration) {
+        let mut wait = SignedDuration::ZERO;
+        let mut again = Vec::new();
+        for number in &self.owed {
+            let delivery = &self.deliveries[*number];
+            let attempts = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
+            let (Some(first), Some(now)) = (delivery.first_sent, self.stripe_now) else { continue };
+            if let Some(next) = delivery.retry.next(attempts, first, now) {
+                wait = wait.max(next);
+                again.push(*number);
+            }
+        }
+        (again, wait)
+    }
+
+    /// What the app changed at Stripe while it handled the burst is delivered in turn.
+    fn echo(&mut self, step: Option<usize>) -> Result<VecDeque<usize>, Reason> {
+        let patterns = match step.map(|step| &self.plan.story.steps[step].send) {
+            Some(Send::Burst { drop, .. }) => drop.clone(),
+            _ => Vec::new(),
+        };
+        // What is dropped has been found already; that an echo has none of it is no mistake.
+        let kind = |event: &Value| event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is_lost = |event: &Value| patterns.iter().any(|pattern| matches_type(pattern, &kind(event)));
+        let lost: Vec<String> =
+            self.bursts.unseen().iter().filter(|event| is_lost(event)).map(kind).collect();
+        let send = Send::Burst { order: Order::Natural, drop: lost };
+        let place = self.record.place.clone().unwrap_or_else(|| self.plan.head.place.clone());
+        self.plan_deliveries(step, &send, &place)
+    }
+
+    fn attempt(&mut self, number: usize, out: &mut Vec<Action>) {
+        let now = self.stripe_now;
+        let Some(delivery) = self.deliveries.get_mut(number) else { return };
+        delivery.first_sent = delivery.first_sent.or(now);
+        let first = delivery.attempts.is_empty();
+        out.push(Action::Attempt(Box::new(AttemptOrder {
+            delivery: number,
+            number: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
+            endpoint: Arc::clone(&delivery.endpoint),
+            event: Arc::clone(&delivery.event),
+            change: Arc::clone(&delivery.change),
+            delay: delivery.change.delay.filter(|_| first).unwrap_or_default(),
+        })));
+    }
+
+    /// An arrangement that was refused leaves nothing to judge.
+    fn delivered(&mut self, at: Duration, out: &mut Vec<Action>) {
+        if self.bursts.current.is_none()
+            && let Some(number) = self.owed.first()
+        {
+            let delivery = &self.deliveries[*number];
+            let message = format!(
+                "the app did not accept {} of the arrangement: {}",
+                delivery.reference.event.kind,
+                delivery.attempts.last().map_or_else(String::new, |attempt| answer(&attempt.outcome)),
+            );
+            let place = Some(delivery.place.clone());
+            self.give_up(Reason { message, place }, at, out);
+        }
+    }
+}
+
+fn route(endpoint: &EndpointAt) -> Route {
+    Route { name: endpoint.name.clone(), events: endpoint.events.clone(), connect: endpoint.connect }
+}
+
+/// How an attempt ended, in a few words.
+fn answer(outcome: &AttemptOutcome) -> String {
+    match outcome {
+        AttemptOutcome::Answered { status, body } if body.trim().is_empty() => format!("answered {status}"),
+        AttemptOutcome::Answered { status, body } => {
+            let body: String = body.chars().take(120).collect();
+            format!("answered {status}: {}", body.trim())
+        }
+        AttemptOutcome::Refused => "connection refused".to_owned(),
+        AttemptOutcome::TimedOut => "no answer in time".to_owned(),
+        AttemptOutcome::Reset => "connection closed without an answer".to_owned(),
+    }
+}

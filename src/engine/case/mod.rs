@@ -1,0 +1,438 @@
+//! One case as a pure machine: what happened goes in, what to do next comes out.
+//!
+//! The story is first turned into a list of operations ([`script`]), which run one after another. Each operation
+//! has its own file: what it asks for, and how it settles.
+
+mod arrange;
+mod deliver;
+mod judge;
+mod names;
+mod record;
+mod request;
+mod script;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use self::deliver::Delivering;
+use self::judge::{Moment, Watch};
+use self::record::Recorder;
+use self::script::Op;
+use super::plan::CasePlan;
+use super::scene::{EndpointAt, Scene};
+use crate::id::IdMinter;
+use crate::probe::Reading;
+use crate::project::model::HttpCall;
+use crate::run_event::{AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind, Verdict};
+use crate::scenario::model::{ApiFault, Change};
+use crate::stripe::action::Action as StripeAction;
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// When, since the run's start.
+    pub(crate) at: Duration,
+    /// What.
+    pub(crate) kind: InputKind,
+    /// Provider truth now and what Stripe made since the last input, where the driver looked.
+    pub(crate) world: Option<World>,
+}
+
+/// Provider truth of a case.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    /// Per customer: `customer`, `subscription`, `checkout`, `invoice`, `charge` and named objects.
+    pub(crate) truths: Vec<Map<String, Value>>,
+    /// Events made since the last look, in Stripe's order.
+    pub(crate) events: Vec<Value>,
+    /// Stripe's clock.
+    pub(crate) stripe_now: Option<Timestamp>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum InputKind {
+    /// The case may start.
+    Begin,
+    /// Stripe did what was asked, or refused.
+    Acted(Result<(), String>),
+    /// The app answered a request, or did not.
+    Requested {
+        /// Whose request it was.
+        slot: usize,
+        /// What was done.
+        record: RequestRecord,
+        /// What it answered, where that was a JSON table.
+        answer: Option<Map<String, Value>>,
+    },
+    /// An attempt ended.
+    Attempted {
+        /// The delivery's number.
+        delivery: usize,
+        /// What came of it.
+        record: AttemptRecord,
+    },
+    /// A probe was read.
+    Read {
+        /// Whose state.
+        slot: usize,
+        /// The probe.
+        probe: String,
+        /// What was read.
+        reading: Reading,
+    },
+    /// The app asked Stripe something about one of the case's objects.
+    Called(CallRecord),
+    /// The time came that the case asked to be woken at.
+    Timer,
+    /// The run ends early; nothing more is started.
+    Stopped(Reason),
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Make the case's customers at Stripe; answered by `Acted`.
+    Open {
+        /// Where Stripe's clock starts, relative to now.
+        at: SignedDuration,
+        /// One e-mail address a customer.
+        emails: Vec<String>,
+        /// Mints the ids of everything that Stripe makes for this case.
+        ids: IdMinter,
+    },
+    /// Make one thing happen at Stripe; answered by `Acted`.
+    Act {
+        /// To which customer.
+        slot: usize,
+        /// What.
+        action: Box<StripeAction>,
+    },
+    /// Move Stripe's clock.
+    Advance(SignedDuration),
+    /// Let calls to Stripe fail from now on; none: no longer.
+    Arm(Vec<ApiFault>),
+    /// Do something in the app; answered by `Requested`.
+    Request {
+        /// The request's name.
+        name: String,
+        /// Whose cookies.
+        slot: usize,
+        /// The call, filled in.
+        call: Box<HttpCall>,
+    },
+    /// Try a delivery; answered by `Attempted`.
+    Attempt(Box<AttemptOrder>),
+    /// Read a probe; answered by `Read`.
+    Read {
+        /// Whose state.
+        slot: usize,
+        /// The probe.
+        probe: String,
+        /// The call, filled in.
+        call: Box<HttpCall>,
+    },
+    /// Send `Timer` then.
+    WakeAt(Duration),
+    /// Tell the world.
+    Emit(RunEventKind),
+    /// The case has ended; nothing more will come of it.
+    Finish(Box<CaseRecord>),
+}
+
+/// One attempt of a delivery, ready to be signed and sent.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptOrder {
+    /// The delivery's number.
+    pub(crate) delivery: usize,
+    /// Which attempt, from 1.
+    pub(crate) number: u32,
+    /// Where to.
+    pub(crate) endpoint: Arc<EndpointAt>,
+    /// The event; the same for every attempt.
+    pub(crate) event: Arc<Value>,
+    /// How it travels.
+    pub(crate) change: Arc<Change>,
+    /// Waited before sending.
+    pub(crate) delay: Duration,
+}
+
+/// What the case is waiting for.
+#[derive(Debug)]
+enum Running {
+    /// Nothing: the next operation may start.
+    Nothing,
+    /// One answer: of Stripe or the app.
+    Answer,
+    /// Readings before a step, or of bystanders: so many are outstanding.
+    Readings(usize),
+    /// Deliveries, and requests that started with them.
+    Delivering(Delivering),
+    /// Expectations that have not settled.
+    Judging(Box<Watch>),
+    /// The case has ended.
+    Ended,
+}
+
+/// One case.
+#[derive(Debug)]
+pub(crate) struct Case {
+    plan: CasePlan,
+    scene: Arc<Scene>,
+    script: VecDeque<Op>,
+    running: Running,
+    ids: IdMinter,
+    variables: Map<String, Value>,
+    slots: Vec<Slot>,
+    stripe_now: Option<Timestamp>,
+    /// Every event that was made, by who made it.
+    bursts: Bursts,
+    record: Recorder,
+    /// Deliveries of the whole case, by number.
+    deliveries: Vec<deliver::Delivery>,
+    /// Numbers of those that are still to be accepted.
+    owed: Vec<usize>,
+    baselines: judge::Baselines,
+    /// The last reading of each probe of the first customer, for reconciliation.
+    last_readings: BTreeMap<String, Reading>,
+    /// Mints ids of events that nothing made.
+    template_ids: IdMinter,
+    timer: Option<Duration>,
+}
+
+/// One customer of the case.
+#[derive(Debug, Default)]
+struct Slot {
+    email: String,
+    truth: Map<String, Value>,
+    /// What the requests answered: `{{ request.signup.user_id }}`.
+    answers: Map<String, Value>,
+}
+
+/// Events by who made them.
+#[derive(Debug, Default)]
+struct Bursts {
+    given: Vec<Value>,
+    steps: Vec<Vec<Value>>,
+    /// Who makes them now; `None`: the arrangement.
+    current: Option<usize>,
+    /// How many of the current ones have been seen by a delivery plan.
+    seen: usize,
+}
+
+impl Bursts {
+    fn current(&self) -> &[Value] {
+        match self.current {
+            None => &self.given,
+            Some(step) => self.steps.get(step).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    fn unseen(&self) -> &[Value] {
+        self.current().get(self.seen..).unwrap_or_default()
+    }
+
+    fn enter(&mut self, step: usize) {
+        self.current = Some(step);
+        self.seen = 0;
+        if self.steps.len() <= step {
+            self.steps.resize_with(step + 1, Vec::new);
+        }
+    }
+
+    fn add(&mut self, events: Vec<Value>) {
+        match self.current {
+            None => self.given.extend(events),
+            Some(step) => self.steps[step].extend(events),
+        }
+    }
+}
+
+impl Case {
+    pub(crate) fn new(plan: CasePlan, scene: Arc<Scene>, at: Duration, started: Timestamp) -> Self {
+        let ids = IdMinter::new(scene.seed, plan.stream());
+        let template_ids = IdMinter::new(scene.seed, plan.stream().rotate_left(2));
+        let variables = scene.variables.merged(&plan.story.variables);
+        let script = script::of(&plan, &scene.project);
+        let record = Recorder::new(&plan, at, started);
+        Self {
+            script,
+            running: Running::Nothing,
+            ids,
+            variables,
+            slots: Vec::new(),
+            stripe_now: None,
+            bursts: Bursts::default(),
+            record,
+            deliveries: Vec::new(),
+            owed: Vec::new(),
+            baselines: judge::Baselines::default(),
+            last_readings: BTreeMap::new(),
+            template_ids,
+            timer: None,
+            plan,
+            scene,
+        }
+    }
+
+    /// A case of which only the acts are wanted: nothing is read and nothing judged.
+    pub(crate) fn rehearsed(plan: CasePlan, scene: Arc<Scene>, started: Timestamp) -> Self {
+        let mut case = Self::new(plan, scene, Duration::ZERO, started);
+        case.script.retain(Op::is_act);
+        case
+    }
+
+    pub(crate) fn plan(&self) -> &CasePlan {
+        &self.plan
+    }
+
+    /// Takes what happened and says what to do next.
+    pub(crate) fn step(&mut self, input: Input) -> Vec<Action> {
+        let mut out = Vec::new();
+        if matches!(self.running, Running::Ended) {
+            return out;
+        }
+        self.look(input.world, input.at, &mut out);
+        self.take(input.kind, input.at, &mut out);
+        while matches!(self.running, Running::Nothing) {
+            match self.script.pop_front() {
+                Some(op) => self.start(op, input.at, &mut out),
+                None => self.finish(input.at, &mut out),
+            }
+        }
+        out
+    }
+
+    /// Takes note of provider truth and of the events that Stripe made.
+    fn look(&mut self, world: Option<World>, at: Duration, out: &mut Vec<Action>) {
+        let Some(world) = world else { return };
+        for (slot, truth) in self.slots.iter_mut().zip(world.truths) {
+            slot.truth = truth;
+        }
+        self.stripe_now = world.stripe_now.or(self.stripe_now);
+        if !world.events.is_empty() {
+            let kind = self.record.made(at, self.bursts.current, &world.events);
+            out.push(Action::Emit(kind));
+            self.bursts.add(world.events);
+        }
+    }
+
+    fn take(&mut self, kind: InputKind, at: Duration, out: &mut Vec<Action>) {
+        match kind {
+            InputKind::Begin => out.push(Action::Emit(RunEventKind::CaseStarted {
+                case: self.plan.id,
+                name: self.plan.name.clone(),
+            })),
+            InputKind::Acted(result) => self.acted(result, at, out),
+            InputKind::Requested { slot, record, answer } => self.requested(slot, record, answer, at, out),
+            InputKind::Attempted { delivery, record } => self.attempted(delivery, record, at, out),
+            InputKind::Read { slot, probe, reading } => self.was_read(slot, &probe, reading, at, out),
+            InputKind::Called(call) => self.called(call, at, out),
+            InputKind::Timer => self.timer(at, out),
+            InputKind::Stopped(reason) => self.give_up(reason, at, out),
+        }
+    }
+
+    fn acted(&mut self, result: Result<(), String>, at: Duration, out: &mut Vec<Action>) {
+        let Running::Answer = self.running else { return };
+        self.running = Running::Nothing;
+        if let Err(problem) = result {
+            let place = self.record.place.clone();
+            self.give_up(Reason { message: problem, place }, at, out);
+        }
+    }
+
+    fn called(&mut self, call: CallRecord, at: Duration, out: &mut Vec<Action>) {
+        out.push(Action::Emit(RunEventKind::StripeCalled { case: Some(self.plan.id), call: call.clone() }));
+        self.record.called(call);
+        if let Running::Judging(watch) = &mut self.running {
+            watch.woken(at);
+            self.judge_on(at, out);
+        }
+    }
+
+    fn timer(&mut self, at: Duration, out: &mut Vec<Action>) {
+        self.timer = None;
+        if let Running::Judging(_) = self.running {
+            self.judge_on(at, out);
+        }
+    }
+
+    /// Asks to be woken at `when`, unless that is already arranged for an earlier moment.
+    fn wake_at(&mut self, when: Duration, out: &mut Vec<Action>) {
+        if self.timer.is_none_or(|timer| when < timer) {
+            self.timer = Some(when);
+            out.push(Action::WakeAt(when));
+        }
+    }
+
+    /// It could not be told: ends the case as errored, whatever else is going on.
+    fn give_up(&mut self, reason: Reason, at: Duration, out: &mut Vec<Action>) {
+        self.record.reason = Some(reason);
+        self.script.clear();
+        self.running = Running::Nothing;
+        self.finish(at, out);
+    }
+
+    fn start(&mut self, op: Op, at: Duration, out: &mut Vec<Action>) {
+        match op {
+            Op::Skip(reason) => {
+                self.record.skip(reason);
+                self.finish(at, out);
+            }
+            Op::Open => self.open(out),
+            Op::Given { slot, keys, place } => self.given_subscription(slot, &keys, place, at, out),
+            Op::Request { slot, name, place } => self.request(slot, &name, place, at, out),
+            Op::Tell(told) => self.tell(told, at, out),
+            Op::SettleGiven => self.settle_given(at, out),
+            Op::BystanderBaseline => self.bystander_baseline(at, out),
+            Op::Enter(step) => self.enter(step, out),
+            Op::Baseline(step) => self.baseline(step, Moment::Step, at, out),
+            Op::BeforeDelivery(step) => self.baseline(step, Moment::Delivery, at, out),
+            Op::Act(step) => self.act(step, at, out),
+            Op::Deliver(step) => self.deliver(step, at, out),
+            Op::Judge(step) => self.judge(step, at, out),
+            Op::Leave(step) => self.leave(step, out),
+        }
+    }
+
+    fn enter(&mut self, step: usize, out: &mut Vec<Action>) {
+        let story = Arc::clone(&self.plan.story);
+        let step_model = &story.steps[step];
+        self.bursts.enter(step);
+        self.record.enter(step, step_model.place.clone());
+        out.push(Action::Emit(RunEventKind::StepStarted {
+            case: self.plan.id,
+            step: Some(step),
+            name: step_model.name.clone(),
+        }));
+        out.push(Action::Advance(SignedDuration::from_secs(1)));
+        if !step_model.faults.is_empty() {
+            out.push(Action::Arm(step_model.faults.iter().map(|fault| fault.api.clone()).collect()));
+        }
+    }
+
+    fn leave(&mut self, step: usize, out: &mut Vec<Action>) {
+        if !self.plan.story.steps[step].faults.is_empty() {
+            out.push(Action::Arm(Vec::new()));
+        }
+        // What a failed step leaves behind makes every later one meaningless.
+        if self.record.worst() != Verdict::Passed {
+            self.script.clear();
+        }
+    }
+
+    fn finish(&mut self, at: Duration, out: &mut Vec<Action>) {
+        let slot = self.slots.first();
+        let truth = slot.map(|slot| slot.truth.clone()).unwrap_or_default();
+        let email = slot.map(|slot| slot.email.clone()).unwrap_or_default();
+        let deliveries = self.deliveries.iter().map(deliver::Delivery::record).collect();
+        let record = self.record.close(at, truth, email, deliveries);
+        self.running = Running::Ended;
+        out.push(Action::Finish(Box::new(record)));
+    }
+}

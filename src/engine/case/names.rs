@@ -1,0 +1,42 @@
+//! What templates of a case may name.
+
+use serde_json::{Map, Value};
+
+use super::Case;
+use crate::template::{self, Names, TemplateError};
+
+/// The names of one customer of a case.
+pub(super) struct CaseNames<'a> {
+    case: &'a Case,
+    slot: usize,
+}
+
+impl Names for CaseNames<'_> {
+    fn get(&self, root: &str) -> Option<Value> {
+        let slot = self.case.slots.get(self.slot)?;
+        match root {
+            "variable" => Some(Value::Object(self.case.variables.clone())),
+            "matrix" => Some(Value::Object(self.case.plan.story.matrix.clone())),
+            "request" => Some(Value::Object(slot.answers.clone())),
+            _ => slot.truth.get(root).or_else(|| self.case.scene.names.get(root)).cloned(),
+        }
+    }
+}
+
+impl Case {
+    pub(super) fn names(&self, slot: usize) -> CaseNames<'_> {
+        CaseNames { case: self, slot }
+    }
+
+    pub(super) fn render(&self, slot: usize, value: &Value) -> Result<Value, TemplateError> {
+        template::render(value, &self.names(slot))
+    }
+
+    pub(super) fn render_map(
+        &self,
+        slot: usize,
+        map: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, TemplateError> {
+        template::render_map(map, &self.names(slot))
+    }
+}

@@ -1,0 +1,96 @@
+//! What happens in the app: a person's click, a job's run.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Action, Case, Running};
+use crate::project::model::{HttpCall, RequestKind};
+use crate::run_event::{Reason, RequestRecord, RunEventKind};
+use crate::span::Place;
+use crate::template::{self, TemplateError};
+
+impl Case {
+    pub(super) fn request(
+        &mut self,
+        slot: usize,
+        name: &str,
+        place: Place,
+        at: Duration,
+        out: &mut Vec<Action>,
+    ) {
+        self.record.place = Some(place.clone());
+        match self.request_action(slot, name) {
+            Ok(action) => {
+                out.push(action);
+                self.running = Running::Answer;
+            }
+            Err(message) => self.give_up(Reason { message, place: Some(place) }, at, out),
+        }
+    }
+
+    pub(super) fn request_action(&self, slot: usize, name: &str) -> Result<Action, String> {
+        let request = self
+            .scene
+            .project
+            .requests
+            .get(name)
+            .ok_or_else(|| format!("the project has no request `{name}`"))?;
+        let RequestKind::Http(call) = &request.kind else {
+            return Err(format!("request `{name}` is of a kind that is not supported yet"));
+        };
+        let call =
+            self.render_call(slot, call).map_err(|error| format!("request `{name}`: cannot {error}"))?;
+        Ok(Action::Request { name: name.to_owned(), slot, call: Box::new(call) })
+    }
+
+    /// A request that is not answered 2xx makes the case errored: the story did not happen as told.
+    pub(super) fn requested(
+        &mut self,
+        slot: usize,
+        record: RequestRecord,
+        answer: Option<Map<String, Value>>,
+        at: Duration,
+        out: &mut Vec<Action>,
+    ) {
+        let problem = match &record.outcome {
+            Ok(200..=299) => None,
+            Ok(status) => {
+                Some(format!("request `{}` was answered {status}, not 2xx: {}", record.name, record.body))
+            }
+            Err(problem) => Some(format!("request `{}` failed to {problem}", record.name)),
+        };
+        if let (Some(answer), Some(slot)) = (answer, self.slots.get_mut(slot)) {
+            slot.answers.insert(record.name.clone(), Value::Object(answer));
+        }
+        out.push(Action::Emit(RunEventKind::Requested { case: self.plan.id, record: record.clone() }));
+        self.record.requested(record);
+        if let Some(message) = problem {
+            let place = self.record.place.clone();
+            return self.give_up(Reason { message, place }, at, out);
+        }
+        match &self.running {
+            Running::Answer => self.running = Running::Nothing,
+            Running::Delivering(_) => self.request_of_delivery_ended(at, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn render_call(&self, slot: usize, call: &HttpCall) -> Result<HttpCall, TemplateError> {
+        let names = self.names(slot);
+        let text = |text: &String| template::render_text(text, &names);
+        Ok(HttpCall {
+            method: call.method.clone(),
+            path: text(&call.path)?,
+            headers: call
+                .headers
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), text(value)?)))
+                .collect::<Result<_, TemplateError>>()?,
+            json: call.json.as_ref().map(|json| template::render(json, &names)).transpose()?,
+            form: call.form.as_ref().map(|form| template::render_map(form, &names)).transpose()?,
+            text: call.text.as_ref().map(text).transpose()?,
+            timeout: call.timeout,
+        })
+    }
+}

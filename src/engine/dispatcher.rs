@@ -1,0 +1,301 @@
+//! Owns the state of every case, orders everything, and alone emits run events.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::cancel::Cancel;
+use super::case::{Action, Case, Input, InputKind};
+use super::driver::{Driver, Report};
+use super::plan::{CasePlan, RunPlan};
+use super::scene::Scene;
+use crate::id::CaseId;
+use crate::provider::double::{ApiCall, CallKind};
+use crate::run_event::{
+    CallRecord, CancelReason, CaseRecord, Reason, RunEvent, RunEventKind, RunStats, Trouble, Verdict,
+};
+use crate::secret::Redactor;
+use crate::target::{Death, Launched};
+
+/// How many lines of the app's output a case that did not pass keeps.
+const LOG_LINES: usize = 40;
+
+/// Takes run events, in order.
+pub type Sink<'a> = &'a mut (dyn FnMut(RunEvent) + Send);
+
+/// What a run came to. Everything else went through the sink.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// All cases.
+    pub stats: RunStats,
+    /// How long it took.
+    pub took: Duration,
+    /// Something that made the whole run unjudgeable.
+    pub trouble: Option<Trouble>,
+    /// Why it ended early.
+    pub cancelled: Option<CancelReason>,
+}
+
+/// The one owner of run state.
+pub(super) struct Dispatcher<'a> {
+    pub(super) plan: &'a RunPlan,
+    pub(super) scene: Arc<Scene>,
+    pub(super) driver: Driver,
+    pub(super) target: &'a Launched,
+    pub(super) sink: Sink<'a>,
+    pub(super) redactor: &'a Redactor,
+    pub(super) cancel: Cancel,
+    pub(super) queue: VecDeque<CasePlan>,
+    pub(super) cases: BTreeMap<CaseId, Case>,
+    pub(super) timers: BinaryHeap<Reverse<(Duration, CaseId)>>,
+    pub(super) stats: RunStats,
+    pub(super) next_id: u32,
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// What woke the dispatcher.
+enum Woken {
+    Call(ApiCall),
+    Report(Report),
+    Timer,
+    Cancelled(CancelReason),
+    Died(Box<Death>),
+}
+
+impl Dispatcher<'_> {
+    /// Runs every case to its end, or until the run is cancelled.
+    pub(super) async fn run(
+        &mut self,
+        mut reports: UnboundedReceiver<Report>,
+        mut calls: UnboundedReceiver<ApiCall>,
+    ) -> Option<CancelReason> {
+        let mut stopped = None;
+        loop {
+            self.fill(stopped);
+            if self.cases.is_empty() {
+                return stopped;
+            }
+            match self.next(&mut reports, &mut calls, stopped).await {
+                Woken::Call(call) => self.called(call),
+                Woken::Report((case, kind)) => self.report(case, kind),
+                Woken::Timer => self.timers_due(),
+                Woken::Cancelled(reason) => {
+                    stopped = Some(reason);
+                    self.stop(reason);
+                }
+                Woken::Died(death) => {
+                    stopped = Some(CancelReason::TargetDied);
+                    self.died(&death);
+                }
+            }
+        }
+    }
+
+    async fn next(
+        &self,
+        reports: &mut UnboundedReceiver<Report>,
+        calls: &mut UnboundedReceiver<ApiCall>,
+        stopped: Option<CancelReason>,
+    ) -> Woken {
+        let timer = self.timers.peek().map(|Reverse((when, _))| *when);
+        tokio::select! {
+            // The app's calls first: what it asked Stripe happened before what it then answered us.
+            biased;
+            Some(call) = calls.recv() => Woken::Call(call),
+            Some(report) = reports.recv() => Woken::Report(report),
+            () = sleep_until(self.driver.clock, timer), if timer.is_some() => Woken::Timer,
+            reason = self.cancel.wanted(), if stopped.is_none() => Woken::Cancelled(reason),
+            death = self.target.died(), if stopped.is_none() => Woken::Died(Box::new(death)),
+        }
+    }
+
+    /// Starts cases while there is room.
+    fn fill(&mut self, stopped: Option<CancelReason>) {
+        if stopped.is_some() {
+            self.queue.clear();
+        }
+        while self.cases.len() < self.plan.options.jobs.max(1)
+            && let Some(plan) = self.queue.pop_front()
+        {
+            let at = self.driver.clock.elapsed();
+            let id = plan.id;
+            let case = Case::new(plan, Arc::clone(&self.scene), at, self.driver.clock.now());
+            self.cases.insert(id, case);
+            self.feed(id, InputKind::Begin);
+        }
+    }
+
+    /// Hands an input to its case and does what the case then asks for, until it asks for nothing more.
+    fn feed(&mut self, id: CaseId, kind: InputKind) {
+        let mut inputs = VecDeque::from([kind]);
+        while let Some(kind) = inputs.pop_front() {
+            let looks = !matches!(
+                kind,
+                InputKind::Begin | InputKind::Timer | InputKind::Stopped(_) | InputKind::Called(_)
+            );
+            let world = looks.then(|| self.driver.look(id));
+            let at = self.driver.clock.elapsed();
+            let Some(case) = self.cases.get_mut(&id) else { return };
+            for action in case.step(Input { at, kind, world }) {
+                match action {
+                    Action::WakeAt(when) => self.timers.push(Reverse((when, id))),
+                    Action::Emit(kind) => self.emit(at, kind),
+                    Action::Finish(record) => self.finish(id, *record),
+                    action => inputs.extend(self.driver.perform(id, action)),
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, id: CaseId, kind: InputKind) {
+        // A case that has ended may still be owed answers; they change nothing any more.
+        if self.cases.contains_key(&id) {
+            self.feed(id, kind);
+        }
+    }
+
+    fn called(&mut self, call: ApiCall) {
+        let case = call.case;
+        let record = call_record(call);
+        match case {
+            Some(id) if self.cases.contains_key(&id) => self.feed(id, InputKind::Called(record)),
+            _ => {
+                let at = self.driver.clock.elapsed();
+                self.emit(at, RunEventKind::StripeCalled { case: None, call: record });
+            }
+        }
+    }
+
+    fn timers_due(&mut self) {
+        let now = self.driver.clock.elapsed();
+        let mut due = Vec::new();
+        while let Some(Reverse((when, id))) = self.timers.peek().copied()
+            && when <= now
+        {
+            self.timers.pop();
+            due.push(id);
+        }
+        // Each is told once, whatever it asks for: a case cannot keep the others waiting.
+        for id in due {
+            if self.cases.contains_key(&id) {
+                self.feed(id, InputKind::Timer);
+            }
+        }
+    }
+
+    fn stop(&mut self, reason: CancelReason) {
+        let at = self.driver.clock.elapsed();
+        self.emit(at, RunEventKind::Cancelled { reason });
+        let message = match reason {
+            CancelReason::Interrupted => "the run was interrupted",
+            CancelReason::MaxFail => "the run ended at its limit of failures",
+            CancelReason::TargetDied => "the app under test ended by itself",
+        };
+        self.stop_all(message);
+    }
+
+    fn died(&mut self, death: &Death) {
+        let log = death.log.iter().map(|line| self.redactor.redact(&line.text)).collect();
+        self.trouble = Some(Trouble {
+            message: format!("keep the app running: its process `{}` {}", death.process, death.end),
+            log,
+        });
+        self.stop(CancelReason::TargetDied);
+    }
+
+    fn stop_all(&mut self, message: &str) {
+        let running: Vec<CaseId> = self.cases.keys().copied().collect();
+        for id in running {
+            self.feed(id, InputKind::Stopped(Reason { message: message.to_owned(), place: None }));
+        }
+    }
+
+    fn finish(&mut self, id: CaseId, mut record: CaseRecord) {
+        let refused = self.driver.close(id);
+        let Some(case) = self.cases.remove(&id) else { return };
+        if let Some(route) = refused.first()
+            && record.verdict == Verdict::Passed
+        {
+            // Invariant 7: what the double does not model cannot have been proved.
+            record.verdict = Verdict::Errored;
+            let message = format!("the app asked Stripe for {route}, which the double does not model yet");
+            record.reason = Some(Reason { message, place: None });
+        }
+        let stopped = self.cancel.asked().is_some() || self.trouble.is_some();
+        let bad = matches!(record.verdict, Verdict::Failed | Verdict::Errored);
+        let again = bad && !stopped && record.attempt <= self.plan.options.retries;
+        if again {
+            self.retry(case.plan().clone(), &record);
+        }
+        if bad {
+            let lines = self.target.log_since(record.started_at);
+            let from = lines.len().saturating_sub(LOG_LINES);
+            record.log =
+                lines[from..].iter().map(|line| format!("{}: {}", line.process, line.text)).collect();
+        }
+        record.flaky = record.verdict == Verdict::Passed && record.attempt > 1;
+        if !again {
+            self.count(&record);
+        }
+        super::redact::record(&mut record, self.redactor);
+        let at = self.driver.clock.elapsed();
+        self.emit(at, RunEventKind::CaseFinished { record: Arc::new(record), stats: self.stats });
+        let bad_cases = self.stats.failed + self.stats.errored + self.stats.flaky;
+        if self.plan.options.max_fail.is_some_and(|most| bad_cases >= most) {
+            self.cancel.ask(CancelReason::MaxFail);
+        }
+    }
+
+    /// Tries a case again with fresh ids: an app that has seen an event id cannot be asked twice.
+    fn retry(&mut self, mut plan: CasePlan, record: &CaseRecord) {
+        plan.id = CaseId(self.next_id);
+        self.next_id += 1;
+        plan.attempt += 1;
+        plan.retry_of.clone_from(&record.run_id);
+        self.queue.push_front(plan);
+    }
+
+    fn count(&mut self, record: &CaseRecord) {
+        self.stats.finished += 1;
+        match record.verdict {
+            Verdict::Passed if record.flaky => self.stats.flaky += 1,
+            Verdict::Passed => self.stats.passed += 1,
+            Verdict::Failed => self.stats.failed += 1,
+            Verdict::Errored => self.stats.errored += 1,
+            Verdict::Skipped => self.stats.skipped += 1,
+        }
+    }
+
+    pub(super) fn emit(&mut self, at: Duration, mut kind: RunEventKind) {
+        super::redact::event(&mut kind, self.redactor);
+        (self.sink)(RunEvent { at, kind });
+    }
+}
+
+async fn sleep_until(clock: crate::time::Clock, when: Option<Duration>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(clock.instant(when).into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn call_record(call: ApiCall) -> CallRecord {
+    let note = match call.kind {
+        CallKind::Answered => None,
+        CallKind::Faulted => Some("fault".to_owned()),
+        CallKind::Refused => Some("not modelled".to_owned()),
+        CallKind::Invalid => Some("refused as invalid".to_owned()),
+    };
+    let status = (call.status != 0).then_some(call.status);
+    CallRecord {
+        at: call.at,
+        method: call.method,
+        path: call.path,
+        request_id: call.request_id,
+        status,
+        note,
+    }
+}

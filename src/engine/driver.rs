@@ -1,0 +1,191 @@
+//! Does what cases ask for: sends, reads, moves the double; reports back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::case::{Action, AttemptOrder, InputKind, World};
+use crate::deliver::attempt;
+use crate::deliver::http::Sender;
+use crate::id::{CaseId, IdMinter};
+use crate::probe::{Cookies, HttpCaller, HttpProbe, describe_call};
+use crate::project::model::HttpCall;
+use crate::provider::double::{ApiFault as DoubleFault, Double, Effect};
+use crate::run_event::{Reason, RequestRecord};
+use crate::scenario::model::{ApiFault, FaultEffect};
+use crate::time::Clock;
+
+/// Something that happened to a case.
+pub(super) type Report = (CaseId, InputKind);
+
+/// Does what cases ask for.
+pub(super) struct Driver {
+    pub(super) clock: Clock,
+    pub(super) double: Double,
+    pub(super) sender: Sender,
+    pub(super) caller: HttpCaller,
+    pub(super) base_url: Arc<str>,
+    /// What each probe reads from its answer.
+    pub(super) probes: BTreeMap<String, Arc<HttpProbe>>,
+    pub(super) reports: UnboundedSender<Report>,
+    /// Per case and customer, like browsers.
+    pub(super) cookies: BTreeMap<CaseId, Vec<Cookies>>,
+}
+
+impl Driver {
+    /// Does one thing. What is answered later comes through `reports`; what is answered at once is returned.
+    pub(super) fn perform(&mut self, case: CaseId, action: Action) -> Option<InputKind> {
+        match action {
+            Action::Open { at, emails, ids } => Some(self.open(case, at, &emails, ids)),
+            Action::Act { slot, action } => Some(InputKind::Acted(
+                self.double.act(case, slot, &action).map_err(|error| format!("failed to {error}")),
+            )),
+            Action::Advance(by) => {
+                self.double.advance(case, by);
+                None
+            }
+            Action::Arm(faults) => {
+                self.arm(case, faults);
+                None
+            }
+            Action::Request { name, slot, call } => {
+                self.request(case, slot, name, *call);
+                None
+            }
+            Action::Attempt(order) => {
+                self.attempt(case, *order);
+                None
+            }
+            Action::Read { slot, probe, call } => {
+                self.read(case, slot, probe, *call);
+                None
+            }
+            Action::WakeAt(_) | Action::Emit(_) | Action::Finish(_) => None,
+        }
+    }
+
+    /// Provider truth of a case now, and what Stripe made since the last look.
+    pub(super) fn look(&self, case: CaseId) -> World {
+        let slots = self.cookies.get(&case).map_or(0, Vec::len);
+        World {
+            truths: (0..slots).map(|slot| self.double.truth(case, slot, None)).collect(),
+            events: self.double.drain(case),
+            stripe_now: self.double.now(case),
+        }
+    }
+
+    /// Forgets a case; its objects leave the double. What it asked for that the double does not model is returned.
+    pub(super) fn close(&mut self, case: CaseId) -> Vec<String> {
+        self.cookies.remove(&case);
+        self.double.close(case).refused
+    }
+
+    fn open(
+        &mut self,
+        case: CaseId,
+        at: jiff::SignedDuration,
+        emails: &[String],
+        ids: IdMinter,
+    ) -> InputKind {
+        let now: Timestamp = self.clock.now();
+        self.double.open(case, now.checked_add(at).unwrap_or(now), ids);
+        for email in emails {
+            self.double.add_customer(case, email);
+        }
+        self.cookies.insert(case, emails.iter().map(|_| Cookies::default()).collect());
+        InputKind::Acted(Ok(()))
+    }
+
+    fn arm(&self, case: CaseId, faults: Vec<ApiFault>) {
+        if faults.is_empty() {
+            return self.double.disarm(case);
+        }
+        let faults = faults.into_iter().map(|fault| DoubleFault {
+            call: fault.call,
+            effect: match fault.effect {
+                FaultEffect::Status(status) => Effect::Status(status),
+                FaultEffect::Latency(latency) => Effect::Latency(latency),
+                FaultEffect::Reset => Effect::Reset,
+            },
+            times: fault.times,
+        });
+        self.double.arm(case, faults.collect());
+    }
+
+    fn cookies(&self, case: CaseId, slot: usize) -> Cookies {
+        self.cookies.get(&case).and_then(|slots| slots.get(slot)).cloned().unwrap_or_default()
+    }
+
+    fn request(&self, case: CaseId, slot: usize, name: String, call: HttpCall) {
+        let (caller, base, reports, clock) =
+            (self.caller.clone(), Arc::clone(&self.base_url), self.reports.clone(), self.clock);
+        let cookies = self.cookies(case, slot);
+        tokio::spawn(async move {
+            let sent = clock.elapsed();
+            let result = caller.call(&call, &base, &cookies).await;
+            let took = clock.elapsed().saturating_sub(sent);
+            let call = describe_call(&call, &base);
+            let (outcome, body, answer) = match result {
+                Ok(answer) => (Ok(answer.status), cut(&answer.text), table(answer.json)),
+                Err(error) => (Err(error.to_string()), String::new(), None),
+            };
+            let record = RequestRecord { name, call, sent, took, outcome, body };
+            // The dispatcher is gone only when the run has ended.
+            let _ = reports.send((case, InputKind::Requested { slot, record, answer }));
+        });
+    }
+
+    fn attempt(&self, case: CaseId, order: AttemptOrder) {
+        let (sender, reports, clock) = (self.sender.clone(), self.reports.clone(), self.clock);
+        tokio::spawn(async move {
+            if !order.delay.is_zero() {
+                tokio::time::sleep(order.delay).await;
+            }
+            let to = attempt::Destination {
+                url: &order.endpoint.url,
+                secret: &order.endpoint.secret,
+                other_secret: &order.endpoint.other_secret,
+                timeout: Some(order.change.timeout.unwrap_or(order.endpoint.timeout)),
+            };
+            let prepared = attempt::prepare(&order.event, &order.change, &to, clock.now().as_second());
+            let input = match sender.send(&prepared, &clock, |_| ()).await {
+                Ok(sent) => {
+                    InputKind::Attempted { delivery: order.delivery, record: sent.record(order.number) }
+                }
+                Err(error) => {
+                    InputKind::Stopped(Reason { message: format!("failed to {error}"), place: None })
+                }
+            };
+            let _ = reports.send((case, input));
+        });
+    }
+
+    fn read(&self, case: CaseId, slot: usize, probe: String, call: HttpCall) {
+        let Some(http) = self.probes.get(&probe).cloned() else { return };
+        let (caller, base, reports) = (self.caller.clone(), Arc::clone(&self.base_url), self.reports.clone());
+        let cookies = self.cookies(case, slot);
+        tokio::spawn(async move {
+            let reading = http.read(&caller, &call, &base, &cookies).await;
+            let _ = reports.send((case, InputKind::Read { slot, probe, reading }));
+        });
+    }
+}
+
+/// The start of a body, for reports.
+fn cut(body: &str) -> String {
+    body.chars().take(2_048).collect()
+}
+
+fn table(json: Option<Value>) -> Option<Map<String, Value>> {
+    match json {
+        Some(Value::Object(map)) => Some(map),
+        _ => None,
+    }
+}
+
+/// How long the app may take to stop.
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);

@@ -1,0 +1,218 @@
+//! A run from start to end: double up, app up, cases, app down.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::cancel::Cancel;
+use super::dispatcher::{Dispatcher, RunSummary, Sink};
+use super::driver::{Driver, STOP_GRACE};
+use super::plan::RunPlan;
+use super::scene::Variables;
+use super::stage::{self, Stage};
+use crate::deliver::http::Sender;
+use crate::probe::{HttpCaller, HttpProbe, ReadError, Text};
+use crate::project::model::ProbeKind;
+use crate::provider::double::{AnswersIn, Double, DoubleConfig};
+use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
+use crate::secret::{Redactor, Secret};
+use crate::target::Launched;
+use crate::time::Clock;
+
+/// What a run needs of the world, read once by whoever starts it.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Wall and monotonic time.
+    pub clock: Clock,
+    /// Where fresh folders are made.
+    pub temp: PathBuf,
+    /// Programs that commands name and that are found here instead of on the path: `paydrill` itself.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// Values of `{{ secret.NAME }}`.
+    pub secrets: BTreeMap<String, Secret>,
+    /// The environment variable that `target.deploy_sha.env` names, where it is set.
+    pub deploy_sha: Option<String>,
+    /// Variables by who says them.
+    pub variables: Variables,
+    /// Asks the run to stop early.
+    pub cancel: Cancel,
+}
+
+/// Why a run could not begin or go on. Its exit code is 3: nothing was judged.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The double did not start.
+    #[error("start the Stripe double: {0}")]
+    Double(#[from] crate::provider::double::DoubleError),
+    /// The app did not come up.
+    #[error("{0}")]
+    Launch(#[from] crate::target::LaunchError),
+    /// A template in the environment has no value.
+    #[error("{0}")]
+    Template(#[from] crate::template::TemplateError),
+    /// No folder for the app's data.
+    #[error("make a folder for the app's data: {0}")]
+    Folder(#[source] std::io::Error),
+    /// No HTTP client for requests and probes.
+    #[error("start an HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
+    /// No HTTP client for deliveries.
+    #[error("{0}")]
+    Sender(#[from] crate::deliver::http::SendError),
+    /// A probe's path does not parse.
+    #[error("{0}")]
+    Probe(#[from] ReadError),
+    /// An app that already runs has its own signing secret, which only its owner can tell.
+    #[error(
+        "sign for endpoint `{endpoint}` of environment `{environment}`: an app that already runs needs `secret` there"
+    )]
+    NoSecret {
+        /// Its name.
+        endpoint: String,
+        /// The environment's.
+        environment: String,
+    },
+    /// A part of the environment that this version does not execute.
+    #[error("run environment `{environment}`: not supported yet: {what}")]
+    NotYet {
+        /// Its name.
+        environment: String,
+        /// The key.
+        what: &'static str,
+    },
+}
+
+/// Runs `plan` and tells `sink` everything, in order. A wrong outcome is in the summary, never an `Err`.
+///
+/// # Errors
+/// The double or the app did not come up: nothing could be told. The sink has the same as [`Trouble`].
+pub async fn run(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSummary, SessionError> {
+    let header = RunHeader {
+        project: plan.project.name.clone(),
+        environment: plan.environment.name.clone(),
+        seed: plan.options.seed,
+        cases: plan.cases.len(),
+        jobs: plan.options.jobs,
+        started: ports.clock.now(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    sink(RunEvent { at: ports.clock.elapsed(), kind: RunEventKind::RunStarted(header) });
+    match perform(plan, ports, sink).await {
+        Ok(summary) => {
+            finished(ports, sink, &summary);
+            Ok(summary)
+        }
+        Err(error) => {
+            let message = stage::redactor(plan, ports).redact(&error.to_string());
+            let trouble = Trouble { message, log: Vec::new() };
+            let stats = RunStats { cases: plan.cases.len(), ..RunStats::default() };
+            let took = ports.clock.elapsed();
+            finished(ports, sink, &RunSummary { stats, took, trouble: Some(trouble), cancelled: None });
+            Err(error)
+        }
+    }
+}
+
+fn finished(ports: &Ports, sink: Sink<'_>, summary: &RunSummary) {
+    let at = ports.clock.elapsed();
+    let kind = RunEventKind::RunFinished {
+        stats: summary.stats,
+        took: summary.took,
+        trouble: summary.trouble.clone(),
+    };
+    sink(RunEvent { at, kind });
+}
+
+async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSummary, SessionError> {
+    let config = DoubleConfig { port: stage::double_port(&plan.environment)?, answers_in: AnswersIn::Asked };
+    let catalog = stage::catalog(&plan.project);
+    let double = Double::start(config, &catalog, ports.clock, plan.options.seed).await?;
+    let staged = stage::bring_up(plan, ports, &double).await;
+    let summary = match staged {
+        Ok(stage) => {
+            let redactor = stage.redactor(plan, ports);
+            let summary = cases(plan, ports, &double, &stage, &redactor, sink).await;
+            stop(stage.target).await;
+            summary
+        }
+        Err(error) => Err(error),
+    };
+    double.stop().await;
+    summary
+}
+
+async fn cases(
+    plan: &RunPlan,
+    ports: &Ports,
+    double: &Double,
+    stage: &Stage,
+    redactor: &Redactor,
+    sink: Sink<'_>,
+) -> Result<RunSummary, SessionError> {
+    let (reports, inbox) = mpsc::unbounded_channel();
+    let driver = Driver {
+        clock: ports.clock,
+        double: double.clone(),
+        sender: Sender::new()?,
+        caller: HttpCaller::new(ports.clock).map_err(SessionError::Client)?,
+        base_url: Arc::from(stage.target.base_url()),
+        probes: probes(plan)?,
+        reports,
+        cookies: BTreeMap::new(),
+    };
+    let mut dispatcher = Dispatcher {
+        plan,
+        scene: Arc::clone(&stage.scene),
+        driver,
+        target: &stage.target,
+        sink,
+        redactor,
+        cancel: ports.cancel.clone(),
+        queue: plan.cases.iter().cloned().collect(),
+        cases: BTreeMap::new(),
+        timers: std::collections::BinaryHeap::new(),
+        stats: RunStats { cases: plan.cases.len(), ..RunStats::default() },
+        next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
+        trouble: None,
+    };
+    let started = RunEventKind::TargetStarted {
+        url: stage.target.base_url().to_owned(),
+        ready_after: stage.target.ready_after(),
+        deploy_sha: stage.deploy_sha.clone(),
+    };
+    dispatcher.emit(ports.clock.elapsed(), started);
+    let calls = double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1);
+    let cancelled: Option<CancelReason> = dispatcher.run(inbox, calls).await;
+    Ok(RunSummary {
+        stats: dispatcher.stats,
+        took: ports.clock.elapsed(),
+        trouble: dispatcher.trouble.take(),
+        cancelled,
+    })
+}
+
+fn probes(plan: &RunPlan) -> Result<BTreeMap<String, Arc<HttpProbe>>, SessionError> {
+    let mut probes = BTreeMap::new();
+    for (name, probe) in &plan.project.probes {
+        if let ProbeKind::Http { read, .. } = &probe.kind {
+            let text = if uses_text(plan, name) { Text::Keep } else { Text::LeaveOut };
+            probes.insert(name.clone(), Arc::new(HttpProbe::compile(read, text)?));
+        }
+    }
+    Ok(probes)
+}
+
+/// Whether any step looks at the probe's whole text.
+fn uses_text(plan: &RunPlan, probe: &str) -> bool {
+    let steps = plan.cases.iter().flat_map(|case| &case.story.steps);
+    let mut expected = steps.flat_map(|step| step.then.iter().chain(step.either.iter().flatten()));
+    expected.any(|expected| expected.probe == probe && expected.fields.contains_key("text"))
+}
+
+async fn stop(target: Launched) {
+    // A target that does not stop is killed by its supervisor when we end.
+    let _ = tokio::time::timeout(STOP_GRACE + Duration::from_secs(5), target.stop()).await;
+}

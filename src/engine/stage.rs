@@ -1,0 +1,301 @@
+//! Brings the app up: ports, folders, secrets, templates of the environment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::plan::RunPlan;
+use super::scene::{EndpointAt, Scene, Variables};
+use super::session::{Ports, SessionError};
+use crate::id::IdMinter;
+use crate::project::model::{self, Environment, Launch, Process, Project, Provider, ReadyCheck};
+use crate::provider::double::{Catalog, CatalogPrice, CatalogProduct, Double};
+use crate::secret::{Redactor, Secret};
+use crate::target::{
+    self, DeploySha, EnvBase, ExistingLauncher, LaunchSpec, Launched, Launcher, ProcessLauncher, ProcessSpec,
+    ReservedPort,
+};
+use crate::template;
+
+/// How long Stripe waits for an endpoint, unless the project says otherwise.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long an app may take to come up, unless the project says otherwise.
+const READY_LIMIT: Duration = Duration::from_secs(30);
+
+/// The app is up.
+pub(super) struct Stage {
+    pub(super) target: Launched,
+    pub(super) scene: Arc<Scene>,
+    pub(super) deploy_sha: Option<String>,
+    /// Removed when the run ends.
+    _dir: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Masks what the user gave us, and what was minted for the endpoints.
+    pub(super) fn redactor(&self, plan: &RunPlan, ports: &Ports) -> Redactor {
+        redactor_with(&self.scene, plan, ports)
+    }
+}
+
+impl Prepared {
+    /// The same.
+    pub(super) fn redactor(&self, plan: &RunPlan, ports: &Ports) -> Redactor {
+        redactor_with(&self.scene, plan, ports)
+    }
+}
+
+fn redactor_with(scene: &Scene, plan: &RunPlan, ports: &Ports) -> Redactor {
+    let endpoints = scene.endpoints.values();
+    let own = endpoints.flat_map(|endpoint| [endpoint.secret.clone(), endpoint.other_secret.clone()]);
+    Redactor::new(own.chain(secrets(plan, ports)).collect())
+}
+
+/// Masks what the user gave us.
+pub(super) fn redactor(plan: &RunPlan, ports: &Ports) -> Redactor {
+    Redactor::new(secrets(plan, ports).collect())
+}
+
+fn secrets<'a>(plan: &'a RunPlan, ports: &'a Ports) -> impl Iterator<Item = Secret> + 'a {
+    // A key written into the environment of the app is as secret as one that came from ours.
+    let written = plan.environment.target.env.values().filter(|value| looks_secret(value)).map(Secret::new);
+    ports.secrets.values().cloned().chain(written)
+}
+
+fn looks_secret(value: &str) -> bool {
+    ["sk_", "rk_", "whsec_"].iter().any(|prefix| value.starts_with(prefix))
+}
+
+/// The double's fixed port, for apps that cannot be told.
+pub(super) fn double_port(environment: &Environment) -> Result<Option<u16>, SessionError> {
+    match environment.provider {
+        Provider::Double { port } => Ok(port),
+        Provider::NotYet(what) => Err(SessionError::NotYet { environment: environment.name.clone(), what }),
+    }
+}
+
+/// What is for sale.
+pub(super) fn catalog(project: &Project) -> Catalog {
+    let products = project.products.iter().map(|(key, product)| CatalogProduct {
+        key: key.clone(),
+        id: product.id.clone(),
+        name: product.name.clone(),
+        features: product.features.clone(),
+        metadata: product.metadata.clone(),
+    });
+    let prices = project.prices.iter().map(|(key, price)| CatalogPrice {
+        key: key.clone(),
+        id: price.id.clone(),
+        product: price.product.clone(),
+        unit_amount: price.unit_amount,
+        currency: price.currency.clone(),
+        every: price.every.clone(),
+        metered: price.metered,
+        metadata: price.metadata.clone(),
+    });
+    Catalog { products: products.collect(), prices: prices.collect() }
+}
+
+/// Everything that is known before the app is started.
+pub(super) struct Prepared {
+    pub(super) scene: Arc<Scene>,
+    pub(super) base_url: String,
+    port: u16,
+    reserved: Option<ReservedPort>,
+    dir: tempfile::TempDir,
+}
+
+/// Finds a port and a folder, mints secrets, and fills in what the environment says.
+pub(super) fn prepare(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<Prepared, SessionError> {
+    let dir =
+        tempfile::Builder::new().prefix("paydrill-").tempdir_in(&ports.temp).map_err(SessionError::Folder)?;
+    let (reserved, port) = port(&plan.environment)?;
+    let base_url = match &plan.environment.target.launch {
+        Launch::Url(url) => url.trim_end_matches('/').to_owned(),
+        _ => format!("http://127.0.0.1:{port}"),
+    };
+    let endpoints = endpoints(plan, ports, &base_url)?;
+    let mut names = names(ports, double, &endpoints);
+    names.insert("target".to_owned(), json!({ "url": base_url, "port": port, "dir": dir.path() }));
+    let variables = variables(ports, &names)?;
+    let scene = Arc::new(Scene {
+        project: Arc::clone(&plan.project),
+        endpoints,
+        names,
+        variables,
+        seed: plan.options.seed,
+    });
+    Ok(Prepared { scene, base_url, port, reserved, dir })
+}
+
+/// Starts the app, or finds it running, and reads its deploy SHA.
+pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<Stage, SessionError> {
+    let Prepared { scene, base_url, port, reserved, dir } = prepare(plan, ports, double)?;
+    let launcher: Box<dyn Launcher> = match &plan.environment.target.launch {
+        Launch::Processes(processes) => {
+            let launcher = ProcessLauncher::new(LaunchSpec {
+                processes: specs(plan, ports, processes, &scene)?,
+                port,
+                base_url: base_url.clone(),
+            });
+            match reserved {
+                Some(reserved) => Box::new(launcher.holding(reserved)),
+                None => Box::new(launcher),
+            }
+        }
+        Launch::Url(_) => Box::new(ExistingLauncher::new(base_url.clone(), None)),
+        Launch::NotYet(what) => {
+            return Err(SessionError::NotYet { environment: plan.environment.name.clone(), what });
+        }
+    };
+    let target = launcher.launch(ports.clock).await?;
+    let deploy_sha = deploy_sha(plan, ports, &base_url).await;
+    Ok(Stage { target, scene, deploy_sha, _dir: dir })
+}
+
+fn specs(
+    plan: &RunPlan,
+    ports: &Ports,
+    processes: &[Process],
+    scene: &Scene,
+) -> Result<Vec<ProcessSpec>, SessionError> {
+    let mut names = scene.names.clone();
+    names.insert("variable".to_owned(), Value::Object(scene.variables.merged(&Map::new())));
+    processes.iter().enumerate().map(|(index, process)| spec(plan, ports, (index, process), &names)).collect()
+}
+
+/// A fixed port, or a free one that stays ours until the app is started.
+fn port(environment: &Environment) -> Result<(Option<ReservedPort>, u16), SessionError> {
+    let Launch::Processes(processes) = &environment.target.launch else { return Ok((None, 0)) };
+    if let Some(port) = processes.iter().find_map(|process| process.port) {
+        return Ok((None, port));
+    }
+    let reserved = ReservedPort::take()?;
+    let port = reserved.port();
+    Ok((Some(reserved), port))
+}
+
+fn endpoints(
+    plan: &RunPlan,
+    ports: &Ports,
+    base_url: &str,
+) -> Result<BTreeMap<String, Arc<EndpointAt>>, SessionError> {
+    let environment = &plan.environment;
+    let runs_already = matches!(environment.target.launch, Launch::Url(_));
+    let mut ids = IdMinter::new(plan.options.seed, 0);
+    let mut minted = || {
+        let mut secret = String::from("whsec_");
+        ids.letters(&mut secret, 32);
+        Secret::new(secret)
+    };
+    let secret_names = Map::from_iter([("secret".to_owned(), exposed(ports))]);
+    let mut endpoints = BTreeMap::new();
+    for (name, endpoint) in &environment.target.endpoints {
+        let secret = match &endpoint.secret {
+            Some(secret) => Secret::new(template::render_text(secret, &secret_names)?),
+            None if runs_already => {
+                return Err(SessionError::NoSecret {
+                    endpoint: name.clone(),
+                    environment: environment.name.clone(),
+                });
+            }
+            None => minted(),
+        };
+        let at = EndpointAt {
+            name: name.clone(),
+            url: format!("{base_url}{}", endpoint.path),
+            secret,
+            other_secret: minted(),
+            events: endpoint.events.clone(),
+            connect: endpoint.connect,
+            timeout: endpoint.timeout.unwrap_or(ANSWER_LIMIT),
+        };
+        endpoints.insert(name.clone(), Arc::new(at));
+    }
+    Ok(endpoints)
+}
+
+fn names(
+    ports: &Ports,
+    double: &Double,
+    endpoints: &BTreeMap<String, Arc<EndpointAt>>,
+) -> Map<String, Value> {
+    let endpoints: Map<String, Value> = endpoints
+        .iter()
+        .map(|(name, endpoint)| {
+            (name.clone(), json!({ "secret": endpoint.secret.expose(), "url": endpoint.url }))
+        })
+        .collect();
+    [
+        ("provider".to_owned(), json!({ "url": double.url() })),
+        ("endpoint".to_owned(), Value::Object(endpoints)),
+        ("secret".to_owned(), exposed(ports)),
+        ("price".to_owned(), Value::Object(double.prices())),
+        ("product".to_owned(), Value::Object(double.products())),
+    ]
+    .into_iter()
+    .collect()
+}
+
+fn exposed(ports: &Ports) -> Value {
+    ports.secrets.iter().map(|(name, secret)| (name.clone(), Value::from(secret.expose()))).collect()
+}
+
+/// The environment's variables may name the target's folder and secrets.
+fn variables(ports: &Ports, names: &Map<String, Value>) -> Result<Variables, SessionError> {
+    let render = |map: &Map<String, Value>| template::render_map(map, names);
+    Ok(Variables {
+        project: render(&ports.variables.project)?,
+        environment: render(&ports.variables.environment)?,
+        command_line: ports.variables.command_line.clone(),
+    })
+}
+
+fn spec(
+    plan: &RunPlan,
+    ports: &Ports,
+    (index, process): (usize, &Process),
+    names: &Map<String, Value>,
+) -> Result<ProcessSpec, SessionError> {
+    let mut command: Vec<String> =
+        process.command.iter().map(|word| template::render_text(word, names)).collect::<Result<_, _>>()?;
+    if let Some(program) = command.first_mut()
+        && let Some(path) = ports.programs.get(program.as_str())
+    {
+        *program = path.to_string_lossy().into_owned();
+    }
+    let env = plan.environment.target.env.iter().chain(&process.env);
+    let env = env
+        .map(|(name, value)| Ok((name.clone(), template::render_text(value, names)?)))
+        .collect::<Result<_, template::TemplateError>>()?;
+    let ready = process.ready.as_ref().map(|ready| target::Ready {
+        check: match &ready.check {
+            ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },
+            ReadyCheck::Port => target::ReadyCheck::Port,
+            ReadyCheck::Log(contains) => target::ReadyCheck::Log { contains: contains.clone() },
+        },
+        within: ready.within.unwrap_or(READY_LIMIT),
+    });
+    // Without a word on readiness the first process, which gets the deliveries, must at least listen.
+    let ready = ready.or_else(|| {
+        (index == 0).then_some(target::Ready { check: target::ReadyCheck::Port, within: READY_LIMIT })
+    });
+    let dir: PathBuf =
+        process.dir.as_ref().map_or_else(|| plan.project.root.clone(), |dir| plan.project.root.join(dir));
+    Ok(ProcessSpec { name: process.name.clone(), command, dir, env, env_base: EnvBase::Inherit, ready })
+}
+
+/// What is deployed. Not knowing it spoils no verdict, so a failure is `None`.
+async fn deploy_sha(plan: &RunPlan, ports: &Ports, base_url: &str) -> Option<String> {
+    let source = match plan.environment.target.deploy_sha.as_ref()? {
+        model::DeploySha::Git => DeploySha::Git,
+        model::DeploySha::Env(name) => DeploySha::Env { name: name.clone(), value: ports.deploy_sha.clone() },
+        model::DeploySha::Command(command) => DeploySha::Command(command.clone()),
+        model::DeploySha::Http { path, read } => DeploySha::Http { path: path.clone(), read: read.clone() },
+        model::DeploySha::Literal(sha) => DeploySha::Literal(sha.clone()),
+    };
+    source.read(&plan.project.root, base_url).await.ok()
+}
