@@ -160,7 +160,8 @@ fn comments(item: &Item, depth: Depth) -> Vec<String> {
             lines.extend(decor_comments(table.decor()));
             if depth == Depth::Whole {
                 for (name, item) in table.iter() {
-                    lines.extend(table.key(name).into_iter().flat_map(|key| decor_comments(key.leaf_decor())));
+                    lines
+                        .extend(table.key(name).into_iter().flat_map(|key| decor_comments(key.leaf_decor())));
                     lines.extend(comments(item, depth));
                 }
             }
