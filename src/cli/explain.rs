@@ -8,8 +8,7 @@ use super::Global;
 use super::output::{Exit, Output};
 use super::project;
 use crate::scenario::Code;
-use crate::scenario::explain::explain;
-use crate::stripe::action::ActionKind;
+use crate::scenario::explain::{explain, explain_actions};
 
 /// Explain a diagnostic's code, or tell a scenario's story step by step.
 #[derive(Debug, Args)]
@@ -24,7 +23,7 @@ pub(super) fn main(args: &ExplainArgs, global: &Global, output: &Output) -> Exit
         return Exit::Passed;
     }
     if args.what == "stripe" {
-        output.data(ActionKind::ALL.iter().map(|kind| action(*kind)).collect::<String>());
+        output.data(explain_actions());
         return Exit::Passed;
     }
     let path = PathBuf::from(&args.what);
@@ -42,19 +41,4 @@ pub(super) fn main(args: &ExplainArgs, global: &Global, output: &Output) -> Exit
         written.scenarios.iter().map(|scenario| explain(scenario, &written.project)).collect();
     output.data(stories.join("\n"));
     Exit::Passed
-}
-
-/// One action of a step: what happens, its keys, and its events in Stripe's order.
-fn action(kind: ActionKind) -> String {
-    let keys = ["name", "subscription", "set"];
-    let keys: Vec<&str> = kind.own_keys().iter().copied().chain(keys).collect();
-    let yet = if kind.supported() { "" } else { " (not supported yet)" };
-    let mut text =
-        format!("stripe.{}{yet}\n  {}\n  keys    {}\n", kind.as_str(), kind.summary(), keys.join(", "));
-    for (index, event) in kind.burst().iter().enumerate() {
-        let head = if index == 0 { "events" } else { "" };
-        text.push_str(&format!("  {head:<6}  {event}\n"));
-    }
-    text.push('\n');
-    text
 }

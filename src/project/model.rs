@@ -107,6 +107,10 @@ pub struct Request {
 
 /// How a request is made.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a project has a handful of them, nearly all of the large kind"
+)]
 pub enum RequestKind {
     /// An HTTP call.
     Http(HttpCall),
@@ -148,6 +152,10 @@ pub struct Probe {
 
 /// How a probe reads.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a project has a handful of them, nearly all of the large kind"
+)]
 pub enum ProbeKind {
     /// An HTTP call whose JSON answer is read by JSONPath.
     Http {

@@ -181,7 +181,7 @@ codes! {
         "cron = \"0 11 * * 2\"";
     /// A captured event that cannot be read.
     BadFile "bad-file":
-        "`file` is the path of one captured event in JSON, relative to the scenario folder's project.",
+        "`file` is the path of one captured event in JSON, relative to the folder of paydrill.toml.",
         "send = [{ file = \"captured/evt.txt\" }]",
         "send = [{ file = \"captured/evt.json\" }]";
     /// A call that is no method and path.

@@ -3,8 +3,8 @@
 //! ```text
 //! 2. upgrade
 //!    stripe    change_price { price = "team_monthly" }: the first item moves to another price, prorated
-//!    makes     1 invoiceitem.created, 2 invoiceitem.created, customer.subscription.updated
-//!    sent      all of it, in Stripe's order
+//!    makes     invoiceitem.created (nth = 1), invoiceitem.created (nth = 2), customer.subscription.updated
+//!    sent      the burst, in Stripe's order
 //!    judged    access.plan = "team", within 10 s
 //! ```
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::duration::spell;
 use super::model::{
     BodyStyle, Change, Expected, Fault, FaultEffect, From, Given, GivenCustomer, Order, Pace, Pick, Scenario,
-    Send, SendEntry, SignatureMode, Step, Story, Told,
+    Send, SendEntry, SignatureMode, Step, Story, StripeStep, Told,
 };
 use crate::project::model::Project;
 use crate::span::Place;
@@ -39,6 +39,25 @@ pub fn explain(scenario: &Scenario, project: &Project) -> String {
     }
     text.push('\n');
     drill(&mut text, scenario);
+    text
+}
+
+/// The actions of `stripe.ACTION`: what each does, its keys, and the events that it makes, in order.
+#[must_use]
+pub fn explain_actions() -> String {
+    let mut text = String::from("What can happen at Stripe in a step: stripe.ACTION = { … }\n");
+    line(
+        &mut text,
+        format_args!("Every action but `set` also has the keys {}.", ActionKind::COMMON_KEYS.join(", ")),
+    );
+    for kind in ActionKind::ALL {
+        let later = if kind.supported() { "" } else { " (not supported yet)" };
+        line(&mut text, format_args!("\n{kind}{later}\n   {}", kind.summary()));
+        if !kind.own_keys().is_empty() {
+            row(&mut text, "keys", &kind.own_keys().join(", "));
+        }
+        row(&mut text, "makes", &burst(kind, OneOff::No));
+    }
     text
 }
 
@@ -121,7 +140,7 @@ fn step(text: &mut String, index: usize, story: &Story, project: &Project) {
     }
     if let Some(action) = &step.stripe {
         row(text, "stripe", &format!("{} {}: {}", action.kind, inline(&action.keys), action.kind.summary()));
-        row(text, "makes", &burst(action.kind));
+        row(text, "makes", &burst(action.kind, is_one_off(action, project)));
     }
     for request in &step.requests {
         row(text, "request", &request.value);
@@ -129,7 +148,7 @@ fn step(text: &mut String, index: usize, story: &Story, project: &Project) {
     for what in send(step, story) {
         row(text, "sent", &what);
     }
-    for (word, what) in left_out(step) {
+    for (word, what) in left_out(step, project) {
         row(text, word, &what);
     }
     if step.pace == Pace::Together {
@@ -152,9 +171,31 @@ fn fault(fault: &Fault) -> String {
     format!("{} {effect}, {times}", fault.api.call)
 }
 
+/// Whether what is bought is paid for once: then there is no subscription and no invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OneOff {
+    Yes,
+    No,
+}
+
+fn is_one_off(action: &StripeStep, project: &Project) -> OneOff {
+    let price = action.keys.get("price").and_then(Value::as_str).and_then(|key| project.prices.get(key));
+    match price {
+        Some(price) if price.every.is_none() => OneOff::Yes,
+        _ => OneOff::No,
+    }
+}
+
+/// The burst of an action.
+fn events(kind: ActionKind, one_off: OneOff) -> Vec<&'static str> {
+    let recurring =
+        |event: &&str| event.starts_with("customer.subscription.") || event.starts_with("invoice");
+    kind.burst().iter().copied().filter(|event| one_off == OneOff::No || !recurring(event)).collect()
+}
+
 /// The burst in Stripe's order; a number where the step makes several of a type, which `nth` then chooses.
-fn burst(kind: ActionKind) -> String {
-    let events = kind.burst();
+fn burst(kind: ActionKind, one_off: OneOff) -> String {
+    let events = events(kind, one_off);
     if events.is_empty() {
         return match kind {
             ActionKind::Advance => "whatever falls due on the way".to_owned(),
@@ -250,20 +291,19 @@ fn signature(mode: SignatureMode) -> Option<&'static str> {
 }
 
 /// What of the burst is lost, and what is held back for later steps.
-fn left_out(step: &Step) -> Vec<(&'static str, String)> {
+fn left_out(step: &Step, project: &Project) -> Vec<(&'static str, String)> {
     match &step.send {
         Send::Burst { drop, .. } if drop.is_empty() => Vec::new(),
         Send::Burst { drop, .. } => vec![("lost", drop.join(", "))],
         Send::List { entries, .. } => {
-            let held = held_back(step.stripe.as_ref().map(|action| action.kind), entries);
+            let held = held_back(step.stripe.as_ref(), entries, project);
             if held.is_empty() { Vec::new() } else { vec![("held back", held.join(", "))] }
         }
     }
 }
 
-fn held_back(kind: Option<ActionKind>, entries: &[SendEntry]) -> Vec<&'static str> {
-    let burst = kind.map(ActionKind::burst).unwrap_or_default();
-    let mut left: Vec<&str> = burst.to_vec();
+fn held_back(action: Option<&StripeStep>, entries: &[SendEntry], project: &Project) -> Vec<&'static str> {
+    let mut left = action.map(|action| events(action.kind, is_one_off(action, project))).unwrap_or_default();
     for entry in entries {
         let Pick::Made { event, from: From::This, nth } = &entry.pick else { continue };
         if event == "*" {
@@ -416,6 +456,16 @@ mod tests {
     fn a_story_is_told_step_by_step() {
         let text = examples()["order-stale-update-wins.toml"].replace("\"2024-06-20\", \"basil\", ", "");
         insta::assert_snapshot!(explained(&text));
+    }
+
+    #[test]
+    fn every_action_is_listed_with_its_keys_and_events() {
+        let text = explain_actions();
+        for kind in ActionKind::ALL {
+            assert!(text.contains(&format!("\n{kind}")), "{kind}");
+            assert!(kind.own_keys().iter().all(|key| text.contains(key)), "{kind}");
+        }
+        assert!(text.contains("customer.subscription.updated (nth = 2)"), "{text}");
     }
 
     #[test]

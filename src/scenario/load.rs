@@ -129,6 +129,9 @@ pub fn load_scenarios(
     let folder = scenario_folder(&project.root);
     let whole = paths.is_empty();
     let roots = if whole { vec![folder.clone()] } else { paths.to_vec() };
+    if whole && !folder.is_dir() {
+        return Err(LoadError::NoScenario { paths: roots });
+    }
     let files = find_scenarios(&roots, &folder)?;
     if files.is_empty() {
         return Err(LoadError::NoScenario { paths: roots });

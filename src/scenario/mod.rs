@@ -4,7 +4,7 @@
 //! load ─ text → tree (spanned) → matrix filled in → document (spanned, everything optional) → validate → model
 //! ```
 //!
-//! Every stage reports all it finds as [`Diagnostic`]s and stops none of the others. Only [`load`] touches a disk.
+//! Every stage reports all it finds as [`Diagnostic`]s and stops none of the others. Only [`mod@load`] touches a disk.
 
 pub mod load;
 pub mod model;

@@ -11,7 +11,7 @@
 //! ```
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::lexical;
@@ -53,7 +53,8 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
         None => Group::with_title(title),
     };
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        // Unlike titles and labels, this text is not freed from control characters by the renderer.
+        group = group.element(Level::HELP.message(normalize_untrusted_str(&lexical::mask(help))));
     }
     group
 }

@@ -124,7 +124,7 @@ fn endpoint(
         match shape::read(version) {
             Some(shape) if shape.is_newest() => {}
             Some(_) => {
-                later.push(&format!("target.endpoint.{name}.api_version.{}", version.value), &version.place)
+                later.push(&format!("target.endpoint.{name}.api_version.{}", version.value), &version.place);
             }
             None => problems.push(shape::unknown(version, &version.place)),
         }

@@ -105,14 +105,11 @@ macro_rules! document {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                #[expect(clippy::allow_attributes, reason = "a table may have no keys of its own")]
-                #[allow(unused_mut, reason = "a table may have no keys of its own")]
-                let mut keys: Vec<(&str, &str, schemars::Schema)> = Vec::new();
-                $(keys.push((
+                let keys: Vec<(&str, &str, schemars::Schema)> = vec![$((
                     stringify!($key),
                     concat!($($doc),+).trim_ascii(),
                     generator.subschema_for::<$type>(),
-                ));)*
+                )),*];
                 $crate::scenario::schema::table(
                     Self::WHAT,
                     keys,

@@ -67,7 +67,7 @@ fn entry(
     let pick = if let Some(event) = &document.event {
         event_pick(event, document, made, problems)?
     } else if let Some(template) = &document.template {
-        check_type(&template.value, &template.place, problems);
+        check_type(&template.value, Many::No, &template.place, problems);
         Pick::Template(template.value.clone())
     } else {
         file_pick(document.file.as_ref()?, scope, problems)?
@@ -110,7 +110,7 @@ fn event_pick(
     made: &Made<'_>,
     problems: &mut Problems,
 ) -> Option<Pick> {
-    let known = check_type(&event.value, &event.place, problems);
+    let known = check_type(&event.value, Many::Rest, &event.place, problems);
     let from = match &document.from {
         None => From::This,
         Some(from) => self::from(from, made, problems)?,
@@ -138,16 +138,28 @@ fn from(from: &Field<Text>, made: &Made<'_>, problems: &mut Problems) -> Option<
     None
 }
 
-/// Type names are lower-case words with dots; only the last may be `*`.
-fn check_type(event: &str, place: &Place, problems: &mut Problems) -> bool {
+/// Whether a text may stand for many types.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Many {
+    /// `invoice.*`, `*`
+    Patterns,
+    /// `*` only: the rest.
+    Rest,
+    /// No.
+    No,
+}
+
+/// Type names are lower-case words with dots.
+fn check_type(event: &str, many: Many, place: &Place, problems: &mut Problems) -> bool {
     let word = |word: &str| {
         !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
-    let stem = event.strip_suffix(".*").unwrap_or(event);
-    if event == "*"
-        || event.contains("{{")
-        || (stem.contains('.') || stem != event) && stem.split('.').all(word)
-    {
+    let fits = match (event, event.strip_suffix(".*")) {
+        ("*", _) => many != Many::No,
+        (_, Some(stem)) => many == Many::Patterns && stem.split('.').all(word),
+        (_, None) => event.contains('.') && event.split('.').all(word),
+    };
+    if fits || event.contains("{{") {
         return true;
     }
     problems.push(
@@ -210,7 +222,7 @@ fn matches(pattern: &str, event: &str) -> bool {
 fn drop(patterns: Option<&Field<List<Text>>>, made: &Made<'_>, problems: &mut Problems) -> Vec<String> {
     let Some(patterns) = patterns else { return Vec::new() };
     for pattern in &patterns.value {
-        check_type(&pattern.value, &pattern.place, problems);
+        check_type(&pattern.value, Many::Patterns, &pattern.place, problems);
         let burst = burst_of(made.action);
         let unsure = made.app_acts || opens_many(made.action);
         if !unsure && !burst.iter().any(|event| matches(&pattern.value, event)) {
