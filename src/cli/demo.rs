@@ -62,7 +62,9 @@ pub(super) fn main(args: &DemoArgs, settings: &Settings, output: &Output) -> Exi
             environment.target.env.insert("PAYDRILL_DEMO_BUG".to_owned(), bug.name().to_owned());
         }
     }
-    let args = RunArgs::with(args.filter.clone(), args.seed, args.jobs);
+    let mut command = vec!["paydrill".to_owned(), "demo".to_owned()];
+    command.extend(bug.iter().flat_map(|bug| ["--bug".to_owned(), bug.name().to_owned()]));
+    let args = RunArgs::shipped(command, args.filter.clone(), args.seed, args.jobs);
     run::run(&args, written, settings, output)
 }
 

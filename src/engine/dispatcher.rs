@@ -249,6 +249,21 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// What the app asked of the double that it does not model, in calls that named nobody's objects: whatever passed
+    /// was judged against an incomplete Stripe.
+    pub(super) fn refused_at_large(&mut self) {
+        let refused = self.driver.double.refused_at_large();
+        if let Some(first) = refused.first()
+            && self.trouble.is_none()
+        {
+            let message = format!(
+                "vouch for what passed: the app asked Stripe for {}, which the double does not model yet",
+                self.redactor.redact(first)
+            );
+            self.trouble = Some(Trouble { message, log: Vec::new() });
+        }
+    }
+
     /// Tries a case again with fresh ids: an app that has seen an event id cannot be asked twice.
     fn retry(&mut self, mut plan: CasePlan, record: &CaseRecord) {
         plan.id = CaseId(self.next_id);

@@ -40,16 +40,23 @@ pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionErr
 fn tell(plan: &RunPlan, ports: &Ports, double: &Double, prepared: &Prepared) -> String {
     let redactor = prepared.redactor(plan, ports);
     let mut text = format!(
-        "would run {} cases of project `{}` in environment `{}`, {} at once, seed {}\n",
-        plan.cases.len(),
+        "would run {} of project `{}` in environment `{}`, {} at once, seed {}\n",
+        counted(plan.cases.len(), "case"),
         plan.project.name,
         plan.environment.name,
         plan.options.jobs,
         plan.options.seed
     );
     for case in &plan.cases {
-        let rehearsal =
-            Rehearsal { plan, ports, double, base_url: &prepared.base_url, text: String::new(), step: None };
+        let rehearsal = Rehearsal {
+            plan,
+            ports,
+            double,
+            base_url: &prepared.base_url,
+            text: String::new(),
+            step: None,
+            headers: Vec::new(),
+        };
         text.push_str(&redactor.redact(&rehearsal.run(case, &prepared.scene)));
     }
     text
@@ -64,6 +71,8 @@ struct Rehearsal<'a> {
     text: String,
     /// The step whose expectations are still to be told.
     step: Option<usize>,
+    /// Those of the case's first delivery.
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Rehearsal<'_> {
@@ -165,13 +174,28 @@ impl Rehearsal<'_> {
                 human(timeout)
             ),
         );
-        for (name, value) in prepared.headers_masked() {
-            self.line(6, &format!("{name}: {value}"));
-        }
+        self.headers(prepared.headers_masked());
         let outcome = AttemptOutcome::Answered { status: 200, body: String::new() };
         let record =
             AttemptRecord { number: order.number, sent: Duration::ZERO, took: Duration::ZERO, outcome };
         InputKind::Attempted { delivery: order.delivery, record }
+    }
+
+    /// All headers of the first delivery, and of later ones what differs.
+    fn headers(&mut self, headers: Vec<(&'static str, String)>) {
+        for header in &headers {
+            if !self.headers.contains(header) {
+                self.line(4, &format!("{}: {}", header.0, header.1));
+            }
+        }
+        for (name, _) in self.headers.clone() {
+            if !headers.iter().any(|header| header.0 == name) {
+                self.line(4, &format!("without {name}"));
+            }
+        }
+        if self.headers.is_empty() {
+            self.headers = headers;
+        }
     }
 
     fn emitted(&mut self, case: &CasePlan, kind: &RunEventKind) {
@@ -185,6 +209,9 @@ impl Rehearsal<'_> {
             RunEventKind::StripeActed { action, events, .. } => {
                 let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
                 self.line(2, &format!("stripe   {action}: {}", kinds.join(", ")));
+            }
+            RunEventKind::AttemptFinished { delivery, .. } if !delivery.changes.is_empty() => {
+                self.line(4, &format!("differs: {}", delivery.changes.join(", ")));
             }
             _ => {}
         }
@@ -237,4 +264,8 @@ fn expectations(step: &Step) -> Vec<String> {
         lines.push(format!("one of: {}", alternatives.join("; or ")));
     }
     lines
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

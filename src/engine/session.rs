@@ -186,6 +186,7 @@ async fn cases(
     dispatcher.emit(ports.clock.elapsed(), started);
     let calls = double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1);
     let cancelled: Option<CancelReason> = dispatcher.run(inbox, calls).await;
+    dispatcher.refused_at_large();
     Ok(RunSummary {
         stats: dispatcher.stats,
         took: ports.clock.elapsed(),

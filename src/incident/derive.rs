@@ -114,8 +114,8 @@ fn nothing_to_do_yet() -> Guidance {
     }
 }
 
-/// The event on which the promise hung. Of the broken step's deliveries that is the one that opened the run,
-/// where it is among them, else the last; a step that sent nothing was broken by what came before it.
+/// The event on which the promise hung: of the broken step's deliveries the last of the most telling kind; a step
+/// that sent nothing was broken by what came before it.
 fn event(record: &CaseRecord, primary: Option<&Finding>) -> Option<EventRef> {
     if primary.is_some_and(|finding| finding.kind == Some(JudgedKind::DeliveryRefused))
         && let Some(refused) = record.deliveries.iter().find(|delivery| !was_accepted(delivery))
@@ -124,15 +124,22 @@ fn event(record: &CaseRecord, primary: Option<&Finding>) -> Option<EventRef> {
     }
     let step = primary.and_then(|finding| finding.step);
     let sent = || record.deliveries.iter().map(|(delivery, _)| delivery);
-    let opened = |event: &EventRef| Some(&event.id) == record.run_id.as_ref();
-    let of_step = || sent().filter(|delivery| step.is_none() || delivery.step == step);
-    of_step()
-        .find(|delivery| opened(&delivery.event))
-        .or_else(|| of_step().next_back())
+    let of_step = sent().filter(|delivery| step.is_none() || delivery.step == step);
+    of_step
+        .rev()
+        .min_by_key(|delivery| distance(&delivery.event.kind))
         .or_else(|| sent().rfind(|delivery| delivery.step <= step))
         .map(|delivery| &delivery.event)
-        .or_else(|| record.acts.iter().flat_map(|act| &act.events).find(|event| opened(event)))
+        .or_else(|| record.acts.iter().flat_map(|act| &act.events).min_by_key(|event| distance(&event.kind)))
         .cloned()
+}
+
+/// How far an event's kind is from what a customer is promised. Handlers grant by the first of these; the rest of a
+/// burst tells how it came about.
+fn distance(kind: &str) -> usize {
+    const TELLING: [&str; 6] =
+        ["checkout.session.", "customer.subscription.", "entitlements.", "invoice.p", "refund.", "charge."];
+    TELLING.iter().position(|prefix| kind.starts_with(prefix)).unwrap_or(TELLING.len())
 }
 
 fn was_accepted((_, attempts): &(DeliveryRef, Vec<AttemptRecord>)) -> bool {

@@ -25,12 +25,20 @@ pub struct Handoff {
     pub bound_customer: Option<String>,
     /// Where the events come from.
     pub origin: EventOrigin,
+    /// The command of a run whose scenarios are inside the program: `paydrill demo --bug NAME`.
+    pub shipped: Option<Vec<String>>,
 }
 
 impl Default for Handoff {
     /// A run against the double that keeps nothing.
     fn default() -> Self {
-        Self { arguments: Vec::new(), incident_dir: None, bound_customer: None, origin: EventOrigin::Double }
+        Self {
+            arguments: Vec::new(),
+            incident_dir: None,
+            bound_customer: None,
+            origin: EventOrigin::Double,
+            shipped: None,
+        }
     }
 }
 
@@ -219,7 +227,7 @@ impl Gathered {
     #[must_use]
     pub fn rerun(&self, record: &CaseRecord, handoff: &Handoff) -> String {
         let seed = self.header.as_ref().map_or(0, |header| header.seed);
-        rerun::command(self.environment(), seed, &handoff.arguments, record)
+        rerun::command(self.environment(), seed, &handoff.arguments, handoff.shipped.as_deref(), record)
     }
 
     /// How the run ends, with its exit code.

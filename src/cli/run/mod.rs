@@ -71,6 +71,9 @@ pub(super) struct RunArgs {
     /// What it means if nothing is selected.
     #[arg(long, default_value = "fail", value_name = "WHAT")]
     no_tests: NoTests,
+    /// The command of a run whose scenarios are inside the program.
+    #[arg(skip)]
+    shipped: Option<Vec<String>>,
 }
 
 /// What it means if nothing is selected.
@@ -104,14 +107,15 @@ impl Default for RunArgs {
             json: false,
             incident_dir: None,
             no_tests: NoTests::Fail,
+            shipped: None,
         }
     }
 }
 
 impl RunArgs {
-    /// The arguments as typed, for the command that reproduces a case.
-    pub(super) fn with(filter: Vec<String>, seed: Option<u64>, jobs: u16) -> Self {
-        Self { filter, seed, jobs, ..Self::default() }
+    /// Those of a run whose scenarios are inside the program; `command` is what was typed to get it.
+    pub(super) fn shipped(command: Vec<String>, filter: Vec<String>, seed: Option<u64>, jobs: u16) -> Self {
+        Self { shipped: Some(command), filter, seed, jobs, ..Self::default() }
     }
 }
 

@@ -160,11 +160,16 @@ impl Incidents {
 
 fn handoff(args: &RunArgs) -> Handoff {
     let variables = args.variable.iter();
+    let mut arguments: Vec<String> =
+        variables.flat_map(|(name, value)| ["--variable".to_owned(), spelled(name, value)]).collect();
+    if args.repeat > 1 {
+        // A repeated case has a number in its name, and its ids follow from the name.
+        arguments.extend(["--repeat".to_owned(), args.repeat.to_string()]);
+    }
     Handoff {
-        arguments: variables
-            .flat_map(|(name, value)| ["--variable".to_owned(), spelled(name, value)])
-            .collect(),
+        arguments,
         incident_dir: args.incident_dir.as_deref().map(|folder: &Path| folder.display().to_string()),
+        shipped: args.shipped.clone(),
         ..Handoff::default()
     }
 }

@@ -30,6 +30,8 @@ enum Filling {
     Step,
     Delivery,
     Bystanders,
+    /// They are kept with the record only.
+    Evidence,
 }
 
 /// Expectations that are being judged.
@@ -475,19 +477,31 @@ impl Case {
         judged.extend(watch.tracks.iter().filter_map(|watched| watched.track.judged().cloned()));
         judged.sort_by_key(|judged| judged.place.range.start);
         self.record.judged(judged);
-        if watch.reconciles
-            && let Some(slot) = self.slots.first()
-        {
-            let sides = Sides {
-                at,
-                handler_read: self.record.last_call(),
-                truth: &slot.truth,
-                local: &self.last_readings,
-            };
-            let project = &self.scene.project;
-            let reconciliation = truth::facts(sides, &project.reconcile, &project.probes);
-            self.record.reconciled(reconciliation);
+        if watch.reconciles {
+            self.compare(at);
         }
+    }
+
+    /// Reads the app's own record once more.
+    pub(super) fn read_evidence(&mut self, at: Duration, out: &mut Vec<Action>) {
+        self.baselines.filling = Filling::Evidence;
+        let probes: BTreeSet<String> =
+            self.scene.project.reconcile.iter().map(|pair| pair.probe.clone()).collect();
+        self.read_all(probes.into_iter().map(|probe| (0, probe)).collect(), at, out);
+    }
+
+    /// Puts both sides beside each other.
+    pub(super) fn compare(&mut self, at: Duration) {
+        let Some(slot) = self.slots.first() else { return };
+        let sides = Sides {
+            at,
+            handler_read: self.record.last_call(),
+            truth: &slot.truth,
+            local: &self.last_readings,
+        };
+        let project = &self.scene.project;
+        let reconciliation = truth::facts(sides, &project.reconcile, &project.probes);
+        self.record.reconciled(reconciliation);
     }
 
     /// Deliveries that were never accepted: judged when the last step has ended.
@@ -536,6 +550,7 @@ impl Baselines {
             Filling::Step => &mut self.before.step,
             Filling::Delivery => &mut self.before.delivery,
             Filling::Bystanders => &mut self.bystanders.entry(slot).or_default().step,
+            Filling::Evidence => return,
         };
         before.insert(probe.to_owned(), reading);
     }

@@ -397,6 +397,8 @@ impl Case {
             Op::Deliver(step) => self.deliver(step, at, out),
             Op::Judge(step) => self.judge(step, at, out),
             Op::Leave(step) => self.leave(step, out),
+            Op::Evidence => self.read_evidence(at, out),
+            Op::Compare => self.compare(at),
         }
     }
 
@@ -420,9 +422,12 @@ impl Case {
         if !self.plan.story.steps[step].faults.is_empty() {
             out.push(Action::Arm(Vec::new()));
         }
-        // What a failed step leaves behind makes every later one meaningless.
+        // What a failed step leaves behind makes every later one meaningless; its owner still wants both sides.
         if self.record.worst() != Verdict::Passed {
             self.script.clear();
+            if !self.record.is_reconciled() {
+                self.script.extend([Op::Evidence, Op::Compare]);
+            }
         }
     }
 

@@ -137,6 +137,10 @@ impl Recorder {
         self.record.reconciliation = Some(reconciliation);
     }
 
+    pub(super) fn is_reconciled(&self) -> bool {
+        self.record.reconciliation.is_some()
+    }
+
     /// The worst verdict so far.
     pub(super) fn worst(&self) -> Verdict {
         if self.skipped {

@@ -42,6 +42,10 @@ pub(super) enum Op {
     Judge(usize),
     /// End it.
     Leave(usize),
+    /// Read the app's own record once more, because the story ends early.
+    Evidence,
+    /// Put both sides beside each other, for the record only.
+    Compare,
 }
 
 impl Op {

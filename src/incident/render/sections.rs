@@ -77,26 +77,32 @@ fn of_delivery(
         [] => String::new(),
         changes => format!("  ({})", changes.join(", ")),
     };
-    let head = format!(
-        "#{}  {}  {} to {}{changes}",
-        delivery.number, delivery.event.kind, delivery.event.id, delivery.endpoint
-    );
+    let endpoint = match delivery.endpoint.as_str() {
+        "main" => String::new(),
+        endpoint => format!(" to {endpoint}"),
+    };
+    let head =
+        format!("#{:<3} {}  {}{endpoint}{changes}", delivery.number, delivery.event.kind, delivery.event.id);
+    let told: Vec<String> = attempts.iter().map(|attempt| of_attempt(incident, attempt)).collect();
+    let ink = |attempt: &AttemptRecord| if attempt.outcome.is_accepted() { Ink::Faint } else { Ink::Bad };
+    // The usual case on one line: a burst has a dozen of them.
+    if let ([only], [line]) = (attempts, told.as_slice()) {
+        return vec![layout.color.paint(ink(only), &fit(&format!("{head}  {line}"), inner(layout)))];
+    }
     let mut out = vec![fit(&head, inner(layout))];
-    out.extend(attempts.iter().map(|attempt| {
-        let body = match &attempt.outcome {
-            AttemptOutcome::Answered { body, .. } if !attempt.outcome.is_accepted() => format!("  {body}"),
-            _ => String::new(),
-        };
-        let line = format!(
-            "    {}  {} in {}{body}",
-            relative(incident.zero.at, attempt.sent),
-            guidance::answer(&attempt.outcome),
-            human(attempt.took)
-        );
-        let ink = if attempt.outcome.is_accepted() { Ink::Faint } else { Ink::Bad };
-        layout.color.paint(ink, &fit(&line, inner(layout)))
+    out.extend(attempts.iter().zip(&told).map(|(attempt, line)| {
+        layout.color.paint(ink(attempt), &fit(&format!("     {}. {line}", attempt.number), inner(layout)))
     }));
     out
+}
+
+fn of_attempt(incident: &Incident, attempt: &AttemptRecord) -> String {
+    let body = match &attempt.outcome {
+        AttemptOutcome::Answered { body, .. } if !attempt.outcome.is_accepted() => format!("  {body}"),
+        _ => String::new(),
+    };
+    let answer = guidance::answer(&attempt.outcome);
+    format!("{}  {answer} in {}{body}", relative(incident.zero.at, attempt.sent), human(attempt.took))
 }
 
 fn is_accepted(attempts: &[AttemptRecord]) -> bool {
