@@ -198,10 +198,14 @@ impl Stage<'_, '_> {
     /// The newest open session that names the customer or its e-mail, or nobody at all.
     fn open_session(&self) -> Result<String, ActError> {
         let slot = &self.world.part.slots[self.slot];
+        let reference = self.world.overlay.as_ref().and_then(|(_, set)| set.get("client_reference_id"));
         let mine = |session: &Value| {
             let (customer, email) = (text(session, "customer"), text(session, "customer_email"));
-            let nobody = customer.is_empty() && email.is_empty() && self.world.part.slots.len() == 1;
-            customer == slot.customer || email.eq_ignore_ascii_case(&slot.email) || nobody
+            let nobody = customer.is_empty() && email.is_empty();
+            let told = reference.is_some_and(|reference| session["client_reference_id"] == *reference);
+            customer == slot.customer
+                || email.eq_ignore_ascii_case(&slot.email)
+                || nobody && (told || self.world.part.slots.len() == 1)
         };
         let sessions = self.world.part.store.of(Kind::Session).rev().map(|stored| &stored.value);
         let session =

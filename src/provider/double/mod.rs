@@ -285,6 +285,9 @@ impl Double {
         if slot >= slots {
             return Err(ActError::UnknownSlot(slot));
         }
+        if action.kind() == ActionKind::Checkout {
+            account.claim_session(case, &action.set);
+        }
         let prices = account.prices.clone();
         let mut world = account.world(Home::Case(case), Cause::default());
         Stage { world: &mut world, slot, prices: &prices }.act(action)
