@@ -112,7 +112,7 @@ impl Stage<'_, '_> {
     }
 
     fn delinquent(&self) -> bool {
-        self.world.copy(&self.customer())["delinquent"] == true
+        self.world.peek(&self.customer())["delinquent"] == true
     }
 
     fn price(&self, key: &str) -> Result<String, ActError> {
@@ -124,13 +124,13 @@ impl Stage<'_, '_> {
     fn running(&self, name: Option<&str>) -> Result<String, ActError> {
         let missing = || ActError::NoSubscription(name.map(str::to_owned));
         let id = choose(self.world, self.slot, name).ok_or_else(missing)?;
-        if subscription::is_over(&self.world.copy(&id)) { Err(missing()) } else { Ok(id) }
+        if subscription::is_over(self.world.peek(&id)) { Err(missing()) } else { Ok(id) }
     }
 
     /// The same, and it has begun: what is incomplete does not renew.
     fn renewing(&self, name: Option<&str>) -> Result<String, ActError> {
         let id = self.running(name)?;
-        if text(&self.world.copy(&id), "status") == "incomplete" { Err(ActError::NotBegun) } else { Ok(id) }
+        if text(self.world.peek(&id), "status") == "incomplete" { Err(ActError::NotBegun) } else { Ok(id) }
     }
 
     fn first_item(&self, id: &str) -> Result<String, ActError> {
@@ -243,7 +243,7 @@ impl Stage<'_, '_> {
         let intent = payment::open(self.world, amount, &currency, about, "Payment", Value::Null);
         let how = if payment.outcome == Outcome::Succeeded { Collect::Paid } else { Collect::Declined };
         payment::collect(self.world, &intent, &method, how);
-        Ok(text(&self.world.copy(&intent), "latest_charge").to_owned())
+        Ok(text(self.world.peek(&intent), "latest_charge").to_owned())
     }
 
     fn recover(&mut self, which: Option<&str>) -> Result<String, ActError> {
@@ -355,7 +355,7 @@ fn choose(world: &World<'_>, slot: usize, name: Option<&str>) -> Option<String> 
         };
     }
     let all = world.ids_where(Kind::Subscription, "customer", &slot.customer);
-    let running = all.iter().find(|id| !subscription::is_over(&world.copy(id)));
+    let running = all.iter().find(|id| !subscription::is_over(world.peek(id)));
     running.or_else(|| all.last()).cloned()
 }
 

@@ -185,7 +185,7 @@ impl Account {
 
 impl Source for Account {
     fn resolve(&self, id: &str) -> Option<Value> {
-        self.find(id).map(|stored| stored.value.clone())
+        self.find(id).map(Stored::whole)
     }
 
     fn include(&self, object: &Value, name: &str) -> Option<Value> {
