@@ -96,6 +96,7 @@ fn subscribe(double: &Double, case: CaseId) -> String {
     let keys = keys.as_object().expect("a table");
     let action = Action::from_keys(ActionKind::Checkout, keys).expect("readable keys");
     double.act(case, 0, &action).expect("a checkout");
+    assert_eq!(double.drain(case).len(), 13, "the figures below name the size of the burst");
     id_of(double, case, "subscription")
 }
 
@@ -185,7 +186,7 @@ fn memory(double: &Double) {
     let grown = resident().saturating_sub(before);
     println!("bytes per closed case    {:>10.1} ({CASES} cases)", grown as f64 / f64::from(CASES));
     println!(
-        "checkout in process      {:>10.0} /s   (open, checkout, truth, close)",
+        "checkout in process      {:>10.0} /s   (open, checkout, drain, truth, close)",
         f64::from(CASES) / took.as_secs_f64()
     );
     let before = resident();

@@ -155,7 +155,7 @@ fn print(account: &mut Account, reply: Reply, paths: &[String]) -> Result<Bytes,
         Reply::Stored(id) if paths.is_empty() => {
             return Ok(account.find_mut(&id).map(super::store::Stored::rendered).unwrap_or_default());
         }
-        Reply::Stored(id) => account.find(&id).map(|stored| stored.value.clone()).unwrap_or_default(),
+        Reply::Stored(id) => account.find(&id).map(super::store::Stored::whole).unwrap_or_default(),
         Reply::Made(value) => value,
     };
     expand(&mut value, paths, account)?;

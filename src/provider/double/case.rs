@@ -1,9 +1,9 @@
 //! A part of the account: what belongs to one case, or to the account at large.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::fault::Armed;
 use super::store::Store;
@@ -19,7 +19,7 @@ pub(crate) struct Part {
     pub(crate) reads: IdMinter,
     pub(crate) store: Store,
     /// Events that the engine has not drained.
-    pub(crate) outbox: Vec<Arc<str>>,
+    pub(crate) outbox: Vec<Value>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) faults: Vec<Armed>,
     /// Routes that the app asked for and the double does not model.

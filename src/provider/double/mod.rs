@@ -285,6 +285,9 @@ impl Double {
         if slot >= slots {
             return Err(ActError::UnknownSlot(slot));
         }
+        if action.kind() == ActionKind::Checkout {
+            account.claim_session(case, &action.set);
+        }
         let prices = account.prices.clone();
         let mut world = account.world(Home::Case(case), Cause::default());
         Stage { world: &mut world, slot, prices: &prices }.act(action)
@@ -294,9 +297,7 @@ impl Double {
     #[must_use]
     pub fn drain(&self, case: CaseId) -> Vec<Value> {
         let mut account = self.shared.account();
-        let Some(part) = account.cases.get_mut(&case) else { return Vec::new() };
-        let ids = std::mem::take(&mut part.outbox);
-        ids.iter().filter_map(|id| part.store.get(id)).map(|stored| stored.value.clone()).collect()
+        account.cases.get_mut(&case).map(|part| std::mem::take(&mut part.outbox)).unwrap_or_default()
     }
 
     /// Provider truth about a slot, in the newest shape: `customer`, `subscription`, `checkout`, `invoice`,

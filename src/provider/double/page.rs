@@ -66,7 +66,7 @@ impl Page {
             }
         };
         let (range, more) = self.cut(from, to);
-        Ok(list(all[range].iter().map(|stored| stored.value.clone()).collect(), more, url))
+        Ok(list(all[range].iter().map(|stored| stored.whole()).collect(), more, url))
     }
 
     /// The page of values that are already in order.

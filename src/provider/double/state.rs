@@ -10,7 +10,7 @@ use super::account::{Home, World};
 use super::case::Part;
 use super::expand::Source;
 use super::idempotency::Keys;
-use super::store::{Store, Stored};
+use super::store::{Kind, Store, Stored};
 use crate::id::{CaseId, IdMinter};
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{list, object, text};
@@ -139,6 +139,34 @@ impl Account {
         }
     }
 
+    /// Takes into a case the open session that an app opened without naming the customer: the one that carries
+    /// the `client_reference_id` or the metadata which the project says the app passes (`set` of `checkout`).
+    /// Where several do, none is taken: the double does not guess.
+    pub(crate) fn claim_session(&mut self, case: CaseId, set: &Map<String, Value>) {
+        let carries = |session: &Value| {
+            let reference = set.get("client_reference_id").filter(|reference| !reference.is_null());
+            let metadata =
+                set.get("metadata").and_then(Value::as_object).filter(|metadata| !metadata.is_empty());
+            let all = |metadata: &Map<String, Value>| {
+                metadata.iter().all(|(key, value)| session["metadata"][key] == *value)
+            };
+            reference.is_some_and(|reference| session["client_reference_id"] == *reference)
+                || metadata.is_some_and(all)
+        };
+        let sessions = self.large.store.of(Kind::Session).map(|stored| &stored.value);
+        let open: Vec<&str> = sessions
+            .filter(|session| text(session, "status") == "open" && carries(session))
+            .map(|session| text(session, "id"))
+            .collect();
+        let [id] = open[..] else { return };
+        let id = id.to_owned();
+        let Some(part) = self.cases.get_mut(&case) else { return };
+        if let Some(stored) = self.large.store.remove(&id) {
+            let id = part.store.insert(Kind::Session, stored.seq, stored.value, stored.hidden);
+            self.index.insert(id, Home::Case(case));
+        }
+    }
+
     /// Forgets a case with everything in it; gives what was refused to it.
     pub(crate) fn close(&mut self, case: CaseId) -> Vec<String> {
         let Some(part) = self.cases.remove(&case) else { return Vec::new() };
@@ -157,11 +185,10 @@ impl Account {
 
 impl Source for Account {
     fn resolve(&self, id: &str) -> Option<Value> {
-        self.find(id).map(|stored| stored.value.clone())
+        self.find(id).map(Stored::whole)
     }
 
     fn include(&self, object: &Value, name: &str) -> Option<Value> {
-        use super::store::Kind;
         let id = text(object, "id");
         let store = &self.part(*self.index.get(id)?).store;
         let of = |kind: Kind, field: &str| -> Vec<Value> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::stripe::object::object;
+
 /// The kinds of objects that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -64,12 +66,26 @@ pub(crate) struct Stored {
     /// What belongs to it without being part of it: a session's line items, a product's features.
     pub(crate) hidden: Value,
     rendered: Option<Bytes>,
+    /// The whole object where `value` is only what it is found by: events never change, and as JSON text they
+    /// take a tenth of the memory.
+    packed: Option<Bytes>,
 }
 
 impl Stored {
     /// As Stripe prints it, with two spaces; printed once per state of the object.
     pub(crate) fn rendered(&mut self) -> Bytes {
+        if self.packed.is_some() {
+            return render(&self.whole());
+        }
         self.rendered.get_or_insert_with(|| render(&self.value)).clone()
+    }
+
+    /// A copy of the object.
+    pub(crate) fn whole(&self) -> Value {
+        match &self.packed {
+            Some(text) => serde_json::from_slice(text).unwrap_or_default(),
+            None => self.value.clone(),
+        }
     }
 }
 
@@ -98,7 +114,22 @@ impl Store {
     /// Replaces what has the same id.
     pub(crate) fn insert(&mut self, kind: Kind, seq: u64, value: Value, hidden: Value) -> Arc<str> {
         let id: Arc<str> = crate::stripe::object::text(&value, "id").into();
-        let stored = Stored { kind, seq, value, hidden, rendered: None };
+        self.put(id, Stored { kind, seq, value, hidden, rendered: None, packed: None })
+    }
+
+    /// Keeps an event, of which only id, type and time are looked at.
+    pub(crate) fn insert_event(&mut self, seq: u64, event: &Value) -> Arc<str> {
+        let id: Arc<str> = crate::stripe::object::text(event, "id").into();
+        let found_by =
+            object! { "id": &*id, "created": event["created"].clone(), "type": event["type"].clone() };
+        // Printing a `Value` to memory cannot fail: its keys are strings.
+        let packed = serde_json::to_vec(event).map(Bytes::from).ok();
+        let kind = Kind::Event;
+        self.put(id, Stored { kind, seq, value: found_by, hidden: Value::Null, rendered: None, packed })
+    }
+
+    fn put(&mut self, id: Arc<str>, stored: Stored) -> Arc<str> {
+        let kind = stored.kind;
         if self.objects.insert(Arc::clone(&id), stored).is_none() {
             self.order[kind as usize].push_back(Arc::clone(&id));
         }

@@ -219,12 +219,12 @@ fn bill_now(world: &mut World<'_>, subscription: &Value, invoice: String, anew: 
     let invoice = invoice::draft(world, draft);
     invoice_item::settle_on(world, &pending, &invoice);
     invoice::finalize(world, &invoice);
-    if text(&world.copy(&invoice), "status") != "open" {
+    if text(world.peek(&invoice), "status") != "open" {
         return;
     }
     let method = subscription["default_payment_method"].as_str().map(str::to_owned);
     let Some(method) = method.or_else(|| payment::default_of(world, &customer)) else { return };
-    let how = payment::outcome_of(&world.copy(&method));
+    let how = payment::outcome_of(world.peek(&method));
     invoice::pay(world, &invoice, &method, how, None);
     if how != Collect::Paid {
         subscription::after_payment(world, &invoice, how);

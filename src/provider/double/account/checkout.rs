@@ -253,7 +253,7 @@ pub(crate) fn complete(world: &mut World<'_>, id: &str, how: Collect, email: &st
         }
         let owner = owner.clone().unwrap_or_default();
         let made = subscribe(world, &owner, &hidden, method, if total > 0 { how } else { Collect::Paid });
-        let invoice = world.copy(&made)["latest_invoice"].clone();
+        let invoice = world.peek(&made)["latest_invoice"].clone();
         world.change(id, |session| put_all(session, [("invoice", invoice), ("subscription", made.into())]));
     }
     finish(world, id, owner.as_deref(), how, email);
@@ -355,7 +355,7 @@ pub(crate) fn settle(world: &mut World<'_>, id: &str, arrives: bool) {
         None => session["payment_intent"].as_str().map(str::to_owned),
     };
     let Some(intent) = intent else { return };
-    let method = text(&world.copy(&intent), "payment_method").to_owned();
+    let method = text(world.peek(&intent), "payment_method").to_owned();
     let how = if arrives { Collect::Paid } else { Collect::Declined };
     match (&invoice, arrives) {
         (Some(invoice), true) => {

@@ -100,7 +100,7 @@ fn dues_of(world: &World<'_>, id: &str) -> Vec<(i64, Due)> {
         }
         "past_due" => {
             if let Some(invoice) = renewal::open_invoice(world, id)
-                && let Some(at) = world.copy(&invoice)["next_payment_attempt"].as_i64()
+                && let Some(at) = world.peek(&invoice)["next_payment_attempt"].as_i64()
             {
                 due.push((at, Due::Retry { subscription: id.to_owned(), invoice }));
             }
@@ -115,12 +115,12 @@ fn dues_of(world: &World<'_>, id: &str) -> Vec<(i64, Due)> {
 fn renewal_outcome(world: &World<'_>, id: &str) -> Collect {
     let subscription = world.copy(id);
     let customer = text(&subscription, "customer");
-    if world.copy(customer)["delinquent"] == true {
+    if world.peek(customer)["delinquent"] == true {
         return Collect::Declined;
     }
     let method = subscription["default_payment_method"].as_str().map(str::to_owned);
     match method.or_else(|| payment::default_of(world, customer)) {
-        Some(method) => payment::outcome_of(&world.copy(&method)),
+        Some(method) => payment::outcome_of(world.peek(&method)),
         None => Collect::Paid,
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
     let before = world.at_path(Kind::Customer, id)?;
     set_card(world, id, params)?;
     world.change(id, |customer| params.apply(customer, &FIELDS));
-    let changed = crate::stripe::object::previous(&before, &world.copy(id));
+    let changed = crate::stripe::object::previous(&before, world.peek(id));
     Ok(world.tell_changed("customer.updated", id, changed))
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
 pub(crate) fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let customer = world.at_path(Kind::Customer, id)?;
     for subscription in world.ids_where(Kind::Subscription, "customer", id) {
-        if subscription::is_over(&world.copy(&subscription)) {
+        if subscription::is_over(world.peek(&subscription)) {
             continue;
         }
         subscription::end(world, &subscription, json!({ "reason": "cancellation_requested" }));
@@ -127,7 +127,7 @@ fn set_card(world: &mut World<'_>, id: &str, params: &Params) -> Result<(), ApiE
 /// The first customer that the app makes with a slot's e-mail takes the place of the one made beforehand,
 /// which goes unless something already refers to it.
 fn adopt(world: &mut World<'_>, id: &str) {
-    let email = text(&world.copy(id), "email").to_lowercase();
+    let email = text(world.peek(id), "email").to_lowercase();
     let Some(slot) = world.part.slots.iter_mut().find(|slot| !slot.adopted && slot.email == email) else {
         return;
     };

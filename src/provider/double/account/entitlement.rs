@@ -21,7 +21,7 @@ pub(crate) fn refresh(world: &mut World<'_>, customer: &str) {
     }
     for feature in wanted.iter().filter(|feature| !held.contains(&feature.as_str())) {
         let id = world.mint("ent");
-        let made = entitlement::active(&id, &world.copy(feature));
+        let made = entitlement::active(&id, world.peek(feature));
         world.insert_with(Kind::Entitlement, made, object! { "customer": customer });
     }
     let after = entitlement::summary(customer, &active(world, customer));

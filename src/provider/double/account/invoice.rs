@@ -152,7 +152,7 @@ fn add_up(invoice: &mut Value, balance: i64) {
 /// A draft becomes open: numbered, with a payment intent where something is due. Nothing due is paid at once.
 pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
     let now = world.second();
-    let customer = text(&world.copy(id), "customer").to_owned();
+    let customer = text(world.peek(id), "customer").to_owned();
     let holder = world.copy(&customer);
     let sequence = int(&holder, "next_invoice_sequence");
     let number = format!("{}-{sequence:04}", text(&holder, "invoice_prefix"));
@@ -175,8 +175,8 @@ pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
         );
         at(invoice, "finalized_at", now);
     });
-    let ending = int(&world.copy(id), "ending_balance");
-    let currency = world.copy(id)["currency"].clone();
+    let ending = int(world.peek(id), "ending_balance");
+    let currency = world.peek(id)["currency"].clone();
     world.change(&customer, |customer| {
         put(customer, "next_invoice_sequence", sequence.saturating_add(1));
         if customer["currency"].is_null() {
@@ -187,7 +187,7 @@ pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
     if ending != balance {
         world.update("customer.updated", &customer, |customer| put(customer, "balance", ending));
     }
-    if int(&world.copy(id), "amount_due") == 0 {
+    if int(world.peek(id), "amount_due") == 0 {
         paid(world, id);
     } else {
         ask_for(world, id);
@@ -225,7 +225,7 @@ pub(crate) fn pay(
         paid(world, id);
         return true;
     }
-    let changed = world.change(id, |invoice| {
+    let changed = world.diff(id, |invoice| {
         let attempts = int(invoice, "attempt_count") + 1;
         put_all(
             invoice,
@@ -248,7 +248,7 @@ pub(crate) fn pay(
 /// What was due is there.
 pub(crate) fn paid(world: &mut World<'_>, id: &str) {
     let now = world.second();
-    let changed = world.change(id, |invoice| {
+    let changed = world.diff(id, |invoice| {
         let due = int(invoice, "amount_due");
         if due > 0 {
             let attempts = int(invoice, "attempt_count") + 1;
@@ -386,8 +386,8 @@ pub(crate) fn pay_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> R
     if text(&invoice, "status") == "draft" {
         finalize(world, id);
     }
-    let how = payment::outcome_of(&world.copy(&method));
-    if text(&world.copy(id), "status") == "open" {
+    let how = payment::outcome_of(world.peek(&method));
+    if text(world.peek(id), "status") == "open" {
         pay(world, id, &method, how, None);
     }
     super::subscription::after_payment(world, id, how);

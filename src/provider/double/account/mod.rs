@@ -45,6 +45,9 @@ pub(crate) enum Home {
 /// The events that are kept for the account at large: it is never closed.
 const KEPT_EVENTS: usize = 10_000;
 
+/// What is read of an object that is not there.
+static NONE: Value = NULL;
+
 /// One part of the account with what it shares with the others: what a call or an action works on.
 pub(crate) struct World<'a> {
     pub(crate) home: Home,
@@ -74,6 +77,11 @@ impl World<'_> {
 
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
         self.stored(id).map(|stored| &stored.value)
+    }
+
+    /// An object; null where there is none.
+    pub(crate) fn peek(&self, id: &str) -> &Value {
+        self.get(id).unwrap_or(&NONE)
     }
 
     /// A copy of an object; null where there is none.
@@ -115,13 +123,18 @@ impl World<'_> {
         value
     }
 
-    /// Changes an object without an event; gives what it was.
-    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
+    /// Changes an object without an event.
+    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
+        self.part.store.change(id, change);
+    }
+
+    /// The same, and gives what it was.
+    pub(crate) fn diff(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
         let before = self.copy(id);
         if !self.part.store.change(id, change) {
             return Map::new();
         }
-        previous(&before, self.get(id).unwrap_or(&NULL))
+        previous(&before, self.peek(id))
     }
 
     /// The same for products and prices, which may be shared.
@@ -129,12 +142,12 @@ impl World<'_> {
         let before = self.copy(id);
         let store = if self.shop.get(id).is_some() { &mut *self.shop } else { &mut self.part.store };
         store.change(id, change);
-        previous(&before, self.get(id).unwrap_or(&NULL))
+        previous(&before, self.peek(id))
     }
 
     /// Changes an object, and makes an event that tells what changed; none if nothing did.
     pub(crate) fn update(&mut self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) -> Value {
-        let changed = self.change(id, change);
+        let changed = self.diff(id, change);
         self.tell_changed(kind, id, changed)
     }
 
@@ -158,14 +171,14 @@ impl World<'_> {
         let id = self.mint("evt");
         let event = envelope::event(&id, self.second(), kind, about, changed, &self.cause);
         *self.seq += 1;
-        let id = self.part.store.insert(Kind::Event, *self.seq, event, NULL);
-        self.index.insert(Arc::clone(&id), self.home);
+        let id = self.part.store.insert_event(*self.seq, &event);
+        self.index.insert(id, self.home);
         if self.home == Home::Large {
             if let Some(oldest) = self.part.store.forget_oldest(Kind::Event, KEPT_EVENTS) {
                 self.index.remove(&oldest);
             }
         } else {
-            self.part.outbox.push(id);
+            self.part.outbox.push(event);
         }
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn attach(
 /// A card on the customer's file, without an event.
 pub(crate) fn new_card(world: &mut World<'_>, customer: &str, last4: &str) -> String {
     let id = world.mint("pm");
-    let billing = payment::billing_details(&world.copy(customer));
+    let billing = payment::billing_details(world.peek(customer));
     let mut card = payment::card(&id, world.second(), last4, billing);
     put(&mut card, "customer", customer);
     world.insert(Kind::PaymentMethod, card);
@@ -148,9 +148,9 @@ pub(crate) fn collect(world: &mut World<'_>, intent: &str, method: &str, how: Co
 
 /// The charge of an intent that was processing, or a new one, succeeds.
 fn succeed(world: &mut World<'_>, intent: &str, method: &str) {
-    let processing = world.copy(intent)["latest_charge"]
+    let processing = world.peek(intent)["latest_charge"]
         .as_str()
-        .filter(|charge| world.copy(charge)["status"] == "pending")
+        .filter(|charge| world.peek(charge)["status"] == "pending")
         .map(str::to_owned);
     let charge = processing.unwrap_or_else(|| charge(world, intent, method));
     world.change(&charge, |charge| {
@@ -262,8 +262,8 @@ fn process(world: &mut World<'_>, intent: &str, method: &str) {
 
 /// What was on its way does not arrive.
 pub(crate) fn bounce(world: &mut World<'_>, intent: &str) {
-    let charge = text(&world.copy(intent), "latest_charge").to_owned();
-    let card = world.copy(text(&world.copy(&charge), "payment_method"));
+    let charge = text(world.peek(intent), "latest_charge").to_owned();
+    let card = world.copy(text(world.peek(&charge), "payment_method"));
     world.change(&charge, |charge| {
         put_all(
             charge,
@@ -308,7 +308,7 @@ pub(crate) fn cancel(world: &mut World<'_>, intent: &str) {
 
 fn charge(world: &mut World<'_>, intent: &str, method: &str) -> String {
     let id = world.mint("ch");
-    let charge = payment::charge(&id, world.second(), &world.copy(intent), &world.copy(method));
+    let charge = payment::charge(&id, world.second(), world.peek(intent), world.peek(method));
     world.insert(Kind::Charge, charge);
     id
 }

@@ -62,7 +62,7 @@ fn bill(world: &mut World<'_>, subscription: &Value, invoice: &str, how: Collect
         return;
     }
     invoice::finalize(world, invoice);
-    if text(&world.copy(invoice), "status") != "open" {
+    if text(world.peek(invoice), "status") != "open" {
         return after_payment(world, invoice, Collect::Paid);
     }
     match paused {
@@ -91,7 +91,7 @@ fn attempt(world: &mut World<'_>, invoice: &str, how: Collect) {
 /// The card that is charged for a subscription's invoice.
 fn method_of(world: &mut World<'_>, invoice: &Value) -> String {
     let owner = crate::stripe::object::invoice::subscription_of(invoice).unwrap_or_default();
-    match world.copy(owner)["default_payment_method"].as_str() {
+    match world.peek(owner)["default_payment_method"].as_str() {
         Some(method) => method.to_owned(),
         None => payment::on_file(world, text(invoice, "customer")),
     }
@@ -99,11 +99,11 @@ fn method_of(world: &mut World<'_>, invoice: &Value) -> String {
 
 /// The invoice of a subscription that still wants to be paid: the latest one first.
 pub(crate) fn open_invoice(world: &World<'_>, subscription: &str) -> Option<String> {
-    let open = |id: &String| text(&world.copy(id), "status") == "open";
-    let latest = text(&world.copy(subscription), "latest_invoice").to_owned();
-    let customer = text(&world.copy(subscription), "customer").to_owned();
+    let open = |id: &String| text(world.peek(id), "status") == "open";
+    let latest = text(world.peek(subscription), "latest_invoice").to_owned();
+    let customer = text(world.peek(subscription), "customer").to_owned();
     let of = |id: &String| {
-        crate::stripe::object::invoice::subscription_of(&world.copy(id)) == Some(subscription) && open(id)
+        crate::stripe::object::invoice::subscription_of(world.peek(id)) == Some(subscription) && open(id)
     };
     Some(latest)
         .filter(open)
@@ -112,7 +112,7 @@ pub(crate) fn open_invoice(world: &World<'_>, subscription: &str) -> Option<Stri
 
 /// The next renewal, at the moment when it falls due; gives its invoice.
 pub(crate) fn renew(world: &mut World<'_>, subscription: &str, how: Collect) -> String {
-    let (_, ends) = item::period_of(&world.copy(subscription));
+    let (_, ends) = item::period_of(world.peek(subscription));
     move_to(world, ends);
     roll(world, subscription, how)
 }
@@ -144,7 +144,7 @@ pub(crate) fn decline(world: &mut World<'_>, subscription: &str, declines: Decli
     }
     // A first payment that fails is no dunning: the subscription stays incomplete until it expires.
     if let Declines::All(leaves) = declines
-        && text(&world.copy(subscription), "status") != "incomplete"
+        && text(world.peek(subscription), "status") != "incomplete"
     {
         leave(world, subscription, leaves);
     }
@@ -155,7 +155,7 @@ pub(crate) fn decline(world: &mut World<'_>, subscription: &str, declines: Decli
 pub(crate) fn retry(world: &mut World<'_>, subscription: &str, invoice: &str) {
     world.by_itself();
     attempt(world, invoice, Collect::Declined);
-    if world.copy(invoice)["next_payment_attempt"].is_null() {
+    if world.peek(invoice)["next_payment_attempt"].is_null() {
         leave(world, subscription, Leaves::default());
     }
 }
@@ -167,7 +167,7 @@ fn leave(world: &mut World<'_>, subscription: &str, leaves: Leaves) {
             world.update("customer.subscription.updated", subscription, |subscription| {
                 put(subscription, "status", "unpaid");
             });
-            let customer = text(&world.copy(subscription), "customer").to_owned();
+            let customer = text(world.peek(subscription), "customer").to_owned();
             entitlement::refresh(world, &customer);
         }
         Leaves::Canceled => end(world, subscription, json!({ "reason": "payment_failed" })),

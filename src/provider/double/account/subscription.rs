@@ -120,7 +120,7 @@ pub(crate) fn create(
         || params.text("collection_method") == Some("send_invoice");
     let how = how.unwrap_or_else(|| match &method {
         _ if later => Collect::Later,
-        Some(method) => payment::outcome_of(&world.copy(method)),
+        Some(method) => payment::outcome_of(world.peek(method)),
         None => Collect::Later,
     });
     let due = trial_end.is_none() && items.iter().any(|(price, quantity)| amount(price, *quantity) > 0);
@@ -216,7 +216,7 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
     };
     invoice::draft(world, draft);
     invoice::finalize(world, &invoice);
-    if text(&world.copy(&invoice), "status") == "open"
+    if text(world.peek(&invoice), "status") == "open"
         && let Some(method) = &start.method
     {
         invoice::pay(world, &invoice, method, start.how, None);
@@ -228,7 +228,7 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
 
 /// What a checkout leaves for an update: the status, and the card that was used.
 fn begin(world: &mut World<'_>, id: &str, start: &Start) {
-    if start.via == Via::Api || text(&world.copy(id), "status") != "incomplete" {
+    if start.via == Via::Api || text(world.peek(id), "status") != "incomplete" {
         return;
     }
     if start.how == Collect::Paid {

@@ -237,3 +237,31 @@ async fn what_names_no_case_belongs_to_the_account() {
     let events = app.get("/v1/events?limit=100").await.json();
     assert_eq!(events["data"].as_array().unwrap().last().unwrap()["type"], "customer.created");
 }
+
+#[tokio::test]
+async fn a_session_that_names_nobody_is_claimed_by_what_the_app_passes() {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let open = async |reference: &str| {
+        let body = format!(
+            "mode=subscription&line_items[][price]=price_pro&line_items[][quantity]=1&client_reference_id={reference}"
+        );
+        app.make("/v1/checkout/sessions", &body).await
+    };
+    open("u2").await;
+    let mine = open("u1").await;
+    assert_eq!(
+        stand.try_act("checkout", json!({})),
+        Err(ActError::NoOpenCheckout),
+        "whose it is cannot be told"
+    );
+    let events = stand.act("checkout", json!({"set": {"client_reference_id": "u1"}}));
+    let done = &event(&events, "checkout.session.completed")["data"]["object"];
+    assert_eq!(done["id"], mine["id"]);
+    assert_eq!(done["customer"], stand.truth()["customer"]["id"]);
+    assert_eq!(stand.status(), "active");
+    open("u3").await;
+    open("u3").await;
+    let twice = stand.try_act("checkout", json!({"set": {"client_reference_id": "u3"}}));
+    assert_eq!(twice, Err(ActError::NoOpenCheckout), "two could be meant");
+}
