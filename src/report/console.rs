@@ -152,7 +152,9 @@ impl Console {
 
     fn trouble(&self, trouble: &Trouble) -> Vec<String> {
         let mut out = vec![String::new(), self.settings.layout.color.paint(Ink::Bad, "error: ")];
-        out[1].push_str(&format!("failed to {}", fit(&trouble.message, 4 * self.width())));
+        let mut message = lines(&trouble.message).map(|line| fit(&line, 4 * self.width()));
+        out[1].push_str(&format!("failed to {}", message.next().unwrap_or_default()));
+        out.extend(message);
         if !trouble.log.is_empty() {
             out.push(String::new());
             out.push("Last output of the app".to_owned());
