@@ -120,10 +120,13 @@ impl Driver {
         self.cookies.get(&case).and_then(|slots| slots.get(slot)).cloned().unwrap_or_default()
     }
 
+    fn reply(&self, case: CaseId) -> Reply {
+        Reply { case, reports: self.reports.clone(), owed: true }
+    }
+
     fn request(&self, case: CaseId, slot: usize, name: String, call: HttpCall) {
-        let (caller, base, reports, clock) =
-            (self.caller.clone(), Arc::clone(&self.base_url), self.reports.clone(), self.clock);
-        let cookies = self.cookies(case, slot);
+        let (caller, base, clock) = (self.caller.clone(), Arc::clone(&self.base_url), self.clock);
+        let (reply, cookies) = (self.reply(case), self.cookies(case, slot));
         tokio::spawn(async move {
             let sent = clock.elapsed();
             let result = caller.call(&call, &base, &cookies).await;
@@ -134,13 +137,12 @@ impl Driver {
                 Err(error) => (Err(error.to_string()), String::new(), None),
             };
             let record = RequestRecord { name, call, sent, took, outcome, body };
-            // The dispatcher is gone only when the run has ended.
-            let _ = reports.send((case, InputKind::Requested { slot, record, answer }));
+            reply.send(InputKind::Requested { slot, record, answer });
         });
     }
 
     fn attempt(&self, case: CaseId, order: AttemptOrder) {
-        let (sender, reports, clock) = (self.sender.clone(), self.reports.clone(), self.clock);
+        let (sender, reply, clock) = (self.sender.clone(), self.reply(case), self.clock);
         tokio::spawn(async move {
             if !order.delay.is_zero() {
                 tokio::time::sleep(order.delay).await;
@@ -160,18 +162,43 @@ impl Driver {
                     InputKind::Stopped(Reason { message: format!("failed to {error}"), place: None })
                 }
             };
-            let _ = reports.send((case, input));
+            reply.send(input);
         });
     }
 
     fn read(&self, case: CaseId, slot: usize, probe: String, call: HttpCall) {
         let Some(http) = self.probes.get(&probe).cloned() else { return };
-        let (caller, base, reports) = (self.caller.clone(), Arc::clone(&self.base_url), self.reports.clone());
-        let cookies = self.cookies(case, slot);
+        let (caller, base) = (self.caller.clone(), Arc::clone(&self.base_url));
+        let (reply, cookies) = (self.reply(case), self.cookies(case, slot));
         tokio::spawn(async move {
             let reading = http.read(&caller, &call, &base, &cookies).await;
-            let _ = reports.send((case, InputKind::Read { slot, probe, reading }));
+            reply.send(InputKind::Read { slot, probe, reading });
         });
+    }
+}
+
+/// The one answer that a task owes its case.
+struct Reply {
+    case: CaseId,
+    reports: UnboundedSender<Report>,
+    owed: bool,
+}
+
+impl Reply {
+    fn send(mut self, kind: InputKind) {
+        self.owed = false;
+        // The dispatcher is gone only when the run has ended.
+        let _ = self.reports.send((self.case, kind));
+    }
+}
+
+impl Drop for Reply {
+    /// A task that panicked must not leave its case waiting for ever.
+    fn drop(&mut self) {
+        if self.owed {
+            let message = "a call ended without an answer; this is a fault of Paydrill".to_owned();
+            let _ = self.reports.send((self.case, InputKind::Stopped(Reason { message, place: None })));
+        }
     }
 }
 

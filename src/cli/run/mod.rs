@@ -16,7 +16,9 @@ use super::output::{Exit, Output};
 use super::project::{self, Written};
 use super::settings::Settings;
 use crate::engine::{self, Ports, RunPlan, RunSummary, Selection};
+use crate::project::model::Project;
 use crate::report::Outcome;
+use crate::scenario::model::Scenario;
 
 /// Run scenarios against the app and tell what its customers got.
 #[derive(Debug, Clone, Args)]
@@ -129,24 +131,16 @@ pub(super) fn main(args: &RunArgs, global: &Global, settings: &Settings, output:
 
 /// Runs what was written.
 pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output: &Output) -> Exit {
-    let Written { project, scenarios, .. } = written;
+    let Written { project, scenarios } = written;
+    if args.list {
+        return list(args, &project, &scenarios, settings, output);
+    }
     let (plan, ports) = match plan::plan(wanted(args, settings), project, &scenarios, settings) {
         Ok(planned) => planned,
-        Err(Refusal::Missing { message, hint }) => {
-            output.error(&message, Some(&hint));
-            return Exit::Usage;
-        }
-        Err(Refusal::Diagnostics(diagnostics)) => {
-            project::show(&diagnostics, output);
-            return Exit::Usage;
-        }
+        Err(refusal) => return refused(&refusal, output),
     };
     if plan.cases.is_empty() {
         return nothing(args.no_tests, output);
-    }
-    if args.list {
-        output.data(plan.cases.iter().map(|case| format!("{}\n", case.name)).collect::<String>());
-        return Exit::Passed;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -162,6 +156,33 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
     // What still waits for an answer must not hold the process up.
     runtime.shutdown_background();
     summary
+}
+
+/// The names of the selected cases. It needs no secrets.
+fn list(
+    args: &RunArgs,
+    project: &Project,
+    scenarios: &[Scenario],
+    settings: &Settings,
+    output: &Output,
+) -> Exit {
+    let Wanted { environment, selection, .. } = wanted(args, settings);
+    match plan::environment(environment.as_deref(), project) {
+        Ok(environment) => {
+            let cases = engine::cases(scenarios, environment, &selection);
+            output.data(cases.iter().map(|case| format!("{}\n", case.name)).collect::<String>());
+            if cases.is_empty() { nothing(args.no_tests, output) } else { Exit::Passed }
+        }
+        Err(refusal) => refused(&refusal, output),
+    }
+}
+
+fn refused(refusal: &Refusal, output: &Output) -> Exit {
+    match refusal {
+        Refusal::Missing { message, hint } => output.error(message, Some(hint)),
+        Refusal::Diagnostics(diagnostics) => project::show(diagnostics, output),
+    }
+    Exit::Usage
 }
 
 fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {

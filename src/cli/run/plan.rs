@@ -85,7 +85,7 @@ pub(crate) fn plan(
     Ok((plan, ports))
 }
 
-fn environment<'a>(name: Option<&str>, project: &'a Project) -> Result<&'a Environment, Refusal> {
+pub(crate) fn environment<'a>(name: Option<&str>, project: &'a Project) -> Result<&'a Environment, Refusal> {
     let known: Vec<&str> = project.environments.keys().map(String::as_str).collect();
     let missing = |message: String| Refusal::Missing {
         message,
