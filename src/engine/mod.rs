@@ -1,6 +1,6 @@
 //! Runs cases: one dispatcher owns the state of every case and alone emits run events.
 //!
-//! A [`case`](self) is a pure machine: [`Case::step`](case::Case::step) takes what happened and says what to do
+//! A case is a pure machine: its `step` takes what happened and says what to do
 //! next. The driver does it and reports back. So every order of answers, timers and interruptions can be put to a
 //! case in a table test, and nothing in it waits, reads a clock or opens a socket.
 
