@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::script::bystanders;
-use super::{Action, Case, Running};
+use super::{Action, Awaited, Case, Running};
 use crate::judge::poll::Poll;
 use crate::judge::truth::{self, Sides};
 use crate::judge::{Before, Condition, Hold, Progress, Rules, Start, Subject, Track, delivery, instant};
@@ -167,11 +167,15 @@ impl Case {
 
     /// One reading each; a probe whose templates have no value yet is left out.
     fn read_all(&mut self, probes: Vec<(usize, String)>, at: Duration, out: &mut Vec<Action>) {
-        let actions: Vec<Action> =
-            probes.into_iter().filter_map(|(slot, probe)| self.read_action(slot, &probe, at).ok()).collect();
-        if !actions.is_empty() {
-            self.running = Running::Readings(actions.len());
-            out.extend(actions);
+        let mut left = BTreeSet::new();
+        for (slot, probe) in probes {
+            if let Ok(action) = self.read_action(slot, &probe, at) {
+                out.push(action);
+                left.insert((slot, probe));
+            }
+        }
+        if !left.is_empty() {
+            self.running = Running::Readings(Awaited { since: at, left });
         }
     }
 
@@ -211,9 +215,14 @@ impl Case {
             self.last_readings.insert(probe.to_owned(), reading.clone());
         }
         match &mut self.running {
-            Running::Readings(outstanding) => {
-                *outstanding -= 1;
-                if *outstanding == 0 {
+            Running::Readings(awaited) => {
+                let begun = reading.at.saturating_sub(reading.took);
+                // A late one, asked for by what was given up waiting for, must not become a baseline: of the
+                // first customer it would make a bystander.
+                if begun < awaited.since || !awaited.left.remove(&(slot, probe.to_owned())) {
+                    return;
+                }
+                if awaited.left.is_empty() {
                     self.running = Running::Nothing;
                 }
                 self.baselines.take(slot, probe, reading);

@@ -11,7 +11,7 @@ mod record;
 mod request;
 mod script;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,14 +168,23 @@ enum Running {
     Nothing,
     /// One answer: of Stripe or the app.
     Answer,
-    /// Readings before a step, or of bystanders: so many are outstanding.
-    Readings(usize),
+    /// Readings before a step, or of bystanders.
+    Readings(Awaited),
     /// Deliveries, and requests that started with them.
     Delivering(Delivering),
     /// Expectations that have not settled.
     Judging(Box<Watch>),
     /// The case has ended.
     Ended,
+}
+
+/// Readings that are outstanding.
+#[derive(Debug)]
+struct Awaited {
+    /// When they were asked for. One that began earlier was meant for what is settled by now.
+    since: Duration,
+    /// Customer and probe.
+    left: BTreeSet<(usize, String)>,
 }
 
 /// One case.
