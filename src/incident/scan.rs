@@ -75,17 +75,15 @@ impl Marks {
     }
 
     fn find(&mut self, rest: &str, before: Option<char>) -> Option<Found> {
-        self.address(rest)
-            .or_else(|| self.id(rest))
-            .or_else(|| seed(rest))
-            .or_else(|| port(rest))
-            .or_else(|| match before {
+        self.address(rest).or_else(|| self.id(rest)).or_else(|| seed(rest)).or_else(|| port(rest)).or_else(
+            || match before {
                 // A digit after a point or a colon belongs to the number or address before it …
                 Some('.') => None,
                 // … but in JSON: `{"renews_at":1795000000}`.
                 Some(':') => unix_time(rest),
                 _ => number(rest),
-            })
+            },
+        )
     }
 
     fn address(&mut self, rest: &str) -> Option<Found> {

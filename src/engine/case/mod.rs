@@ -4,12 +4,15 @@
 //! has its own file: what it asks for, and how it settles.
 
 mod arrange;
+mod baseline;
 mod deliver;
+mod expect;
 mod judge;
 mod names;
 mod record;
 mod request;
 mod script;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,10 +21,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use self::baseline::{Baselines, Moment};
 use self::deliver::Delivering;
-use self::judge::{Moment, Watch};
 use self::record::Recorder;
 use self::script::Op;
+use self::watch::Watch;
 use super::plan::CasePlan;
 use super::scene::{EndpointAt, Scene};
 use crate::id::IdMinter;
@@ -205,7 +209,7 @@ pub(crate) struct Case {
     deliveries: Vec<deliver::Delivery>,
     /// Numbers of those that are still to be accepted.
     owed: Vec<usize>,
-    baselines: judge::Baselines,
+    baselines: Baselines,
     /// The last reading of each probe of the first customer, for reconciliation.
     last_readings: BTreeMap<String, Reading>,
     /// Mints ids of events that nothing made.
@@ -279,7 +283,7 @@ impl Case {
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),
-            baselines: judge::Baselines::default(),
+            baselines: Baselines::default(),
             last_readings: BTreeMap::new(),
             template_ids,
             timer: None,
