@@ -15,13 +15,16 @@ use super::scene::Scene;
 use crate::id::CaseId;
 use crate::provider::double::{ApiCall, CallKind};
 use crate::run_event::{
-    CallRecord, CancelReason, CaseRecord, Reason, RunEvent, RunEventKind, RunStats, Trouble, Verdict,
+    CallRecord, CancelReason, CaseRecord, JudgedKind, Reason, RunEvent, RunEventKind, RunStats, Trouble,
+    Verdict,
 };
 use crate::secret::Redactor;
 use crate::target::{Death, Launched};
 
 /// How many lines of the app's output a case that did not pass keeps.
 const LOG_LINES: usize = 40;
+/// Why a case of an app that is gone was not judged.
+const APP_ENDED: &str = "the app under test ended by itself";
 
 /// Takes run events, in order.
 pub type Sink<'a> = &'a mut (dyn FnMut(RunEvent) + Send);
@@ -74,8 +77,12 @@ impl Dispatcher<'_> {
     ) -> Option<CancelReason> {
         let mut stopped = None;
         loop {
+            if stopped.is_none() && self.at_limit() {
+                stopped = Some(CancelReason::MaxFail);
+                self.stop(CancelReason::MaxFail);
+            }
             self.fill(stopped);
-            if self.cases.is_empty() {
+            if self.cases.is_empty() && !self.awaits_last_words(stopped) {
                 return stopped;
             }
             match self.next(&mut reports, &mut calls, stopped).await {
@@ -100,6 +107,8 @@ impl Dispatcher<'_> {
         calls: &mut UnboundedReceiver<ApiCall>,
         stopped: Option<CancelReason>,
     ) -> Woken {
+        // At the limit of failures no new case starts, but what was begun is judged.
+        let judging = matches!(stopped, None | Some(CancelReason::MaxFail));
         let timer = self.timers.peek().map(|Reverse((when, _))| *when);
         tokio::select! {
             // The app's calls first: what it asked Stripe happened before what it then answered us.
@@ -107,17 +116,20 @@ impl Dispatcher<'_> {
             Some(call) = calls.recv() => Woken::Call(call),
             Some(report) = reports.recv() => Woken::Report(report),
             () = sleep_until(self.driver.clock, timer), if timer.is_some() => Woken::Timer,
-            reason = self.cancel.wanted(), if stopped.is_none() => Woken::Cancelled(reason),
-            death = self.target.died(), if stopped.is_none() => Woken::Died(Box::new(death)),
+            reason = self.cancel.wanted(), if judging => Woken::Cancelled(reason),
+            death = self.target.died(), if judging => Woken::Died(Box::new(death)),
         }
     }
 
     /// Starts cases while there is room.
     fn fill(&mut self, stopped: Option<CancelReason>) {
-        if stopped.is_some() {
-            self.queue.clear();
+        match stopped {
+            None => {}
+            Some(CancelReason::MaxFail) => self.queue.retain(|case| case.attempt > 1),
+            Some(CancelReason::Interrupted | CancelReason::TargetDied) => self.queue.clear(),
         }
         while self.cases.len() < self.plan.options.jobs.max(1)
+            && !self.target.gone()
             && let Some(plan) = self.queue.pop_front()
         {
             let at = self.driver.clock.elapsed();
@@ -189,12 +201,11 @@ impl Dispatcher<'_> {
     fn stop(&mut self, reason: CancelReason) {
         let at = self.driver.clock.elapsed();
         self.emit(at, RunEventKind::Cancelled { reason });
-        let message = match reason {
-            CancelReason::Interrupted => "the run was interrupted",
-            CancelReason::MaxFail => "the run ended at its limit of failures",
-            CancelReason::TargetDied => "the app under test ended by itself",
-        };
-        self.stop_all(message);
+        match reason {
+            CancelReason::Interrupted => self.stop_all("the run was interrupted"),
+            CancelReason::TargetDied => self.stop_all(APP_ENDED),
+            CancelReason::MaxFail => {}
+        }
     }
 
     fn died(&mut self, death: &Death) {
@@ -221,10 +232,14 @@ impl Dispatcher<'_> {
         {
             // Invariant 7: what the double does not model cannot have been proved.
             record.verdict = Verdict::Errored;
-            let message = format!("the app asked Stripe for {route}, which the double does not model yet");
+            let message = format!("the app asked Stripe for what the double does not model: {route}");
             record.reason = Some(Reason { message, place: None });
         }
-        let stopped = self.cancel.asked().is_some() || self.trouble.is_some();
+        let gone = self.target.gone();
+        if gone && record.verdict == Verdict::Failed {
+            without_what_the_end_refused(&mut record);
+        }
+        let stopped = self.cancel.asked().is_some() || self.trouble.is_some() || gone;
         let bad = matches!(record.verdict, Verdict::Failed | Verdict::Errored);
         let again = bad && !stopped && record.attempt <= self.plan.options.retries;
         if again {
@@ -243,25 +258,19 @@ impl Dispatcher<'_> {
         super::redact::record(&mut record, self.redactor);
         let at = self.driver.clock.elapsed();
         self.emit(at, RunEventKind::CaseFinished { record: Arc::new(record), stats: self.stats });
-        let bad_cases = self.stats.failed + self.stats.errored + self.stats.flaky;
-        if self.plan.options.max_fail.is_some_and(|most| bad_cases >= most) {
-            self.cancel.ask(CancelReason::MaxFail);
-        }
     }
 
-    /// What the app asked of the double that it does not model, in calls that named nobody's objects: whatever passed
-    /// was judged against an incomplete Stripe.
-    pub(super) fn refused_at_large(&mut self) {
-        let refused = self.driver.double.refused_at_large();
-        if let Some(first) = refused.first()
-            && self.trouble.is_none()
-        {
-            let message = format!(
-                "vouch for what passed: the app asked Stripe for {}, which the double does not model yet",
-                self.redactor.redact(first)
-            );
-            self.trouble = Some(Trouble { message, log: Vec::new() });
-        }
+    /// Whether cases wait that must not start any more.
+    fn at_limit(&self) -> bool {
+        let bad = self.stats.failed + self.stats.errored + self.stats.flaky;
+        self.queue.iter().any(|case| case.attempt == 1)
+            && self.plan.options.max_fail.is_some_and(|most| bad >= most)
+    }
+
+    /// Whether the app has just ended, and what it said last is to be told with what it spoiled.
+    fn awaits_last_words(&self, stopped: Option<CancelReason>) -> bool {
+        let spoiled = !self.queue.is_empty() || self.stats.errored > 0;
+        stopped.is_none() && spoiled && self.target.gone()
     }
 
     /// Tries a case again with fresh ids: an app that has seen an event id cannot be asked twice.
@@ -287,6 +296,21 @@ impl Dispatcher<'_> {
     pub(super) fn emit(&mut self, at: Duration, mut kind: RunEventKind) {
         super::redact::event(&mut kind, self.redactor);
         (self.sink)(RunEvent { at, kind });
+    }
+}
+
+/// What a case found while the app was gone already: an app that crashes refuses every delivery, which is no
+/// verdict on what its customers get. What was read while it lived stays true.
+fn without_what_the_end_refused(record: &mut CaseRecord) {
+    let refused = [JudgedKind::Delivery, JudgedKind::DeliveryRefused];
+    for judged in &mut record.judged {
+        if judged.verdict == Verdict::Failed && refused.contains(&judged.kind) {
+            judged.verdict = Verdict::Errored;
+        }
+    }
+    if !record.judged.iter().any(|judged| judged.verdict == Verdict::Failed) {
+        record.verdict = Verdict::Errored;
+        record.reason = Some(Reason { message: APP_ENDED.to_owned(), place: None });
     }
 }
 

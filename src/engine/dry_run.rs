@@ -39,9 +39,10 @@ pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionErr
 
 fn tell(plan: &RunPlan, ports: &Ports, double: &Double, prepared: &Prepared) -> String {
     let redactor = prepared.redactor(plan, ports);
+    let cases = plan.cases.len();
     let mut text = format!(
-        "would run {} of project `{}` in environment `{}`, {} at once, seed {}\n",
-        counted(plan.cases.len(), "case"),
+        "would run {cases} {} of project `{}` in environment `{}`, {} at once, seed {}\n",
+        if cases == 1 { "case" } else { "cases" },
         plan.project.name,
         plan.environment.name,
         plan.options.jobs,
@@ -264,8 +265,4 @@ fn expectations(step: &Step) -> Vec<String> {
         lines.push(format!("one of: {}", alternatives.join("; or ")));
     }
     lines
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

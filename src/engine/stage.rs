@@ -260,8 +260,16 @@ fn spec(
     (index, process): (usize, &Process),
     names: &Map<String, Value>,
 ) -> Result<ProcessSpec, SessionError> {
+    let fill = |key: &str, text: &str| {
+        template::render_text(text, names).map_err(|cause| SessionError::Setting {
+            key: key.to_owned(),
+            environment: plan.environment.name.clone(),
+            cause,
+        })
+    };
+    let command = format!("target.process.{}.command", process.name);
     let mut command: Vec<String> =
-        process.command.iter().map(|word| template::render_text(word, names)).collect::<Result<_, _>>()?;
+        process.command.iter().map(|word| fill(&command, word)).collect::<Result<_, _>>()?;
     if let Some(program) = command.first_mut()
         && let Some(path) = ports.programs.get(program.as_str())
     {
@@ -269,8 +277,8 @@ fn spec(
     }
     let env = plan.environment.target.env.iter().chain(&process.env);
     let env = env
-        .map(|(name, value)| Ok((name.clone(), template::render_text(value, names)?)))
-        .collect::<Result<_, template::TemplateError>>()?;
+        .map(|(name, value)| Ok((name.clone(), fill(&format!("target.env.{name}"), value)?)))
+        .collect::<Result<_, SessionError>>()?;
     let ready = process.ready.as_ref().map(|ready| target::Ready {
         check: match &ready.check {
             ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },

@@ -438,7 +438,8 @@ impl Case {
         // What a failed step leaves behind makes every later one meaningless; its owner still wants both sides.
         if self.record.worst() != Verdict::Passed {
             self.script.clear();
-            if !self.record.is_reconciled() {
+            let has_bought = self.slots.first().is_some_and(|slot| slot.truth.contains_key("subscription"));
+            if has_bought && !self.record.is_reconciled() {
                 self.script.extend([Op::Evidence, Op::Compare]);
             }
         }
