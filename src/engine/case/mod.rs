@@ -14,6 +14,9 @@ mod request;
 mod script;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;

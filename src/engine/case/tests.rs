@@ -1,0 +1,6 @@
+//! The case machine in tables: what it asks for, and in which order, whatever it is answered.
+
+mod laws;
+mod orders;
+mod player;
+mod retries;
