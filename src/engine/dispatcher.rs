@@ -15,8 +15,8 @@ use super::scene::Scene;
 use crate::id::CaseId;
 use crate::provider::double::{ApiCall, CallKind};
 use crate::run_event::{
-    CallRecord, CancelReason, CaseRecord, JudgedKind, Reason, RunEvent, RunEventKind, RunStats, Trouble,
-    Verdict,
+    AttemptOutcome, AttemptRecord, CallRecord, CancelReason, CaseRecord, JudgedKind, Reason, RunEvent,
+    RunEventKind, RunStats, Trouble, Verdict,
 };
 use crate::secret::Redactor;
 use crate::target::{Death, Launched};
@@ -25,6 +25,9 @@ use crate::target::{Death, Launched};
 const LOG_LINES: usize = 40;
 /// Why a case of an app that is gone was not judged.
 const APP_ENDED: &str = "the app under test ended by itself";
+/// The system closes the connections of a process that ends before it tells us of its end. By then it has, also on
+/// a busy machine; where the app lives, this is what a case that broke off waits for nothing.
+const END_IS_TOLD: Duration = Duration::from_millis(250);
 
 /// Takes run events, in order.
 pub type Sink<'a> = &'a mut (dyn FnMut(RunEvent) + Send);
@@ -57,6 +60,15 @@ pub(super) struct Dispatcher<'a> {
     pub(super) stats: RunStats,
     pub(super) next_id: u32,
     pub(super) trouble: Option<Trouble>,
+    /// Cases that have ended, and of which it is not known yet whether the app has too.
+    pub(super) held: Vec<Held>,
+}
+
+/// A case that has ended on a connection that broke.
+pub(super) struct Held {
+    until: Duration,
+    case: Case,
+    record: CaseRecord,
 }
 
 /// What woke the dispatcher.
@@ -77,12 +89,13 @@ impl Dispatcher<'_> {
     ) -> Option<CancelReason> {
         let mut stopped = None;
         loop {
+            self.release(stopped);
             if stopped.is_none() && self.at_limit() {
                 stopped = Some(CancelReason::MaxFail);
                 self.stop(CancelReason::MaxFail);
             }
             self.fill(stopped);
-            if self.cases.is_empty() && !self.awaits_last_words(stopped) {
+            if self.cases.is_empty() && self.held.is_empty() && !self.awaits_last_words(stopped) {
                 return stopped;
             }
             match self.next(&mut reports, &mut calls, stopped).await {
@@ -129,6 +142,7 @@ impl Dispatcher<'_> {
             Some(CancelReason::Interrupted | CancelReason::TargetDied) => self.queue.clear(),
         }
         while self.cases.len() < self.plan.options.jobs.max(1)
+            && self.held.is_empty()
             && !self.target.gone()
             && let Some(plan) = self.queue.pop_front()
         {
@@ -224,9 +238,29 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn finish(&mut self, id: CaseId, mut record: CaseRecord) {
-        let refused = self.driver.close(id);
+    fn finish(&mut self, id: CaseId, record: CaseRecord) {
         let Some(case) = self.cases.remove(&id) else { return };
+        if broke_off(&record) && !self.target.gone() {
+            let until = self.driver.clock.elapsed() + END_IS_TOLD;
+            self.timers.push(Reverse((until, id)));
+            self.held.push(Held { until, case, record });
+        } else {
+            self.close(&case, record);
+        }
+    }
+
+    /// Closes the cases that were held, once it is known whether the app has ended.
+    fn release(&mut self, stopped: Option<CancelReason>) {
+        let ending = matches!(stopped, Some(CancelReason::Interrupted | CancelReason::TargetDied));
+        let known = ending || self.target.gone();
+        let now = self.driver.clock.elapsed();
+        for held in self.held.extract_if(.., |held| known || held.until <= now).collect::<Vec<_>>() {
+            self.close(&held.case, held.record);
+        }
+    }
+
+    fn close(&mut self, case: &Case, mut record: CaseRecord) {
+        let refused = self.driver.close(record.case);
         if let Some(route) = refused.first()
             && record.verdict == Verdict::Passed
         {
@@ -297,6 +331,15 @@ impl Dispatcher<'_> {
         super::redact::event(&mut kind, self.redactor);
         (self.sink)(RunEvent { at, kind });
     }
+}
+
+/// Whether a case did not pass and a connection to the app was refused or broke: the app may have ended.
+fn broke_off(record: &CaseRecord) -> bool {
+    let bad = matches!(record.verdict, Verdict::Failed | Verdict::Errored);
+    let broken =
+        |attempt: &AttemptRecord| matches!(attempt.outcome, AttemptOutcome::Refused | AttemptOutcome::Reset);
+    let delivery = record.deliveries.iter().any(|(_, attempts)| attempts.iter().any(broken));
+    bad && (delivery || record.requests.iter().any(|request| request.outcome.is_err()))
 }
 
 /// What a case found while the app was gone already: an app that crashes refuses every delivery, which is no

@@ -201,6 +201,7 @@ async fn cases(
         stats: RunStats { cases: plan.cases.len(), ..RunStats::default() },
         next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
         trouble: None,
+        held: Vec::new(),
     };
     let started = RunEventKind::TargetStarted {
         url: stage.target.base_url().to_owned(),
