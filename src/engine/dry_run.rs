@@ -94,7 +94,7 @@ impl Rehearsal<'_> {
 
     fn look(&self, case: CaseId, slots: usize) -> World {
         World {
-            truths: (0..slots).map(|slot| self.double.truth(case, slot, None)).collect(),
+            truths: Some((0..slots).map(|slot| self.double.truth(case, slot, None)).collect()),
             events: self.double.drain(case),
             stripe_now: self.double.now(case),
         }

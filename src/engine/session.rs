@@ -186,6 +186,7 @@ async fn cases(
         probes: probes(plan)?,
         reports,
         cookies: BTreeMap::new(),
+        seen: BTreeMap::new(),
     };
     let mut dispatcher = Dispatcher {
         plan,
@@ -208,7 +209,7 @@ async fn cases(
         ready_after: stage.target.ready_after(),
         deploy_sha: stage.deploy_sha.clone(),
     };
-    dispatcher.emit(ports.clock.elapsed(), started);
+    dispatcher.emit(stage.ready_at, started);
     let calls = double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1);
     let cancelled: Option<CancelReason> = dispatcher.run(inbox, calls).await;
     let trouble = dispatcher.trouble.take().or_else(|| refused_at_large(double));

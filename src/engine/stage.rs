@@ -28,6 +28,8 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 /// The app is up.
 pub(super) struct Stage {
     pub(super) target: Launched,
+    /// When the app was found ready, since the run's start.
+    pub(super) ready_at: Duration,
     pub(super) scene: Arc<Scene>,
     pub(super) deploy_sha: Option<String>,
     /// Removed when the run ends.
@@ -152,8 +154,9 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
         }
     };
     let target = launcher.launch(ports.clock).await?;
+    let ready_at = ports.clock.elapsed();
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
-    Ok(Stage { target, scene, deploy_sha, _dir: dir })
+    Ok(Stage { target, ready_at, scene, deploy_sha, _dir: dir })
 }
 
 fn specs(

@@ -90,6 +90,7 @@ enum NoTests {
     Pass,
 }
 
+#[cfg(feature = "demo")]
 impl Default for RunArgs {
     fn default() -> Self {
         Self {
@@ -115,6 +116,7 @@ impl Default for RunArgs {
     }
 }
 
+#[cfg(feature = "demo")]
 impl RunArgs {
     /// Those of a run whose scenarios are inside the program; `command` is what was typed to get it.
     pub(super) fn shipped(command: Vec<String>, filter: Vec<String>, seed: Option<u64>, jobs: u16) -> Self {

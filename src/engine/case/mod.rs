@@ -52,8 +52,9 @@ pub(crate) struct Input {
 /// Provider truth of a case.
 #[derive(Debug, Default)]
 pub(crate) struct World {
-    /// Per customer: `customer`, `subscription`, `checkout`, `invoice`, `charge` and named objects.
-    pub(crate) truths: Vec<Map<String, Value>>,
+    /// Per customer: `customer`, `subscription`, `checkout`, `invoice`, `charge` and named objects. `None`: as it was
+    /// at the last look.
+    pub(crate) truths: Option<Vec<Map<String, Value>>>,
     /// Events made since the last look, in Stripe's order.
     pub(crate) events: Vec<Value>,
     /// Stripe's clock.
@@ -326,7 +327,7 @@ impl Case {
     /// Takes note of provider truth and of the events that Stripe made.
     fn look(&mut self, world: Option<World>, at: Duration, out: &mut Vec<Action>) {
         let Some(world) = world else { return };
-        for (slot, truth) in self.slots.iter_mut().zip(world.truths) {
+        for (slot, truth) in self.slots.iter_mut().zip(world.truths.into_iter().flatten()) {
             slot.truth = truth;
         }
         self.stripe_now = world.stripe_now.or(self.stripe_now);

@@ -213,7 +213,7 @@ impl Player {
             InputKind::Begin | InputKind::Timer | InputKind::Stopped(_) | InputKind::Called(_)
         );
         let world = looks.then(|| World {
-            truths: self.truths.clone(),
+            truths: Some(self.truths.clone()),
             events: std::mem::take(&mut self.outbox),
             stripe_now: Some(self.stripe_now),
         });
