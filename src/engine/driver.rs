@@ -71,9 +71,11 @@ impl Driver {
     /// Provider truth of a case now, and what Stripe made since the last look.
     pub(super) fn look(&self, case: CaseId) -> World {
         let slots = self.cookies.get(&case).map_or(0, Vec::len);
+        let events = self.double.drain(case);
         World {
             truths: (0..slots).map(|slot| self.double.truth(case, slot, None)).collect(),
-            events: self.double.drain(case),
+            kin: (!events.is_empty()).then(|| self.double.kin(case)),
+            events,
             stripe_now: self.double.now(case),
         }
     }
