@@ -27,7 +27,7 @@ pub struct RunEvent {
 pub enum RunEventKind {
     /// A run began; nothing has been started yet.
     RunStarted(RunHeader),
-    /// The app under test is up.
+    /// The app under test is up; `at` is when it was found ready, before its deploy SHA was read.
     TargetStarted {
         /// Where it is reached.
         url: String,

@@ -53,7 +53,7 @@ pub fn scenario(path: impl Into<PathBuf>) -> ScenarioTest {
 }
 
 impl ScenarioTest {
-    /// The project file; left out, it is looked for in the scenario's folder and those above.
+    /// The project file; left out, it is looked for in the scenario's folder, or the folder itself, and those above.
     #[must_use]
     pub fn project(mut self, file: impl Into<PathBuf>) -> Self {
         self.project = Some(file.into());
@@ -148,15 +148,17 @@ impl ScenarioTest {
     }
 
     fn plan(&self, settings: &Settings) -> Result<(RunPlan, engine::Ports), String> {
-        let start = self.path.parent().unwrap_or(Path::new("."));
+        // Reports and snapshots name files: as a person would type them, not as this machine has them.
+        let path = self.path.strip_prefix(&settings.current_dir).unwrap_or(&self.path);
+        let start = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let load = |error: crate::scenario::LoadError| format!("failed to {error}");
         let file = match &self.project {
             Some(file) => file.clone(),
-            None => find_project(&settings.current_dir.join(start)).map_err(load)?,
+            None => find_project(start).map_err(load)?,
         };
         let (project, mut diagnostics) = load_project(&file).map_err(load)?;
         let Some(mut project) = project else { return Err(drawn(&diagnostics)) };
-        let (scenarios, more) = load_scenarios(&project, std::slice::from_ref(&self.path)).map_err(load)?;
+        let (scenarios, more) = load_scenarios(&project, &[path.to_owned()]).map_err(load)?;
         diagnostics.extend(more);
         if has_errors(&diagnostics) {
             return Err(drawn(&diagnostics));
@@ -199,8 +201,11 @@ impl TestOutcome {
     /// width: for `insta::assert_snapshot!`. Two texts are equal exactly where the incidents mean the same.
     #[must_use]
     pub fn stable_incidents(&self) -> String {
+        let mut incidents = self.incidents();
+        // Which case ends first is a matter of timing.
+        incidents.sort_by(|one, other| (&one.case, one.attempt).cmp(&(&other.case, other.attempt)));
         let texts: Vec<String> =
-            self.incidents().iter().map(|incident| text(&stable(incident), Layout::FILE)).collect();
+            incidents.iter().map(|incident| text(&stable(incident), Layout::FILE)).collect();
         texts.join("\n")
     }
 

@@ -44,7 +44,8 @@ pub(super) struct DemoAppArgs {
 
 pub(super) fn main(args: &DemoArgs, settings: &Settings, output: &Output) -> Exit {
     if args.bugs {
-        let lines = Bug::ALL.iter().map(|bug| format!("{:<26} {}\n", bug.name(), bug.story()));
+        let width = Bug::ALL.iter().map(|bug| bug.name().len()).max().unwrap_or_default();
+        let lines = Bug::ALL.iter().map(|bug| format!("{:<width$}  {}\n", bug.name(), bug.story()));
         output.data(lines.collect::<String>());
         return Exit::Passed;
     }
@@ -92,7 +93,7 @@ fn collect(dir: &Dir<'_>, files: &mut Vec<(String, String)>) {
 
 fn bug(name: Option<&str>, output: &Output) -> Result<Option<Bug>, Exit> {
     name.map(str::parse).transpose().map_err(|error: crate::demo::UnknownBug| {
-        output.error(&error.to_string(), Some("`paydrill demo --bugs` lists them"));
+        output.error(&format!("failed to {error}"), Some("`paydrill demo --bugs` lists them"));
         Exit::Usage
     })
 }

@@ -52,7 +52,11 @@ pub(super) fn main(args: &LintArgs, global: &Global, output: &Output) -> Exit {
     } else {
         project::show(&diagnostics, output);
         if diagnostics.is_empty() {
-            output.talk(format!("{} scenarios are fine\n", scenarios.len()));
+            let fine = match scenarios.len() {
+                1 => "1 scenario is fine\n".to_owned(),
+                count => format!("{count} scenarios are fine\n"),
+            };
+            output.talk(fine);
         }
     }
     if has_errors(&diagnostics) || args.deny_warnings && !diagnostics.is_empty() {

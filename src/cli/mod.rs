@@ -61,7 +61,7 @@ enum ColorChoice {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run scenarios against the app and tell what its customers got.
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Check scenario and project files; every problem at once.
     Lint(lint::LintArgs),
     /// Write scenario files the usual way; comments stay.

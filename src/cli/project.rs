@@ -42,7 +42,12 @@ pub(super) struct Found {
 
 /// The same, for commands that need valid files: shows what is wrong and ends where something is.
 pub(super) fn read_valid(paths: &[PathBuf], global: &Global, output: &Output) -> Result<Written, Exit> {
-    let found = read(paths, global).map_err(|error| load_failure(&error, output))?;
+    valid(read(paths, global), output)
+}
+
+/// Shows what is wrong with what was found, and ends where something is.
+pub(super) fn valid(found: Result<Found, LoadError>, output: &Output) -> Result<Written, Exit> {
+    let found = found.map_err(|error| load_failure(&error, output))?;
     show(&found.diagnostics, output);
     match found.project {
         Some(project) if !has_errors(&found.diagnostics) => {
@@ -66,7 +71,10 @@ pub(super) fn load_failure(error: &LoadError, output: &Output) -> Exit {
         LoadError::NoProject { .. } => {
             Some("`paydrill init` writes a project file, `--project FILE` names one")
         }
-        _ => None,
+        LoadError::NoScenario { .. } => {
+            Some("scenarios are the .toml files in the folder `scenarios` beside the project file")
+        }
+        LoadError::Read { .. } | LoadError::TooLarge { .. } => None,
     };
     output.error(&format!("failed to {error}"), hint);
     match error {

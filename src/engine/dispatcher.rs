@@ -15,13 +15,19 @@ use super::scene::Scene;
 use crate::id::CaseId;
 use crate::provider::double::{ApiCall, CallKind};
 use crate::run_event::{
-    CallRecord, CancelReason, CaseRecord, Reason, RunEvent, RunEventKind, RunStats, Trouble, Verdict,
+    AttemptOutcome, AttemptRecord, CallRecord, CancelReason, CaseRecord, JudgedKind, Reason, RunEvent,
+    RunEventKind, RunStats, Trouble, Verdict,
 };
 use crate::secret::Redactor;
 use crate::target::{Death, Launched};
 
 /// How many lines of the app's output a case that did not pass keeps.
 const LOG_LINES: usize = 40;
+/// Why a case of an app that is gone was not judged.
+const APP_ENDED: &str = "the app under test ended by itself";
+/// The system closes the connections of a process that ends before it tells us of its end. By then it has, also on
+/// a busy machine; where the app lives, this is what a case that broke off waits for nothing.
+const END_IS_TOLD: Duration = Duration::from_millis(250);
 
 /// Takes run events, in order.
 pub type Sink<'a> = &'a mut (dyn FnMut(RunEvent) + Send);
@@ -54,6 +60,15 @@ pub(super) struct Dispatcher<'a> {
     pub(super) stats: RunStats,
     pub(super) next_id: u32,
     pub(super) trouble: Option<Trouble>,
+    /// Cases that have ended, and of which it is not known yet whether the app has too.
+    pub(super) held: Vec<Held>,
+}
+
+/// A case that has ended on a connection that broke.
+pub(super) struct Held {
+    until: Duration,
+    case: Case,
+    record: CaseRecord,
 }
 
 /// What woke the dispatcher.
@@ -74,8 +89,13 @@ impl Dispatcher<'_> {
     ) -> Option<CancelReason> {
         let mut stopped = None;
         loop {
+            self.release(stopped);
+            if stopped.is_none() && self.at_limit() {
+                stopped = Some(CancelReason::MaxFail);
+                self.stop(CancelReason::MaxFail);
+            }
             self.fill(stopped);
-            if self.cases.is_empty() {
+            if self.cases.is_empty() && self.held.is_empty() && !self.awaits_last_words(stopped) {
                 return stopped;
             }
             match self.next(&mut reports, &mut calls, stopped).await {
@@ -100,6 +120,8 @@ impl Dispatcher<'_> {
         calls: &mut UnboundedReceiver<ApiCall>,
         stopped: Option<CancelReason>,
     ) -> Woken {
+        // At the limit of failures no new case starts, but what was begun is judged.
+        let judging = matches!(stopped, None | Some(CancelReason::MaxFail));
         let timer = self.timers.peek().map(|Reverse((when, _))| *when);
         tokio::select! {
             // The app's calls first: what it asked Stripe happened before what it then answered us.
@@ -107,17 +129,21 @@ impl Dispatcher<'_> {
             Some(call) = calls.recv() => Woken::Call(call),
             Some(report) = reports.recv() => Woken::Report(report),
             () = sleep_until(self.driver.clock, timer), if timer.is_some() => Woken::Timer,
-            reason = self.cancel.wanted(), if stopped.is_none() => Woken::Cancelled(reason),
-            death = self.target.died(), if stopped.is_none() => Woken::Died(Box::new(death)),
+            reason = self.cancel.wanted(), if judging => Woken::Cancelled(reason),
+            death = self.target.died(), if judging => Woken::Died(Box::new(death)),
         }
     }
 
     /// Starts cases while there is room.
     fn fill(&mut self, stopped: Option<CancelReason>) {
-        if stopped.is_some() {
-            self.queue.clear();
+        match stopped {
+            None => {}
+            Some(CancelReason::MaxFail) => self.queue.retain(|case| case.attempt > 1),
+            Some(CancelReason::Interrupted | CancelReason::TargetDied) => self.queue.clear(),
         }
         while self.cases.len() < self.plan.options.jobs.max(1)
+            && self.held.is_empty()
+            && !self.target.gone()
             && let Some(plan) = self.queue.pop_front()
         {
             let at = self.driver.clock.elapsed();
@@ -189,12 +215,11 @@ impl Dispatcher<'_> {
     fn stop(&mut self, reason: CancelReason) {
         let at = self.driver.clock.elapsed();
         self.emit(at, RunEventKind::Cancelled { reason });
-        let message = match reason {
-            CancelReason::Interrupted => "the run was interrupted",
-            CancelReason::MaxFail => "the run ended at its limit of failures",
-            CancelReason::TargetDied => "the app under test ended by itself",
-        };
-        self.stop_all(message);
+        match reason {
+            CancelReason::Interrupted => self.stop_all("the run was interrupted"),
+            CancelReason::TargetDied => self.stop_all(APP_ENDED),
+            CancelReason::MaxFail => {}
+        }
     }
 
     fn died(&mut self, death: &Death) {
@@ -213,18 +238,42 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn finish(&mut self, id: CaseId, mut record: CaseRecord) {
-        let refused = self.driver.close(id);
+    fn finish(&mut self, id: CaseId, record: CaseRecord) {
         let Some(case) = self.cases.remove(&id) else { return };
+        if broke_off(&record) && !self.target.gone() {
+            let until = self.driver.clock.elapsed() + END_IS_TOLD;
+            self.timers.push(Reverse((until, id)));
+            self.held.push(Held { until, case, record });
+        } else {
+            self.close(&case, record);
+        }
+    }
+
+    /// Closes the cases that were held, once it is known whether the app has ended.
+    fn release(&mut self, stopped: Option<CancelReason>) {
+        let ending = matches!(stopped, Some(CancelReason::Interrupted | CancelReason::TargetDied));
+        let known = ending || self.target.gone();
+        let now = self.driver.clock.elapsed();
+        for held in self.held.extract_if(.., |held| known || held.until <= now).collect::<Vec<_>>() {
+            self.close(&held.case, held.record);
+        }
+    }
+
+    fn close(&mut self, case: &Case, mut record: CaseRecord) {
+        let refused = self.driver.close(record.case);
         if let Some(route) = refused.first()
             && record.verdict == Verdict::Passed
         {
             // Invariant 7: what the double does not model cannot have been proved.
             record.verdict = Verdict::Errored;
-            let message = format!("the app asked Stripe for {route}, which the double does not model yet");
+            let message = format!("the app asked Stripe for what the double does not model: {route}");
             record.reason = Some(Reason { message, place: None });
         }
-        let stopped = self.cancel.asked().is_some() || self.trouble.is_some();
+        let gone = self.target.gone();
+        if gone && record.verdict == Verdict::Failed {
+            without_what_the_end_refused(&mut record);
+        }
+        let stopped = self.cancel.asked().is_some() || self.trouble.is_some() || gone;
         let bad = matches!(record.verdict, Verdict::Failed | Verdict::Errored);
         let again = bad && !stopped && record.attempt <= self.plan.options.retries;
         if again {
@@ -243,25 +292,19 @@ impl Dispatcher<'_> {
         super::redact::record(&mut record, self.redactor);
         let at = self.driver.clock.elapsed();
         self.emit(at, RunEventKind::CaseFinished { record: Arc::new(record), stats: self.stats });
-        let bad_cases = self.stats.failed + self.stats.errored + self.stats.flaky;
-        if self.plan.options.max_fail.is_some_and(|most| bad_cases >= most) {
-            self.cancel.ask(CancelReason::MaxFail);
-        }
     }
 
-    /// What the app asked of the double that it does not model, in calls that named nobody's objects: whatever passed
-    /// was judged against an incomplete Stripe.
-    pub(super) fn refused_at_large(&mut self) {
-        let refused = self.driver.double.refused_at_large();
-        if let Some(first) = refused.first()
-            && self.trouble.is_none()
-        {
-            let message = format!(
-                "vouch for what passed: the app asked Stripe for {}, which the double does not model yet",
-                self.redactor.redact(first)
-            );
-            self.trouble = Some(Trouble { message, log: Vec::new() });
-        }
+    /// Whether cases wait that must not start any more.
+    fn at_limit(&self) -> bool {
+        let bad = self.stats.failed + self.stats.errored + self.stats.flaky;
+        self.queue.iter().any(|case| case.attempt == 1)
+            && self.plan.options.max_fail.is_some_and(|most| bad >= most)
+    }
+
+    /// Whether the app has just ended, and what it said last is to be told with what it spoiled.
+    fn awaits_last_words(&self, stopped: Option<CancelReason>) -> bool {
+        let spoiled = !self.queue.is_empty() || self.stats.errored > 0;
+        stopped.is_none() && spoiled && self.target.gone()
     }
 
     /// Tries a case again with fresh ids: an app that has seen an event id cannot be asked twice.
@@ -287,6 +330,30 @@ impl Dispatcher<'_> {
     pub(super) fn emit(&mut self, at: Duration, mut kind: RunEventKind) {
         super::redact::event(&mut kind, self.redactor);
         (self.sink)(RunEvent { at, kind });
+    }
+}
+
+/// Whether a case did not pass and a connection to the app was refused or broke: the app may have ended.
+fn broke_off(record: &CaseRecord) -> bool {
+    let bad = matches!(record.verdict, Verdict::Failed | Verdict::Errored);
+    let broken =
+        |attempt: &AttemptRecord| matches!(attempt.outcome, AttemptOutcome::Refused | AttemptOutcome::Reset);
+    let delivery = record.deliveries.iter().any(|(_, attempts)| attempts.iter().any(broken));
+    bad && (delivery || record.requests.iter().any(|request| request.outcome.is_err()))
+}
+
+/// What a case found while the app was gone already: an app that crashes refuses every delivery, which is no
+/// verdict on what its customers get. What was read while it lived stays true.
+fn without_what_the_end_refused(record: &mut CaseRecord) {
+    let refused = [JudgedKind::Delivery, JudgedKind::DeliveryRefused];
+    for judged in &mut record.judged {
+        if judged.verdict == Verdict::Failed && refused.contains(&judged.kind) {
+            judged.verdict = Verdict::Errored;
+        }
+    }
+    if !record.judged.iter().any(|judged| judged.verdict == Verdict::Failed) {
+        record.verdict = Verdict::Errored;
+        record.reason = Some(Reason { message: APP_ENDED.to_owned(), place: None });
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pub(super) reports: UnboundedSender<Report>,
     /// Per case and customer, like browsers.
     pub(super) cookies: BTreeMap<CaseId, Vec<Cookies>>,
+    /// The version of provider truth that each case has seen.
+    pub(super) seen: BTreeMap<CaseId, u64>,
 }
 
 impl Driver {
@@ -69,20 +71,31 @@ impl Driver {
     }
 
     /// Provider truth of a case now, and what Stripe made since the last look.
-    pub(super) fn look(&self, case: CaseId) -> World {
-        let slots = self.cookies.get(&case).map_or(0, Vec::len);
+    pub(super) fn look(&mut self, case: CaseId) -> World {
         let events = self.double.drain(case);
         World {
-            truths: (0..slots).map(|slot| self.double.truth(case, slot, None)).collect(),
+            truths: self.truths(case),
             kin: (!events.is_empty()).then(|| self.double.kin(case)),
             events,
             stripe_now: self.double.now(case),
         }
     }
 
+    /// Provider truth is large and looked at with every reading, so it is copied only where something changed.
+    fn truths(&mut self, case: CaseId) -> Option<Vec<Map<String, Value>>> {
+        // Asked for before the copy: what changes in between is copied again at the next look, never missed.
+        let version = self.double.version(case)?;
+        if self.seen.insert(case, version) == Some(version) {
+            return None;
+        }
+        let slots = self.cookies.get(&case).map_or(0, Vec::len);
+        Some((0..slots).map(|slot| self.double.truth(case, slot, None)).collect())
+    }
+
     /// Forgets a case; its objects leave the double. What it asked for that the double does not model is returned.
     pub(super) fn close(&mut self, case: CaseId) -> Vec<String> {
         self.cookies.remove(&case);
+        self.seen.remove(&case);
         self.double.close(case).refused
     }
 

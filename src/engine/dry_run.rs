@@ -40,9 +40,10 @@ pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionErr
 
 fn tell(plan: &RunPlan, ports: &Ports, double: &Double, prepared: &Prepared) -> String {
     let redactor = prepared.redactor(plan, ports);
+    let cases = plan.cases.len();
     let mut text = format!(
-        "would run {} of project `{}` in environment `{}`, {} at once, seed {}\n",
-        counted(plan.cases.len(), "case"),
+        "would run {cases} {} of project `{}` in environment `{}`, {} at once, seed {}\n",
+        if cases == 1 { "case" } else { "cases" },
         plan.project.name,
         plan.environment.name,
         plan.options.jobs,
@@ -95,7 +96,7 @@ impl Rehearsal<'_> {
     fn look(&self, case: CaseId, slots: usize) -> World {
         let events = self.double.drain(case);
         World {
-            truths: (0..slots).map(|slot| self.double.truth(case, slot, None)).collect(),
+            truths: Some((0..slots).map(|slot| self.double.truth(case, slot, None)).collect()),
             kin: (!events.is_empty()).then(|| self.double.kin(case)),
             events,
             stripe_now: self.double.now(case),
@@ -269,8 +270,4 @@ fn expectations(step: &Step) -> Vec<String> {
         lines.push(format!("one of: {}", alternatives.join("; or ")));
     }
     lines
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

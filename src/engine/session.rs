@@ -53,6 +53,16 @@ pub enum SessionError {
     /// A template in the environment has no value.
     #[error("{0}")]
     Template(#[from] crate::template::TemplateError),
+    /// A template in what the app is started with has no value.
+    #[error("set `{key}` of environment `{environment}`: {cause}")]
+    Setting {
+        /// `target.env.PORT`
+        key: String,
+        /// The environment's name.
+        environment: String,
+        /// Which template, and why.
+        cause: crate::template::TemplateError,
+    },
     /// No folder for the app's data.
     #[error("make a folder for the app's data: {0}")]
     Folder(#[source] std::io::Error),
@@ -130,18 +140,32 @@ async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
     let catalog = stage::catalog(&plan.project);
     let double =
         Double::start(stage::double(&plan.environment)?, &catalog, ports.clock, plan.options.seed).await?;
-    let staged = stage::bring_up(plan, ports, &double).await;
+    let staged = tokio::select! {
+        staged = stage::bring_up(plan, ports, &double) => Some(staged),
+        // What has started by then ends with what is dropped here.
+        _ = ports.cancel.wanted() => None,
+    };
     let summary = match staged {
-        Ok(stage) => {
+        None => Ok(interrupted(plan, ports, sink)),
+        Some(Ok(stage)) => {
             let redactor = stage.redactor(plan, ports);
             let summary = cases(plan, ports, &double, &stage, &redactor, sink).await;
             stop(stage.target).await;
             summary
         }
-        Err(error) => Err(error),
+        Some(Err(error)) => Err(error),
     };
     double.stop().await;
     summary
+}
+
+/// Nothing was begun.
+fn interrupted(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> RunSummary {
+    let reason = CancelReason::Interrupted;
+    let took = ports.clock.elapsed();
+    sink(RunEvent { at: took, kind: RunEventKind::Cancelled { reason } });
+    let stats = RunStats { cases: plan.cases.len(), ..RunStats::default() };
+    RunSummary { stats, took, trouble: None, cancelled: Some(reason) }
 }
 
 async fn cases(
@@ -162,6 +186,7 @@ async fn cases(
         probes: probes(plan)?,
         reports,
         cookies: BTreeMap::new(),
+        seen: BTreeMap::new(),
     };
     let mut dispatcher = Dispatcher {
         plan,
@@ -177,22 +202,25 @@ async fn cases(
         stats: RunStats { cases: plan.cases.len(), ..RunStats::default() },
         next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
         trouble: None,
+        held: Vec::new(),
     };
     let started = RunEventKind::TargetStarted {
         url: stage.target.base_url().to_owned(),
         ready_after: stage.target.ready_after(),
         deploy_sha: stage.deploy_sha.clone(),
     };
-    dispatcher.emit(ports.clock.elapsed(), started);
+    dispatcher.emit(stage.ready_at, started);
     let calls = double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1);
     let cancelled: Option<CancelReason> = dispatcher.run(inbox, calls).await;
-    dispatcher.refused_at_large();
-    Ok(RunSummary {
-        stats: dispatcher.stats,
-        took: ports.clock.elapsed(),
-        trouble: dispatcher.trouble.take(),
-        cancelled,
-    })
+    let trouble = dispatcher.trouble.take().or_else(|| refused_at_large(double));
+    Ok(RunSummary { stats: dispatcher.stats, took: ports.clock.elapsed(), trouble, cancelled })
+}
+
+/// Invariant 7, for calls that name no case's object: what the double does not model cannot have been proved.
+fn refused_at_large(double: &Double) -> Option<Trouble> {
+    let refused = double.refused_at_large();
+    (!refused.is_empty())
+        .then(|| Trouble { message: format!("answer the app: {}", refused.join("; ")), log: Vec::new() })
 }
 
 fn probes(plan: &RunPlan) -> Result<BTreeMap<String, Arc<HttpProbe>>, SessionError> {

@@ -28,6 +28,8 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 /// The app is up.
 pub(super) struct Stage {
     pub(super) target: Launched,
+    /// When the app was found ready, since the run's start.
+    pub(super) ready_at: Duration,
     pub(super) scene: Arc<Scene>,
     pub(super) deploy_sha: Option<String>,
     /// Removed when the run ends.
@@ -154,8 +156,9 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
         }
     };
     let target = launcher.launch(ports.clock).await?;
+    let ready_at = ports.clock.elapsed();
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
-    Ok(Stage { target, scene, deploy_sha, _dir: dir })
+    Ok(Stage { target, ready_at, scene, deploy_sha, _dir: dir })
 }
 
 fn specs(
@@ -263,8 +266,16 @@ fn spec(
     (index, process): (usize, &Process),
     names: &Map<String, Value>,
 ) -> Result<ProcessSpec, SessionError> {
+    let fill = |key: &str, text: &str| {
+        template::render_text(text, names).map_err(|cause| SessionError::Setting {
+            key: key.to_owned(),
+            environment: plan.environment.name.clone(),
+            cause,
+        })
+    };
+    let command = format!("target.process.{}.command", process.name);
     let mut command: Vec<String> =
-        process.command.iter().map(|word| template::render_text(word, names)).collect::<Result<_, _>>()?;
+        process.command.iter().map(|word| fill(&command, word)).collect::<Result<_, _>>()?;
     if let Some(program) = command.first_mut()
         && let Some(path) = ports.programs.get(program.as_str())
     {
@@ -272,8 +283,8 @@ fn spec(
     }
     let env = plan.environment.target.env.iter().chain(&process.env);
     let env = env
-        .map(|(name, value)| Ok((name.clone(), template::render_text(value, names)?)))
-        .collect::<Result<_, template::TemplateError>>()?;
+        .map(|(name, value)| Ok((name.clone(), fill(&format!("target.env.{name}"), value)?)))
+        .collect::<Result<_, SessionError>>()?;
     let ready = process.ready.as_ref().map(|ready| target::Ready {
         check: match &ready.check {
             ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },

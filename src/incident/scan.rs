@@ -75,12 +75,15 @@ impl Marks {
     }
 
     fn find(&mut self, rest: &str, before: Option<char>) -> Option<Found> {
-        self.address(rest)
-            .or_else(|| self.id(rest))
-            .or_else(|| seed(rest))
-            .or_else(|| port(rest))
-            // A digit after a point or a colon belongs to the number or address before it.
-            .or_else(|| if matches!(before, Some('.' | ':')) { None } else { number(rest) })
+        self.address(rest).or_else(|| self.id(rest)).or_else(|| seed(rest)).or_else(|| port(rest)).or_else(
+            || match before {
+                // A digit after a point or a colon belongs to the number or address before it …
+                Some('.') => None,
+                // … but in JSON: `{"renews_at":1795000000}`.
+                Some(':') => unix_time(rest),
+                _ => number(rest),
+            },
+        )
     }
 
     fn address(&mut self, rest: &str) -> Option<Found> {
@@ -237,6 +240,7 @@ mod tests {
     #[case("until 2026-11-23, then", "until 2000-01-01, then")]
     #[case("2026-10-28.endive", "2026-10-28.endive")]
     #[case("1795000000 and 1795000000123", "1000000000 and 1000000000000")]
+    #[case("{\"at\":1795000000,\"seats\":4}", "{\"at\":1000000000,\"seats\":4}")]
     #[case("9900 usd", "9900 usd")]
     #[case("http://127.0.0.1:4242/x localhost:1", "http://127.0.0.1:00000/x localhost:00000")]
     #[case("run a.toml --seed 1844674407 --x", "run a.toml --seed 0 --x")]

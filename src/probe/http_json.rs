@@ -173,7 +173,7 @@ mod tests {
     )]
     #[case::too_large(
         ResponseTemplate::new(200).set_body_bytes(vec![b' '; 10_000_000]),
-        Err("read APP/access: its answer is larger than 1048576 bytes")
+        Err("read APP/access: its answer is larger than 1 MiB")
     )]
     #[tokio::test]
     async fn an_answer_gives_fields_or_a_reason(

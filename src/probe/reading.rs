@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::time::human;
+
 /// One reading of a probe: what was read, or why it could not be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
@@ -27,7 +29,7 @@ pub enum ReadError {
         problem: String,
     },
     /// There was no whole answer in time.
-    #[error("get an answer from {url} within {limit:?}")]
+    #[error("get an answer from {url} within {}", human(*limit))]
     TimedOut {
         /// Without secrets.
         url: String,
@@ -35,11 +37,11 @@ pub enum ReadError {
         limit: Duration,
     },
     /// The answer is larger than a probe may be.
-    #[error("read {url}: its answer is larger than {limit} bytes")]
+    #[error("read {url}: its answer is larger than {} MiB", limit >> 20)]
     TooLarge {
         /// Without secrets.
         url: String,
-        /// In bytes.
+        /// In bytes; whole mebibytes.
         limit: usize,
     },
     /// Fields are read from JSON, and the answer is something else.

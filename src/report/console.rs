@@ -20,6 +20,9 @@ use crate::run_event::{
 };
 use crate::time::human;
 
+/// Longer messages lose their middle.
+const MESSAGE: usize = 8_000;
+
 /// How the console talks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleSettings {
@@ -151,10 +154,10 @@ impl Console {
     }
 
     fn trouble(&self, trouble: &Trouble) -> Vec<String> {
-        let mut out = vec![String::new(), self.settings.layout.color.paint(Ink::Bad, "error: ")];
-        let mut message = lines(&trouble.message).map(|line| fit(&line, 4 * self.width()));
-        out[1].push_str(&format!("failed to {}", message.next().unwrap_or_default()));
-        out.extend(message);
+        let mut out = vec![String::new()];
+        // A message of ours may have a hint, and the app's last output, below its first line.
+        out.extend(lines(&cut(&trouble.message, MESSAGE)));
+        out[1] = format!("{}failed to {}", self.settings.layout.color.paint(Ink::Bad, "error: "), out[1]);
         if !trouble.log.is_empty() {
             out.push(String::new());
             out.push("Last output of the app".to_owned());

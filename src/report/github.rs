@@ -12,7 +12,7 @@ use super::Reporter;
 use super::gather::{Gathered, Handoff, Status, Tries, telling};
 use crate::incident::Incident;
 use crate::incident::model::Finding;
-use crate::incident::text::{cut, fit, one_line};
+use crate::incident::text::{cut, fit, lines, one_line};
 use crate::run_event::{RunEvent, RunEventKind};
 
 /// Longer messages lose their middle; GitHub takes 64 KiB for all of them.
@@ -41,7 +41,8 @@ impl Reporter for Annotations {
         };
         let mut out: String = self.gathered.cases().iter().map(|case| self.of_case(case)).collect();
         if let Some(trouble) = trouble {
-            let message = format!("failed to {}", one_line(&cut(&trouble.message, LONGEST)));
+            let lines: Vec<String> = lines(&cut(&trouble.message, LONGEST)).collect();
+            let message = format!("failed to {}", lines.join("\n"));
             out.push_str(&command("error", &[("title", "paydrill")], &message));
         }
         out.into_bytes()

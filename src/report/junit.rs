@@ -170,7 +170,10 @@ impl Junit {
 
 fn of_trouble(trouble: &Trouble) -> TestSuite {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message(format!("failed to {}", fit(&trouble.message, 500)));
+    // The first line says it; a hint and the app's last output may follow.
+    status.set_message(format!("failed to {}", fit(trouble.message.lines().next().unwrap_or_default(), 500)));
+    let whole: Vec<String> = lines(&cut(&trouble.message, 8_000)).collect();
+    status.set_description(format!("failed to {}", whole.join("\n")));
     let mut test = TestCase::new("the run", status);
     test.set_system_out(trouble.log.iter().flat_map(|entry| lines(entry)).collect::<Vec<_>>().join("\n"));
     let mut suite = TestSuite::new("paydrill");

@@ -32,7 +32,7 @@ pub enum LoadError {
         start: PathBuf,
     },
     /// A file or folder cannot be read.
-    #[error("read `{}`", path.display())]
+    #[error("read `{}`: {source}", path.display())]
     Read {
         /// Which.
         path: PathBuf,

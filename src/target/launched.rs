@@ -77,6 +77,13 @@ impl Launched {
         first_death(&self.processes)
     }
 
+    /// Whether a process has ended: known at once, while [`Launched::dead`] waits for its last words. What was
+    /// heard of the target since then tells nothing about it.
+    #[must_use]
+    pub fn gone(&self) -> bool {
+        self.processes.iter().any(Process::gone)
+    }
+
     /// Resolves when a process ends by itself; never, for a target that we did not start.
     pub async fn died(&self) -> Death {
         loop {

@@ -45,6 +45,12 @@ impl ReservedPort {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// What a process that is just being started has of it.
+    #[cfg(test)]
+    pub(super) fn copy(&self) -> TcpListener {
+        self._listener.try_clone().unwrap()
+    }
 }
 
 /// Whether something listens on a port of loopback, or holds it. Port 0 is never in use.

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -65,6 +66,8 @@ pub(super) struct Process {
     pub(super) name: String,
     pub(super) log: Arc<Log>,
     ended: watch::Receiver<Option<(End, Duration)>>,
+    /// Set at once, while `ended` waits for its last words.
+    gone: Arc<AtomicBool>,
     group: Group,
     /// Stop reading when this is dropped: a daemon that left the group could hold the pipes for ever.
     _readers: JoinSet<()>,
@@ -101,11 +104,17 @@ impl Process {
             readers.spawn(Arc::clone(&log).drain(Stream::Stderr, stderr, clock));
         }
         let (tell, ended) = watch::channel(None);
-        tokio::spawn(watch_over(child, Arc::clone(&log), clock, tell));
-        Ok(Self { name: spec.name.clone(), log, ended, group, _readers: readers })
+        let gone = Arc::new(AtomicBool::new(false));
+        tokio::spawn(watch_over(child, Arc::clone(&log), clock, Arc::clone(&gone), tell));
+        Ok(Self { name: spec.name.clone(), log, ended, gone, group, _readers: readers })
     }
 
-    /// How and when it ended, if it did.
+    /// Whether it has ended, be its last words read or not.
+    pub(super) fn gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// How and when it ended, if it did and its last words are read.
     pub(super) fn end(&self) -> Option<(End, Duration)> {
         *self.ended.borrow()
     }
@@ -139,10 +148,12 @@ async fn watch_over(
     mut child: Child,
     log: Arc<Log>,
     clock: Clock,
+    gone: Arc<AtomicBool>,
     tell: watch::Sender<Option<(End, Duration)>>,
 ) {
     let end = End::of(child.wait().await);
     let at = clock.elapsed();
+    gone.store(true, Ordering::Release);
     let _ = tokio::time::timeout(LAST_WORDS, log.closed()).await;
     tell.send_replace(Some((end, at)));
 }

@@ -18,6 +18,10 @@ use crate::time::Clock;
 
 /// What processes are given to end by themselves, unless said otherwise.
 const GRACE: Duration = Duration::from_secs(5);
+/// The first pause before looking again whether a port that was ours is free; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// The last of them. All together are one second.
+const LAST_PAUSE: Duration = Duration::from_millis(512);
 
 /// Starts a target's processes.
 #[derive(Debug)]
@@ -48,8 +52,7 @@ impl ProcessLauncher {
 
     /// Starts every process; on an error those that had started end.
     async fn start(&self, clock: Clock) -> Result<Vec<Process>, LaunchError> {
-        drop(self.reserved.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if port::in_use(self.spec.port) {
+        if !self.port_is_free().await {
             return Err(LaunchError::PortInUse { port: self.spec.port });
         }
         let mut processes = Vec::with_capacity(self.spec.processes.len());
@@ -63,6 +66,25 @@ impl ProcessLauncher {
             }
         }
         Ok(processes)
+    }
+
+    /// Lets go of the port, and says whether nobody else has it.
+    async fn port_is_free(&self) -> bool {
+        let reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let was_ours = reserved.is_some();
+        drop(reserved);
+        let mut pause = FIRST_PAUSE;
+        while port::in_use(self.spec.port) {
+            // A process that another thread starts at this moment has a copy of all that is open here until it
+            // has become its program: the port is ours a little longer than we hold it. Tests that run in
+            // parallel in one process meet this.
+            if !was_ours || pause > LAST_PAUSE {
+                return false;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        true
     }
 
     /// Waits until every process is ready, or one of them ends.
@@ -129,5 +151,30 @@ impl Launcher for ProcessLauncher {
                 Err(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::EnvBase;
+
+    #[tokio::test]
+    async fn a_port_that_was_ours_may_take_a_moment_to_be_free() {
+        let reserved = ReservedPort::take().unwrap();
+        let copy = reserved.copy();
+        let spec = ProcessSpec {
+            name: "web".to_owned(),
+            command: vec!["sleep".to_owned(), "1000".to_owned()],
+            dir: ".".into(),
+            env: Vec::new(),
+            env_base: EnvBase::Inherit,
+            ready: None,
+        };
+        let spec = LaunchSpec { processes: vec![spec], port: reserved.port(), base_url: String::new() };
+        let launcher = ProcessLauncher::new(spec).holding(reserved);
+        // The launch has looked, and waits, when the copy goes.
+        let (launched, ()) = tokio::join!(biased; launcher.launch(Clock::start()), async { drop(copy) });
+        launched.unwrap().stop().await;
     }
 }

@@ -18,6 +18,7 @@ use super::settings::Settings;
 use crate::engine::{self, Ports, RunPlan, RunSummary, Selection};
 use crate::project::model::Project;
 use crate::report::Outcome;
+use crate::scenario::LoadError;
 use crate::scenario::model::Scenario;
 
 /// Run scenarios against the app and tell what its customers got.
@@ -89,6 +90,7 @@ enum NoTests {
     Pass,
 }
 
+#[cfg(feature = "demo")]
 impl Default for RunArgs {
     fn default() -> Self {
         Self {
@@ -114,6 +116,7 @@ impl Default for RunArgs {
     }
 }
 
+#[cfg(feature = "demo")]
 impl RunArgs {
     /// Those of a run whose scenarios are inside the program; `command` is what was typed to get it.
     pub(super) fn shipped(command: Vec<String>, filter: Vec<String>, seed: Option<u64>, jobs: u16) -> Self {
@@ -122,7 +125,11 @@ impl RunArgs {
 }
 
 pub(super) fn main(args: &RunArgs, global: &Global, settings: &Settings, output: &Output) -> Exit {
-    let written = match project::read_valid(&args.paths, global, output) {
+    let found = project::read(&args.paths, global);
+    if matches!(found, Err(LoadError::NoScenario { .. })) && args.no_tests != NoTests::Fail {
+        return nothing(args.no_tests, output);
+    }
+    let written = match project::valid(found, output) {
         Ok(written) => written,
         Err(exit) => return exit,
     };

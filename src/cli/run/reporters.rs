@@ -107,7 +107,13 @@ impl<'a> Reporters<'a> {
         }
         self.progress.event(event);
         if let Some(annotations) = &mut self.annotations {
-            self.output.data(annotations.event(event));
+            let said = annotations.event(event);
+            // GitHub reads both streams; with `--json` the first has run events only.
+            if self.json.is_some() {
+                self.output.talk(String::from_utf8_lossy(&said));
+            } else {
+                self.output.data(said);
+            }
         }
         for file in &mut self.files {
             file.bytes.extend(file.reporter.event(event));

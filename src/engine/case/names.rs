@@ -1,5 +1,7 @@
 //! What templates of a case may name.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::Case;
@@ -12,13 +14,13 @@ pub(super) struct CaseNames<'a> {
 }
 
 impl Names for CaseNames<'_> {
-    fn get(&self, root: &str) -> Option<Value> {
+    fn get(&self, root: &str) -> Option<Cow<'_, Value>> {
         let slot = self.case.slots.get(self.slot)?;
         match root {
-            "variable" => Some(Value::Object(self.case.variables.clone())),
-            "matrix" => Some(Value::Object(self.case.plan.story.matrix.clone())),
-            "request" => Some(Value::Object(slot.answers.clone())),
-            _ => slot.truth.get(root).or_else(|| self.case.scene.names.get(root)).cloned(),
+            "variable" => Some(Cow::Owned(Value::Object(self.case.variables.clone()))),
+            "matrix" => Some(Cow::Owned(Value::Object(self.case.plan.story.matrix.clone()))),
+            "request" => Some(Cow::Owned(Value::Object(slot.answers.clone()))),
+            _ => slot.truth.get(root).or_else(|| self.case.scene.names.get(root)).map(Cow::Borrowed),
         }
     }
 }

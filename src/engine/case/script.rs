@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::judge::sends;
+use super::baseline::sends;
 use crate::engine::plan::CasePlan;
 use crate::project::model::Project;
 use crate::run_event::Reason;

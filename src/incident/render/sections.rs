@@ -86,7 +86,7 @@ fn of_delivery(
     let told: Vec<String> = attempts.iter().map(|attempt| of_attempt(incident, attempt)).collect();
     let ink = |attempt: &AttemptRecord| if attempt.outcome.is_accepted() { Ink::Faint } else { Ink::Bad };
     // The usual case on one line: a burst has a dozen of them.
-    if let ([only], [line]) = (attempts, told.as_slice()) {
+    if let ([only], [line], []) = (attempts, told.as_slice(), delivery.changes.as_slice()) {
         return vec![layout.color.paint(ink(only), &fit(&format!("{head}  {line}"), inner(layout)))];
     }
     let mut out = vec![fit(&head, inner(layout))];

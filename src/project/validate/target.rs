@@ -118,7 +118,7 @@ fn endpoint(
     later: &mut Later<'_>,
     problems: &mut Problems,
 ) -> Option<Endpoint> {
-    check_path(field.path.as_ref(), problems);
+    check_endpoint_path(field.path.as_ref(), problems);
     let what = format!("target.endpoint.{name}.api_version");
     let api_version = field.api_version.as_ref().and_then(|named| later.version(&what, named, problems));
     if let Some(thin) = field.thin.as_ref().filter(|thin| thin.value) {
@@ -133,6 +133,21 @@ fn endpoint(
         connect: field.connect.as_ref().is_some_and(|connect| connect.value),
         place: field.key.clone(),
     })
+}
+
+/// Deliveries go to the target, so that its path cannot be a URL; and it is not filled in.
+fn check_endpoint_path(path: Option<&Field<Text>>, problems: &mut Problems) {
+    check_path(path, problems);
+    let Some(path) =
+        path.filter(|path| ["http://", "https://", "{{"].iter().any(|start| path.starts_with(start)))
+    else {
+        return;
+    };
+    problems.push(
+        Diagnostic::error(Code::BadCall, format!("`{}` is no path of an endpoint", path.value))
+            .at(&path.place)
+            .label("a path on the target starts with `/`"),
+    );
 }
 
 fn deploy_sha(document: &DeployShaDocument, problems: &mut Problems) -> Option<DeploySha> {

@@ -314,6 +314,12 @@ impl Double {
         act::truth(&account.world(Home::Case(case), Cause::default()), slot, subscription)
     }
 
+    /// Counts changes of a case's objects: while it is the same, so is [`Self::truth`]. `None`: it is not open.
+    #[must_use]
+    pub fn version(&self, case: CaseId) -> Option<u64> {
+        self.shared.account().cases.get(&case).map(|part| part.store.version())
+    }
+
     /// A case's clock.
     #[must_use]
     pub fn now(&self, case: CaseId) -> Option<Timestamp> {

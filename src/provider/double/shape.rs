@@ -63,9 +63,9 @@ impl Account {
     fn age(&self, id: &str) -> u64 {
         let own = match self.index.get(id) {
             Some(Home::Shop) | None => 0,
-            Some(home) => self.part(*home).store.changes(),
+            Some(home) => self.part(*home).store.version(),
         };
-        own.wrapping_add(self.shop.changes())
+        own.wrapping_add(self.shop.version())
     }
 
     /// What the objects of a case show of each other in older versions.

@@ -122,10 +122,15 @@ pub(crate) fn render(value: &Value) -> Bytes {
 pub(crate) struct Store {
     objects: HashMap<Arc<str>, Stored>,
     order: [VecDeque<Arc<str>>; KINDS],
-    changes: u64,
+    version: u64,
 }
 
 impl Store {
+    /// Counts changes: while it is the same, every object is as it was.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Stored> {
         self.objects.get(id)
     }
@@ -154,14 +159,9 @@ impl Store {
         )
     }
 
-    /// Grows with every change of any object.
-    pub(crate) fn changes(&self) -> u64 {
-        self.changes
-    }
-
     fn put(&mut self, id: Arc<str>, stored: Stored) -> Arc<str> {
-        self.changes += 1;
         let kind = stored.kind;
+        self.version += 1;
         if self.objects.insert(Arc::clone(&id), stored).is_none() {
             self.order[kind as usize].push_back(Arc::clone(&id));
         }
@@ -171,15 +171,15 @@ impl Store {
     /// Changes an object; its bytes are printed anew when next asked for.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
         let Some(stored) = self.objects.get_mut(id) else { return false };
+        self.version += 1;
         stored.rendered = None;
-        self.changes += 1;
         change(&mut stored.value);
         true
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Stored> {
         let stored = self.objects.remove(id)?;
-        self.changes += 1;
+        self.version += 1;
         self.order[stored.kind as usize].retain(|kept| &**kept != id);
         Some(stored)
     }

@@ -48,6 +48,25 @@ fn run(seed: u64, story: &[(&str, Value)]) -> (Vec<Value>, Map<String, Value>) {
     })
 }
 
+/// The moments of a story: the version of provider truth, and provider truth.
+fn moments(story: &[(&str, Value)]) -> Vec<(Option<u64>, Map<String, Value>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stand = Stand::seeded(5).await;
+        let moment = || (stand.double.version(CASE), stand.truth());
+        let mut moments = vec![moment()];
+        for (kind, keys) in story {
+            let _ = stand.try_act(kind, keys.clone());
+            moments.push(moment());
+            // Looking changes nothing, nor does time by itself.
+            stand.double.advance(CASE, SignedDuration::from_secs(1));
+            let _ = stand.double.drain(CASE);
+            moments.push(moment());
+        }
+        moments
+    })
+}
+
 /// The edges that Stripe documents between the statuses of a subscription.
 fn may_become(from: &str, to: &str) -> bool {
     match from {
@@ -61,6 +80,17 @@ fn may_become(from: &str, to: &str) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn provider_truth_is_the_same_while_its_version_is(story in prop::collection::vec(anything(), 1..6), name in "[a-c]") {
+        let mut story = story;
+        story.push(("subscribe", json!({"price": "pro_monthly", "name": name})));
+        let moments = moments(&story);
+        for pair in moments.windows(2) {
+            prop_assert!(pair[0].0 != pair[1].0 || pair[0].1 == pair[1].1);
+        }
+        prop_assert_eq!(moments[moments.len() - 1].0, moments[moments.len() - 2].0, "looking is no change");
+    }
 
     #[test]
     fn money_adds_up(story in prop::collection::vec(anything(), 1..10)) {

@@ -1,0 +1,214 @@
+//! The app under test of `tests/bad_input.rs` and `tests/lifecycle.rs`: it grants what was paid for, or goes wrong
+//! in the way it is told to.
+//!
+//! What goes wrong at its start is its argument ([`Start`]). What goes wrong with one customer is said by the
+//! scenario, in the metadata of the checkout: `set.metadata = { odd = "hangs" }` ([`Odd`]).
+#![expect(clippy::print_stdout, reason = "an app of its own, whose output is what the tests look at")]
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use clap::{Parser, ValueEnum};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// 10 MB.
+const HUGE: usize = 10_000_000;
+
+#[derive(Debug, Parser)]
+struct Args {
+    #[arg(value_enum, default_value = "fine")]
+    start: Start,
+    #[arg(long, env = "PORT")]
+    port: u16,
+    #[arg(long, env = "STRIPE_API_BASE")]
+    stripe: String,
+}
+
+/// How it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Start {
+    /// As it should.
+    Fine,
+    /// It listens, but is never healthy.
+    NeverReady,
+    /// It ends before it listens.
+    Dies,
+    /// It runs, and nobody can sign up.
+    NoSignup,
+    /// It runs, and does not end when it is asked to.
+    IgnoresTerm,
+}
+
+/// What it does wrong with one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Odd {
+    /// Nothing.
+    Nothing,
+    /// It answers 200 and grants nothing.
+    GrantsNothing,
+    /// It grants nothing to the first customer it meets.
+    GrantsTheSecond,
+    /// It ends while it handles the delivery.
+    Dies,
+    /// It does not answer the delivery.
+    Hangs,
+    /// It answers the delivery with 10 MB.
+    AnswersHuge,
+    /// It answers the delivery with 503.
+    Refuses,
+    /// It does not answer when asked what the customer may use.
+    ReadHangs,
+    /// It answers that with 10 MB.
+    ReadHuge,
+    /// It answers that with a page.
+    ReadIsAPage,
+    /// It asks Stripe for what the double does not model.
+    AsksForPayouts,
+    /// The same, and the call names the customer.
+    AsksForTaxIds,
+}
+
+#[derive(Debug)]
+struct App {
+    start: Start,
+    stripe: String,
+    customers: Mutex<HashMap<String, Customer>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Customer {
+    odd: Odd,
+    granted: bool,
+}
+
+type Shared = State<Arc<App>>;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let Args { start, port, stripe } = Args::parse();
+    say("odd app: starting");
+    if start == Start::Dies {
+        say("odd app: no database");
+        return Err(io::Error::other("connect to the database"));
+    }
+    if start == Start::IgnoresTerm {
+        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::spawn(async move {
+            loop {
+                term.recv().await;
+                say("odd app: not yet");
+            }
+        });
+    }
+    // What an app starts must end with it.
+    let _child = std::process::Command::new("sleep").arg("1000").spawn()?;
+    let app = Arc::new(App { start, stripe, customers: Mutex::default() });
+    let routes = Router::new()
+        .route("/healthz", get(health))
+        .route("/signup", post(signup))
+        .route("/stripe/webhook", post(deliver))
+        .route("/api/access/{customer}", get(access))
+        .with_state(app);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    say("odd app: listening");
+    axum::serve(listener, routes).await
+}
+
+async fn health(State(app): Shared) -> StatusCode {
+    if app.start == Start::NeverReady { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
+}
+
+async fn signup(State(app): Shared) -> (StatusCode, &'static str) {
+    if app.start == Start::NoSignup {
+        return (StatusCode::UNPROCESSABLE_ENTITY, "sign-up is closed");
+    }
+    (StatusCode::OK, "{}")
+}
+
+async fn deliver(State(app): Shared, body: Bytes) -> Response {
+    let Ok(event) = serde_json::from_slice::<Value>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let object = &event["data"]["object"];
+    let (Some(customer), odd) = (object["customer"].as_str(), odd(object)) else {
+        return StatusCode::OK.into_response();
+    };
+    say(&format!("odd app: {odd:?} for {customer}"));
+    let refused = odd == Odd::GrantsNothing || odd == Odd::GrantsTheSecond && app.is_first(customer);
+    app.note(customer, Customer { odd, granted: !refused });
+    match odd {
+        Odd::Dies => {
+            say("odd app: out of memory");
+            std::process::abort()
+        }
+        Odd::Hangs => std::future::pending().await,
+        Odd::AnswersHuge => vec![b'x'; HUGE].into_response(),
+        Odd::Refuses => (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response(),
+        Odd::AsksForPayouts => ask(&app.stripe, "/v1/payouts").await,
+        Odd::AsksForTaxIds => ask(&app.stripe, &format!("/v1/customers/{customer}/tax_ids")).await,
+        _ => StatusCode::OK.into_response(),
+    }
+}
+
+fn odd(object: &Value) -> Odd {
+    let word = object["metadata"]["odd"].as_str();
+    word.and_then(|word| Odd::from_str(word, false).ok()).unwrap_or(Odd::Nothing)
+}
+
+async fn access(State(app): Shared, Path(customer): Path<String>) -> Response {
+    let known = app.customers.lock().unwrap_or_else(PoisonError::into_inner).get(&customer).copied();
+    let Customer { odd, granted } = known.unwrap_or(Customer { odd: Odd::Nothing, granted: false });
+    match odd {
+        Odd::ReadHangs => std::future::pending().await,
+        Odd::ReadHuge => format!("\"{}\"", "x".repeat(HUGE)).into_response(),
+        Odd::ReadIsAPage => "<html>Please sign in</html>".into_response(),
+        _ => json!({ "active": granted }).to_string().into_response(),
+    }
+}
+
+impl App {
+    /// Whether no customer but this one has been met.
+    fn is_first(&self, customer: &str) -> bool {
+        let customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+        customers.keys().all(|known| known == customer)
+    }
+
+    fn note(&self, id: &str, customer: Customer) {
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), customer);
+    }
+}
+
+/// Reads from the Stripe API, and is content with whatever it answers.
+async fn ask(base: &str, path: &str) -> Response {
+    match get_from(base, path).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn get_from(base: &str, path: &str) -> io::Result<()> {
+    let host = base.strip_prefix("http://").unwrap_or(base);
+    let mut stream = TcpStream::connect(host).await?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer sk_test_odd\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    stream.read_to_end(&mut Vec::new()).await.map(drop)
+}
+
+/// A line of its log, whole and at once.
+fn say(line: &str) {
+    println!("{line}");
+    // A reader that has gone away is not the app's concern.
+    let _ = io::stdout().flush();
+}

@@ -1,0 +1,7 @@
+//! The case machine in tables: what it asks for, and in which order, whatever it is answered.
+
+mod laws;
+mod orders;
+mod player;
+mod retries;
+mod shapes;

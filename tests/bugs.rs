@@ -1,0 +1,261 @@
+//! The table of bugs: what each classic mistake does to the shipped scenarios.
+//!
+//! The app without a bug passes them all (`scenarios.rs`). With a bug it must fail exactly the scenarios of its
+//! line: one that is missing would be a hole in the scenarios, one more a scenario that judges what it does not
+//! promise. A failure is a wrong outcome that was seen, never an outcome that could not be told.
+#![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use paydrill::demo::Bug;
+use paydrill::run_event::Verdict;
+use paydrill::testing::{ScenarioTest, scenario};
+
+/// What the app is told its bug by. The harness has no other knowledge of it.
+const VARIABLE: &str = "PAYDRILL_DEMO_BUG";
+
+/// Writes one test a line, and one that no bug is without a line.
+macro_rules! table {
+    ($($test:ident: $bug:ident => [$($failing:literal),+ $(,)?];)+) => {
+        $(#[test]
+        fn $test() {
+            check(Bug::$bug, &[$($failing),+]);
+        })+
+
+        #[test]
+        fn every_bug_has_a_line() {
+            assert_eq!(Bug::ALL, [$(Bug::$bug),+]);
+        }
+    };
+}
+
+table! {
+    order_stale_update_wins: OrderStaleUpdateWins => [
+        "order/late-update",
+        "order/late-update-after-the-end",
+        "order/same-second[order=reversed]",
+    ];
+    order_zombie_after_delete: OrderZombieAfterDelete => [
+        "order/late-update-after-the-end",
+        "order/same-second[order=reversed]",
+    ];
+    order_same_second_tie: OrderSameSecondTie => [
+        "acknowledgement/stripe-is-down",
+        "checkout-grants-pro",
+        "mapping/seats",
+        "mapping/unpaid",
+        "order/same-second[order=natural]",
+        "outside/declined-payment-is-told",
+    ];
+    redirect_and_webhook_double: RedirectAndWebhookDouble => [
+        "redirect/back-before-the-event",
+        "redirect/page-and-webhook-together",
+    ];
+    dup_same_event_credits: DupSameEventCredits => [
+        "duplicates/same-event-again",
+        "duplicates/same-event-at-once",
+    ];
+    dup_notification: DupNotification => [
+        "acknowledgement/stripe-is-down",
+        "checkout-grants-pro",
+        "duplicates/same-event-again",
+        "duplicates/same-event-at-once",
+        "duplicates/two-events-one-payment",
+    ];
+    dup_marked_before_work: DupMarkedBeforeWork => [
+        "acknowledgement/stripe-fails-once",
+        "acknowledgement/stripe-is-down",
+    ];
+    ack_swallowed_error: AckSwallowedError => [
+        "acknowledgement/stripe-fails-once",
+        "acknowledgement/stripe-is-down",
+    ];
+    map_incomplete_grants: MapIncompleteGrants => ["mapping/first-payment-declined"];
+    map_unpaid_keeps: MapUnpaidKeeps => ["mapping/unpaid"];
+    map_pastdue_revokes_at_once: MapPastdueRevokesAtOnce => [
+        "mapping/payment-recovers",
+        "mapping/unpaid",
+    ];
+    map_cancel_early: MapCancelEarly => ["mapping/cancel-at-period-end"];
+    map_portal_plan_change: MapPortalPlanChange => [
+        "mapping/plan-change-in-the-portal",
+        "order/late-update",
+    ];
+    map_unknown_price_noop: MapUnknownPriceNoop => [
+        "mapping/plan-change-in-the-portal",
+        "mapping/price-made-by-hand",
+        "order/late-update",
+    ];
+    map_unknown_price_free: MapUnknownPriceFree => ["mapping/price-made-by-hand"];
+    map_unknown_price_500: MapUnknownPrice500 => ["mapping/price-made-by-hand"];
+    map_quantity: MapQuantity => [
+        "acknowledgement/stripe-fails-once",
+        "mapping/renewal",
+        "mapping/seats",
+        "order/late-update",
+        "order/late-update-after-the-end",
+    ];
+    id_multi_sub_clobber: IdMultiSubClobber => ["identity/old-subscription-ends"];
+    id_foreign_events: IdForeignEvents => ["identity/foreign-customer"];
+    id_livemode: IdLivemode => ["identity/live-event"];
+    money_async_unpaid: MoneyAsyncUnpaid => ["money/payment-on-its-way"];
+    money_zero_amount: MoneyZeroAmount => ["money/nothing-to-pay"];
+    money_zero_trial_mail: MoneyZeroTrialMail => ["money/trial"];
+    net_signature_unchecked: NetSignatureUnchecked => [
+        "transport/forged[signature=empty_secret]",
+        "transport/forged[signature=missing]",
+        "transport/forged[signature=other_secret]",
+        "transport/forged[signature=stale]",
+        "transport/forged[signature=tampered]",
+    ];
+    net_empty_secret: NetEmptySecret => ["transport/forged[signature=empty_secret]"];
+    net_timestamp: NetTimestamp => ["transport/forged[signature=stale]"];
+    net_body_reserialised: NetBodyReserialised => ["transport/other-spelling"];
+    out_cache: OutCache => [
+        "acknowledgement/stripe-fails-once",
+        "acknowledgement/stripe-is-down",
+        "checkout-grants-pro",
+        "duplicates/same-event-again",
+        "duplicates/same-event-at-once",
+        "duplicates/two-events-one-payment",
+        "mapping/cancel-at-period-end",
+        "mapping/plan-change-in-the-portal",
+        "mapping/seats",
+        "mapping/unpaid",
+        "money/nothing-to-pay",
+        "money/trial",
+        "order/late-update",
+        "order/late-update-after-the-end",
+        "order/same-second[order=natural]",
+        "order/same-second[order=reversed]",
+        "outside/paid-feature-is-gated",
+        "outside/warm-cache",
+        "redirect/back-before-the-event",
+        "redirect/page-and-webhook-together",
+        "transport/other-spelling",
+        "transport/secret-being-rolled",
+    ];
+    out_dunning_missing: OutDunningMissing => ["outside/declined-payment-is-told"];
+    out_policy_written_nowhere: OutPolicyWrittenNowhere => ["outside/paid-feature-is-gated"];
+}
+
+/// The app with `bug` fails `failing`, and passes every other scenario.
+#[track_caller]
+fn check(bug: Bug, failing: &[&str]) {
+    let outcome = shipped().target_env(VARIABLE, bug.name()).run();
+    let not_passed = worst_by_scenario(&outcome.verdicts)
+        .into_iter()
+        .filter(|(_, verdict)| *verdict != Verdict::Passed)
+        .map(|(name, verdict)| if verdict == Verdict::Failed { name } else { format!("{name} {verdict:?}") });
+    assert_eq!(not_passed.collect::<Vec<_>>(), failing, "\n{}", outcome.report);
+}
+
+/// All shipped scenarios, on the app that this crate brings along.
+fn shipped() -> ScenarioTest {
+    scenario("scenarios").program("paydrill", env!("CARGO_BIN_EXE_paydrill"))
+}
+
+/// By the case's name without its number: of cases that are repeated, one that fails is enough.
+fn worst_by_scenario(verdicts: &BTreeMap<String, Verdict>) -> BTreeMap<String, Verdict> {
+    let mut worst = BTreeMap::new();
+    for (name, verdict) in verdicts {
+        let name = name.split(" #").next().unwrap_or(name).to_owned();
+        let known = worst.entry(name).or_insert(*verdict);
+        *known = (*verdict).max(*known);
+    }
+    worst
+}
+
+/// All at once on one app, which `scenarios.rs` does not try, and under every name that the table may use.
+#[test]
+fn the_app_without_a_bug_passes_everything() {
+    let outcome = shipped().run();
+    assert!(outcome.passed(), "{}", outcome.report);
+    let names = worst_by_scenario(&outcome.verdicts).into_keys().collect::<Vec<_>>();
+    insta::assert_snapshot!(names.join("\n"), @r"
+    acknowledgement/invoice-created
+    acknowledgement/stripe-fails-once
+    acknowledgement/stripe-is-down
+    checkout-grants-pro
+    duplicates/same-event-again
+    duplicates/same-event-at-once
+    duplicates/two-events-one-payment
+    identity/foreign-customer
+    identity/live-event
+    identity/old-subscription-ends
+    mapping/cancel-at-period-end
+    mapping/first-payment-declined
+    mapping/payment-recovers
+    mapping/plan-change-in-the-portal
+    mapping/price-made-by-hand
+    mapping/renewal
+    mapping/seats
+    mapping/unpaid
+    money/nothing-to-pay
+    money/payment-on-its-way
+    money/trial
+    order/late-update
+    order/late-update-after-the-end
+    order/same-second[order=natural]
+    order/same-second[order=reversed]
+    outside/declined-payment-is-told
+    outside/paid-feature-is-gated
+    outside/warm-cache
+    redirect/back-before-the-event
+    redirect/page-and-webhook-together
+    transport/forged[signature=empty_secret]
+    transport/forged[signature=missing]
+    transport/forged[signature=other_secret]
+    transport/forged[signature=stale]
+    transport/forged[signature=tampered]
+    transport/other-spelling
+    transport/secret-being-rolled
+    ");
+}
+
+/// Nothing but the app's own variable carries the bug: a name that is none reaches the app, which refuses to start.
+#[test]
+#[should_panic(expected = "no-such-bug")]
+fn the_bug_reaches_the_app_through_its_environment() {
+    let _ = shipped().target_env(VARIABLE, "no-such-bug").run();
+}
+
+/// A scenario that named a bug would be written for it, and could not be read as a promise to a customer.
+#[test]
+fn no_scenario_knows_of_bugs() {
+    let files = scenario_files(Path::new("scenarios"));
+    assert!(files.len() > 30, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // Tags name failure modes of the catalogue, after which some bugs are named too.
+        let told: String = text.lines().filter(|line| !line.starts_with("tags")).collect();
+        assert!(!told.contains(VARIABLE) && !told.contains("--bug"), "{}", file.display());
+        let named = Bug::ALL.iter().find(|bug| told.contains(bug.name()));
+        assert_eq!(named, None, "{}", file.display());
+    }
+}
+
+/// Nor does the project file, but for the comment that says how to have one.
+#[test]
+fn the_project_does_not_set_bugs() {
+    let project = std::fs::read_to_string("scenarios/paydrill.toml").unwrap();
+    let settings: toml::Table = project.parse().unwrap();
+    let settings = settings.to_string();
+    assert!(settings.contains("demo-app"), "{settings}");
+    assert!(!settings.contains(VARIABLE) && !settings.contains("bug"), "{settings}");
+}
+
+fn scenario_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(scenario_files(&path));
+        } else if !path.ends_with("paydrill.toml") {
+            files.push(path);
+        }
+    }
+    files
+}

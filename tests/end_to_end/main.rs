@@ -1,0 +1,7 @@
+//! The `paydrill` program with a real app under test: what it does with bad input, and how a run ends.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
+mod support;
+
+mod bad_input;
+mod lifecycle;
