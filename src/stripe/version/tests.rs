@@ -114,8 +114,9 @@ proptest! {
 
     #[test]
     fn a_version_that_looks_newest_changes_no_object(object in any_object(), to in any_version()) {
-        // An event says which version it is in.
-        prop_assume!(to.looks_newest() && !object.to_string().contains("\"event\""));
+        let to = to.max(dahlia_2026_03_25::SINCE);
+        // An event would say which version it is in.
+        let object: Value = serde_json::from_str(&object.to_string().replace("\"event\"", "\"invoice\"")).unwrap();
         prop_assert_eq!(downgrade(&object, to, &Kin::default()), object);
     }
 }
