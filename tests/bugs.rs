@@ -205,6 +205,9 @@ fn the_app_without_a_bug_passes_everything() {
     outside/warm-cache
     redirect/back-before-the-event
     redirect/page-and-webhook-together
+    shape/older-versions[shape=2024-06-20]
+    shape/older-versions[shape=basil]
+    shape/older-versions[shape=endive]
     transport/forged[signature=empty_secret]
     transport/forged[signature=missing]
     transport/forged[signature=other_secret]

@@ -72,9 +72,11 @@ impl Driver {
 
     /// Provider truth of a case now, and what Stripe made since the last look.
     pub(super) fn look(&mut self, case: CaseId) -> World {
+        let events = self.double.drain(case);
         World {
             truths: self.truths(case),
-            events: self.double.drain(case),
+            kin: (!events.is_empty()).then(|| self.double.kin(case)),
+            events,
             stripe_now: self.double.now(case),
         }
     }

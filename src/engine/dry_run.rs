@@ -20,6 +20,7 @@ use crate::probe::describe_call;
 use crate::provider::double::{AnswersIn, Double, DoubleConfig};
 use crate::run_event::{AttemptOutcome, AttemptRecord, RequestRecord, RunEventKind};
 use crate::scenario::model::{Expected, Step};
+use crate::stripe::object::NEWEST;
 use crate::time::human;
 
 /// The whole plan of a run, as text: cases, acts at Stripe, deliveries with their headers, and what is judged until
@@ -93,9 +94,11 @@ impl Rehearsal<'_> {
     }
 
     fn look(&self, case: CaseId, slots: usize) -> World {
+        let events = self.double.drain(case);
         World {
             truths: Some((0..slots).map(|slot| self.double.truth(case, slot, None)).collect()),
-            events: self.double.drain(case),
+            kin: (!events.is_empty()).then(|| self.double.kin(case)),
+            events,
             stripe_now: self.double.now(case),
         }
     }
@@ -164,12 +167,14 @@ impl Rehearsal<'_> {
             order.event["type"].as_str().unwrap_or_default(),
             order.event["id"].as_str().unwrap_or_default(),
         );
+        let version = order.event["api_version"].as_str().filter(|version| *version != NEWEST);
+        let version = version.map(|version| format!(" in {version}")).unwrap_or_default();
         let delay =
             if order.delay.is_zero() { String::new() } else { format!(", {} later", human(order.delay)) };
         self.line(
             2,
             &format!(
-                "deliver  {kind} {id} to {}, {} bytes{delay}, answer within {}",
+                "deliver  {kind} {id}{version} to {}, {} bytes{delay}, answer within {}",
                 prepared.url,
                 prepared.body.len(),
                 human(timeout)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::project::model::Project;
 use crate::secret::Secret;
+use crate::stripe::version::Version;
 
 /// What every case of a run shares once the app and the double are up.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct EndpointAt {
     pub(crate) secret: Secret,
     /// Another endpoint's secret, for deliveries that must be refused.
     pub(crate) other_secret: Secret,
+    /// The version in which it receives events; `None`: the newest.
+    pub(crate) api_version: Option<Version>,
     /// Event types it has subscribed to; empty: all.
     pub(crate) events: Vec<String>,
     /// Receives events of connected accounts.

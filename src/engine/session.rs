@@ -16,7 +16,7 @@ use super::stage::{self, Stage};
 use crate::deliver::http::Sender;
 use crate::probe::{HttpCaller, HttpProbe, ReadError, Text};
 use crate::project::model::ProbeKind;
-use crate::provider::double::{AnswersIn, Double, DoubleConfig};
+use crate::provider::double::Double;
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::secret::{Redactor, Secret};
 use crate::target::Launched;
@@ -137,9 +137,9 @@ fn finished(ports: &Ports, sink: Sink<'_>, summary: &RunSummary) {
 }
 
 async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSummary, SessionError> {
-    let config = DoubleConfig { port: stage::double_port(&plan.environment)?, answers_in: AnswersIn::Asked };
     let catalog = stage::catalog(&plan.project);
-    let double = Double::start(config, &catalog, ports.clock, plan.options.seed).await?;
+    let double =
+        Double::start(stage::double(&plan.environment)?, &catalog, ports.clock, plan.options.seed).await?;
     let staged = tokio::select! {
         staged = stage::bring_up(plan, ports, &double) => Some(staged),
         // What has started by then ends with what is dropped here.

@@ -12,7 +12,7 @@ use super::scene::{EndpointAt, Scene, Variables};
 use super::session::{Ports, SessionError};
 use crate::id::IdMinter;
 use crate::project::model::{self, Environment, Launch, Process, Project, Provider, ReadyCheck};
-use crate::provider::double::{Catalog, CatalogPrice, CatalogProduct, Double};
+use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
 use crate::target::{
     self, DeploySha, EnvBase, ExistingLauncher, LaunchSpec, Launched, Launcher, ProcessLauncher, ProcessSpec,
@@ -71,10 +71,12 @@ fn looks_secret(value: &str) -> bool {
     ["sk_", "rk_", "whsec_"].iter().any(|prefix| value.starts_with(prefix))
 }
 
-/// The double's fixed port, for apps that cannot be told.
-pub(super) fn double_port(environment: &Environment) -> Result<Option<u16>, SessionError> {
+/// How the double is started.
+pub(super) fn double(environment: &Environment) -> Result<DoubleConfig, SessionError> {
     match environment.provider {
-        Provider::Double { port } => Ok(port),
+        Provider::Double { port, answers_in } => {
+            Ok(DoubleConfig { port, answers_in: answers_in.map_or(AnswersIn::Asked, AnswersIn::Version) })
+        }
         Provider::NotYet(what) => Err(SessionError::NotYet { environment: environment.name.clone(), what }),
     }
 }
@@ -212,6 +214,7 @@ fn endpoints(
             url: format!("{base_url}{}", endpoint.path),
             secret,
             other_secret: minted(),
+            api_version: endpoint.api_version,
             events: endpoint.events.clone(),
             connect: endpoint.connect,
             timeout: endpoint.timeout.unwrap_or(ANSWER_LIMIT),

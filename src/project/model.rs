@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::span::{Place, Spanned};
 use crate::stripe::action::ActionKind;
+use crate::stripe::version::Version;
 
 /// The project.
 #[derive(Debug, Clone)]
@@ -218,6 +219,8 @@ pub enum Provider {
     Double {
         /// A fixed port, for apps that cannot be told.
         port: Option<u16>,
+        /// The version of every answer; `None`: the caller's `Stripe-Version`.
+        answers_in: Option<Version>,
     },
     /// A kind that this version does not execute: `live`, `stripe-mock`.
     NotYet(&'static str),
@@ -293,6 +296,8 @@ pub struct Endpoint {
     pub path: String,
     /// Its signing secret; `None`: minted.
     pub secret: Option<String>,
+    /// The version in which it receives events; `None`: the newest, as if the account were new.
+    pub api_version: Option<Version>,
     /// Event types it has subscribed to, patterns allowed; empty: all.
     pub events: Vec<String>,
     /// After how long an answer is no longer waited for; `None`: 10 s.

@@ -9,9 +9,10 @@ use super::code::Code;
 use super::decode::{Decode, Problems, values};
 use super::diagnostic::{Diagnostic, suggest};
 use super::model::Order;
-use super::shape;
+use super::shape::{self, Shape};
 use super::tree::{Entry, Kind, Node};
 use crate::project::refusal;
+use crate::stripe::version::Version;
 
 /// More cases than this are surely a slip.
 const MOST: usize = 1_000;
@@ -25,6 +26,8 @@ pub(crate) struct Combination {
     pub(crate) values: Map<String, Value>,
     /// `matrix.order`: the order of every step that does not say its own.
     pub(crate) order: Option<Order>,
+    /// `matrix.shape`: the version of every event that does not say its own.
+    pub(crate) shape: Option<Version>,
     /// The file with the values filled in.
     pub(crate) tree: Node,
 }
@@ -72,14 +75,18 @@ pub(crate) fn expand(tree: &Node, problems: &mut Problems) -> Vec<Combination> {
 fn combination(tree: &Node, pick: &[(&Entry, &Node)], problems: &Problems) -> Combination {
     let label: Vec<String> =
         pick.iter().map(|(entry, value)| format!("{}={}", entry.key, spell(value))).collect();
-    let order = pick.iter().find(|(entry, _)| entry.key == "order").and_then(|(_, value)| {
-        // Checked already: problems found here again would only be echoes.
-        Order::decode(value, &mut Problems::new(&problems.source))
+    let axis = |key: &str| pick.iter().find(|(entry, _)| entry.key == key).map(|(_, value)| *value);
+    // Checked already: problems found here again would only be echoes.
+    let order = axis("order").and_then(|value| Order::decode(value, &mut Problems::new(&problems.source)));
+    let shape = axis("shape").and_then(|value| match &value.kind {
+        Kind::String(text) => text.parse().ok(),
+        _ => None,
     });
     Combination {
         label: label.join(","),
         values: pick.iter().map(|(entry, value)| (entry.key.clone(), value.to_json())).collect(),
         order,
+        shape,
         tree: fill_top(tree, pick),
     }
 }
@@ -98,28 +105,38 @@ fn check_axes(axes: &[(&Entry, &[Node])], problems: &mut Problems) {
                 "order" => {
                     let _ = Order::decode(value, problems);
                 }
-                "shape" | "answers_in" => check_version(&entry.key, value, problems),
+                "shape" => check_shape(value, problems),
+                "answers_in" => check_answers_in(value, problems),
                 _ => {}
             }
         }
     }
 }
 
-/// A value of `matrix.shape` or `matrix.answers_in`.
-fn check_version(key: &str, value: &Node, problems: &mut Problems) {
-    let Kind::String(text) = &value.kind else {
-        problems.wrong_type(value, "a string");
-        return;
-    };
-    if key == "answers_in" && text == "asked" {
-        return;
-    }
+/// A value of `matrix.shape`.
+fn check_shape(value: &Node, problems: &mut Problems) {
+    let Some(text) = text(value, problems) else { return };
+    let place = problems.place(&value.range);
+    let _ = shape::version(text, &place, "matrix.shape", problems);
+}
+
+/// A value of `matrix.answers_in`. All cases share one double, which answers all of them alike.
+fn check_answers_in(value: &Node, problems: &mut Problems) {
+    let Some(text) = text(value, problems).filter(|text| *text != "asked") else { return };
     let place = problems.place(&value.range);
     match shape::read(text) {
-        Some(shape) if shape.is_newest() => {}
-        Some(_) => problems.push(refusal(&format!("matrix.{key}.{text}"), &place)),
+        Some(Shape::Version(Version::NEWEST)) => {}
+        Some(_) => problems.push(refusal(&format!("matrix.answers_in.{text}"), &place)),
         None => problems.push(shape::unknown(text, &place)),
     }
+}
+
+fn text<'a>(value: &'a Node, problems: &mut Problems) -> Option<&'a str> {
+    if let Kind::String(text) = &value.kind {
+        return Some(text);
+    }
+    problems.wrong_type(value, "a string");
+    None
 }
 
 fn too_many(tree: &Node, problems: &mut Problems) {
@@ -257,11 +274,34 @@ mod tests {
     #[rstest::rstest]
     #[case("a = 1\nmatrix = { x = [] }", "`matrix.x` has no values")]
     #[case("a = 1\nmatrix = { order = ['backwards'] }", "`backwards` is no order")]
-    #[case("a = 1\nmatrix = { shape = ['basil'] }", "not supported yet: matrix.shape.basil")]
+    #[case("a = 1\nmatrix = { shape = ['thin'] }", "not supported yet: matrix.shape.thin")]
+    #[case("a = 1\nmatrix = { shape = ['2019-12-03'] }", "not supported yet: matrix.shape.2019-12-03")]
+    #[case(
+        "a = 1\nmatrix = { answers_in = ['asked', 'basil'] }",
+        "not supported yet: matrix.answers_in.basil"
+    )]
+    #[case("a = 1\nmatrix = { shape = [7] }", "wrong type: expected a string, found an integer")]
     #[case("a = 1\nmatrix = { shape = ['sable'] }", "`sable` is no API version")]
     #[case("a = '{{ matrix.y }}'\nmatrix = { x = [1] }", "unknown template name `matrix.y`")]
     fn what_is_wrong_is_said(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(expanded(text).1, [expected]);
+    }
+
+    #[test]
+    fn the_shape_of_a_combination_is_known() {
+        let source = source("a.toml", "a = 1\nmatrix = { shape = ['basil', 'endive', '2024-06-20'] }");
+        let tree = parse(&source).0.unwrap();
+        let mut problems = Problems::new(&source);
+        let shapes: Vec<_> = expand(&tree, &mut problems)
+            .into_iter()
+            .map(|case| (case.label, case.shape.map(Version::as_str)))
+            .collect();
+        let expected = [
+            ("shape=basil", "2025-08-27.basil"),
+            ("shape=endive", "2026-10-28.endive"),
+            ("shape=2024-06-20", "2024-06-20"),
+        ];
+        assert_eq!(shapes, expected.map(|(label, version)| (label.to_owned(), Some(version))));
     }
 
     #[test]

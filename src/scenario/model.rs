@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::span::{Place, Spanned};
 use crate::stripe::action::ActionKind;
+use crate::stripe::version::Version;
 
 /// One file: its head, and the story once per combination of its matrix.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ pub struct Story {
     pub within: Option<Duration>,
     /// How long what must not change is watched, where the scenario says so.
     pub hold: Option<Duration>,
+    /// `matrix.shape`: the version in which events are sent that do not say their own; `None`: the endpoint's.
+    pub shape: Option<Version>,
     /// The state before the story.
     pub given: Given,
     /// The steps, in order; at least one.
@@ -292,6 +295,8 @@ pub struct Change {
     pub livemode: Option<bool>,
     /// `account` is this.
     pub account: Option<String>,
+    /// The API version that it is sent in; `None`: the matrix's, else the endpoint's.
+    pub shape: Option<Version>,
     /// How the body is spelled.
     pub body: BodyStyle,
     /// How it is signed.

@@ -1,53 +1,52 @@
 //! API versions and release names: which shape an object has.
 
 use super::code::Code;
+use super::decode::Problems;
 use super::diagnostic::{Diagnostic, nearest};
+use crate::project::refusal;
 use crate::span::Place;
-
-/// The shape that the double keeps its objects in.
-pub(crate) const NEWEST: &str = "2026-10-28.endive";
-
-/// Stripe's named releases, oldest first (docs.stripe.com/changelog).
-const RELEASES: [&str; 5] = ["acacia", "basil", "clover", "dahlia", "endive"];
+use crate::stripe::version::{Version, VersionError};
 
 /// A shape that a file can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// The newest.
-    Newest,
-    /// An older release or dated version.
-    Older,
+    /// That of a version.
+    Version(Version),
+    /// That of a version that Stripe has, and we do not model.
+    NotModelled,
     /// Thin events: no object, only a reference.
     Thin,
 }
 
-impl Shape {
-    pub(crate) fn is_newest(self) -> bool {
-        self == Self::Newest
+/// Reads `2026-10-28.endive`, `2024-06-20`, `basil` or `thin`.
+pub(crate) fn read(text: &str) -> Option<Shape> {
+    if text == "thin" {
+        return Some(Shape::Thin);
+    }
+    match text.parse() {
+        Ok(version) => Some(Shape::Version(version)),
+        Err(VersionError::NotModelled(_)) => Some(Shape::NotModelled),
+        Err(VersionError::Invalid(_)) => None,
     }
 }
 
-/// Reads `2026-10-28.endive`, `2024-06-20`, `basil` or `thin`.
-pub(crate) fn read(text: &str) -> Option<Shape> {
-    match text {
-        "thin" => return Some(Shape::Thin),
-        NEWEST | "endive" => return Some(Shape::Newest),
-        _ if RELEASES.contains(&text) => return Some(Shape::Older),
-        _ => {}
+/// The version that a key names; what it names instead is reported, below the name `what`.
+pub(crate) fn version(text: &str, place: &Place, what: &str, problems: &mut Problems) -> Option<Version> {
+    match read(text) {
+        Some(Shape::Version(version)) => return Some(version),
+        Some(_) => problems.push(refusal(&format!("{what}.{text}"), place)),
+        None => problems.push(unknown(text, place)),
     }
-    let (date, release) = text.split_once('.').map_or((text, None), |(date, release)| (date, Some(release)));
-    let is_date = date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok();
-    let is_release = release.is_none_or(|release| RELEASES.contains(&release));
-    (is_date && is_release).then_some(Shape::Older)
+    None
 }
 
 /// A text that names no shape.
 pub(crate) fn unknown(text: &str, place: &Place) -> Diagnostic {
-    let near = nearest(text, RELEASES.into_iter().chain(["thin", NEWEST]));
+    let near = nearest(text, Version::names().chain(["thin"]));
     Diagnostic::error(Code::UnknownWord, format!("`{text}` is no API version"))
         .at(place)
         .label("expected a version, a release or `thin`")
-        .help(format!("did you mean \"{}\"?", near.unwrap_or(NEWEST)))
+        .help(format!("did you mean \"{}\"?", near.unwrap_or(Version::NEWEST.as_str())))
 }
 
 #[cfg(test)]
@@ -55,16 +54,24 @@ mod tests {
     use super::*;
 
     #[rstest::rstest]
-    #[case("endive", Some(Shape::Newest))]
-    #[case("2026-10-28.endive", Some(Shape::Newest))]
-    #[case("2026-09-30.endive", Some(Shape::Older))]
-    #[case("2024-06-20", Some(Shape::Older))]
-    #[case("basil", Some(Shape::Older))]
-    #[case("thin", Some(Shape::Thin))]
+    #[case("endive", Some("2026-10-28.endive"))]
+    #[case("2026-10-28.endive", Some("2026-10-28.endive"))]
+    #[case("2024-06-20", Some("2024-06-20"))]
+    #[case("basil", Some("2025-08-27.basil"))]
     #[case("2024-13-20", None)]
+    #[case("2024-06-21", None)]
     #[case("2026-10-28.enditive", None)]
     #[case("latest", None)]
-    fn shapes_are_told_apart(#[case] text: &str, #[case] expected: Option<Shape>) {
+    fn versions_are_told_from_other_words(#[case] text: &str, #[case] expected: Option<&str>) {
+        let expected = expected.map(|version| Shape::Version(version.parse().unwrap()));
         assert_eq!(read(text), expected);
+    }
+
+    #[rstest::rstest]
+    #[case("thin", Shape::Thin)]
+    #[case("2019-12-03", Shape::NotModelled)]
+    #[case("2026-03-25.preview", Shape::NotModelled)]
+    fn other_shapes_are_known(#[case] text: &str, #[case] expected: Shape) {
+        assert_eq!(read(text), Some(expected));
     }
 }

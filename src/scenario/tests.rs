@@ -53,7 +53,7 @@ fn the_example_project_is_valid() {
     assert_eq!(project.prices["pro_monthly"].unit_amount, 9900);
     assert_eq!(project.probes["access"].fields().unwrap().len(), 6);
     let ci = &project.environments["ci"];
-    assert!(matches!(ci.provider, Provider::Double { port: None }));
+    assert!(matches!(ci.provider, Provider::Double { port: None, answers_in: None }));
     assert!(matches!(&ci.target.launch, Launch::Processes(processes) if processes.len() == 2));
     assert!(ci.target.endpoints["connect"].connect);
     assert_eq!(ci.not_yet, []);

@@ -9,3 +9,4 @@ pub mod path;
 pub mod signature;
 pub mod template;
 pub mod time;
+pub mod version;

@@ -21,6 +21,7 @@ use crate::scenario::model::{Change, Order, Pace, Send, Told};
 use crate::span::Place;
 use crate::stripe::event::matches_type;
 use crate::stripe::object::NEWEST;
+use crate::stripe::version::{Version, downgrade};
 use crate::stripe::{mutation, template};
 
 /// How often what the app itself changes at Stripe while it handles a burst is delivered in turn: an app that
@@ -186,20 +187,26 @@ impl Case {
         planned: Planned,
         place: &Place,
     ) -> Result<usize, Reason> {
-        let Planned { mut event, change, endpoint, place: own } = planned;
+        let Planned { event, change, endpoint, place: own } = planned;
         let place = own.unwrap_or_else(|| place.clone());
         let wrong =
             |message: String| Reason { message: format!("failed to {message}"), place: Some(place.clone()) };
-        let rendered = change::render(&change, |value| self.render(slot, value))
-            .map_err(|error| wrong(error.to_string()))?;
-        let mut changes = mutation::apply(&mut event, &rendered).map_err(|error| wrong(error.to_string()))?;
-        changes.extend(change::travel_in_words(&change));
         let endpoint = self
             .scene
             .endpoints
             .get(&endpoint)
             .cloned()
             .ok_or_else(|| wrong(format!("find endpoint `{endpoint}` in the environment")))?;
+        let pinned = endpoint.api_version.unwrap_or(Version::NEWEST);
+        let version = change.shape.or(self.plan.story.shape).unwrap_or(pinned);
+        let mut event = self.in_version(event, version);
+        let rendered = change::render(&change, |value| self.render(slot, value))
+            .map_err(|error| wrong(error.to_string()))?;
+        let mut changes = mutation::apply(&mut event, &rendered).map_err(|error| wrong(error.to_string()))?;
+        changes.extend(change::travel_in_words(&change));
+        if version != pinned {
+            changes.push(format!("in the shape of {version}"));
+        }
         let number = self.deliveries.len();
         let reference =
             DeliveryRef { number, step, event: event_ref(&event), endpoint: endpoint.name.clone(), changes };
@@ -216,6 +223,16 @@ impl Case {
             cut_off: false,
         });
         Ok(number)
+    }
+
+    /// The event as it is sent in a version, the same every time.
+    fn in_version(&mut self, event: Value, version: Version) -> Value {
+        if version == Version::NEWEST {
+            return event;
+        }
+        let id = event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let kin = &self.kin;
+        self.shaped.entry((id, version)).or_insert_with(|| downgrade(&event, version, kin)).clone()
     }
 
     /// The step's deliveries and their attempts.

@@ -37,6 +37,7 @@ use crate::project::model::HttpCall;
 use crate::run_event::{AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind, Verdict};
 use crate::scenario::model::{ApiFault, Change};
 use crate::stripe::action::Action as StripeAction;
+use crate::stripe::version::{Kin, Version};
 
 /// What happened.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub(crate) struct World {
     pub(crate) truths: Option<Vec<Map<String, Value>>>,
     /// Events made since the last look, in Stripe's order.
     pub(crate) events: Vec<Value>,
+    /// What these events are about beyond themselves; `None`: there are none.
+    pub(crate) kin: Option<Kin>,
     /// Stripe's clock.
     pub(crate) stripe_now: Option<Timestamp>,
 }
@@ -208,6 +211,10 @@ pub(crate) struct Case {
     stripe_now: Option<Timestamp>,
     /// Every event that was made, by who made it.
     bursts: Bursts,
+    /// What older versions show of objects around the events.
+    kin: Kin,
+    /// Events in older versions, by id: whatever changes at Stripe, an event that is sent again is the same.
+    shaped: BTreeMap<(String, Version), Value>,
     record: Recorder,
     /// Deliveries of the whole case, by number.
     deliveries: Vec<deliver::Delivery>,
@@ -284,6 +291,8 @@ impl Case {
             slots: Vec::new(),
             stripe_now: None,
             bursts: Bursts::default(),
+            kin: Kin::default(),
+            shaped: BTreeMap::new(),
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),
@@ -331,6 +340,9 @@ impl Case {
             slot.truth = truth;
         }
         self.stripe_now = world.stripe_now.or(self.stripe_now);
+        if let Some(kin) = world.kin {
+            self.kin = kin;
+        }
         if !world.events.is_empty() {
             let kind = self.record.made(at, self.bursts.current, &world.events);
             out.push(Action::Emit(kind));

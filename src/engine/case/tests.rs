@@ -4,3 +4,4 @@ mod laws;
 mod orders;
 mod player;
 mod retries;
+mod shapes;

@@ -6,10 +6,11 @@ use super::{guard, target};
 use crate::project::document::{BindDocument, DoubleDocument, EnvironmentDocument, ProviderDocument};
 use crate::project::model::{Environment, NotYet, Price, Provider};
 use crate::scenario::code::Code;
-use crate::scenario::decode::{Field, Problems};
+use crate::scenario::decode::{Field, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
-use crate::scenario::shape;
+use crate::scenario::shape::{self, Shape};
 use crate::span::Place;
+use crate::stripe::version::Version;
 
 /// What an environment cannot do yet, as it is found.
 pub(super) struct Later<'a> {
@@ -22,6 +23,21 @@ impl Later<'_> {
     pub(super) fn push(&mut self, what: &str, place: &Place) {
         let what = format!("environment.{}.{what}", self.environment);
         self.list.push(NotYet { what, place: place.clone() });
+    }
+
+    /// The version that the key `what` names; one that is not modelled cannot be used yet.
+    pub(super) fn version(
+        &mut self,
+        what: &str,
+        named: &Field<Text>,
+        problems: &mut Problems,
+    ) -> Option<Version> {
+        match shape::read(named) {
+            Some(Shape::Version(version)) => return Some(version),
+            Some(_) => self.push(&format!("{what}.{}", named.value), &named.place),
+            None => problems.push(shape::unknown(named, &named.place)),
+        }
+        None
     }
 }
 
@@ -69,14 +85,11 @@ fn provider(document: &ProviderDocument, later: &mut Later<'_>, problems: &mut P
 }
 
 fn double(document: &DoubleDocument, later: &mut Later<'_>, problems: &mut Problems) -> Provider {
-    if let Some(version) = document.answers_in.as_ref().filter(|version| version.as_str() != "asked") {
-        match shape::read(version) {
-            Some(shape) if shape.is_newest() => {}
-            Some(_) => later.push(&format!("provider.double.answers_in.{}", version.value), &version.place),
-            None => problems.push(shape::unknown(version, &version.place)),
-        }
+    let fixed = document.answers_in.as_ref().filter(|version| version.as_str() != "asked");
+    Provider::Double {
+        port: document.port.as_ref().map(|port| port.get()),
+        answers_in: fixed.and_then(|version| later.version("provider.double.answers_in", version, problems)),
     }
-    Provider::Double { port: document.port.as_ref().map(|port| port.get()) }
 }
 
 /// An environment whose events we send needs somewhere to send them.

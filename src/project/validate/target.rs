@@ -13,7 +13,6 @@ use crate::project::model::{DeploySha, Endpoint, Launch, Process, Ready, ReadyCh
 use crate::scenario::code::Code;
 use crate::scenario::decode::{self, Field, Problems, Text};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::shape;
 
 /// The target; `None` after saying why.
 pub(super) fn target(
@@ -120,21 +119,15 @@ fn endpoint(
     problems: &mut Problems,
 ) -> Option<Endpoint> {
     check_endpoint_path(field.path.as_ref(), problems);
-    if let Some(version) = &field.api_version {
-        match shape::read(version) {
-            Some(shape) if shape.is_newest() => {}
-            Some(_) => {
-                later.push(&format!("target.endpoint.{name}.api_version.{}", version.value), &version.place);
-            }
-            None => problems.push(shape::unknown(version, &version.place)),
-        }
-    }
+    let what = format!("target.endpoint.{name}.api_version");
+    let api_version = field.api_version.as_ref().and_then(|named| later.version(&what, named, problems));
     if let Some(thin) = field.thin.as_ref().filter(|thin| thin.value) {
         later.push(&format!("target.endpoint.{name}.thin"), &thin.key);
     }
     Some(Endpoint {
         path: field.path.as_ref()?.value.clone(),
         secret: text(field.secret.as_ref()),
+        api_version,
         events: texts(field.events.as_ref()),
         timeout: field.timeout.as_ref().map(|timeout| timeout.0),
         connect: field.connect.as_ref().is_some_and(|connect| connect.value),

@@ -13,17 +13,21 @@ use super::expand::expand;
 use super::fault::{Effect, strike};
 use super::idempotency::Saved;
 use super::route::{Call, Method, Reply, dispatch};
+use super::shape::{self, Shaped};
 use super::state::Account;
 use super::store::render;
 use super::watch::CallKind;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::Cause;
+use crate::stripe::version::Version;
 
 /// A call with what its headers say.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     /// The call, or why it cannot be one.
     pub(crate) call: Result<Call, ApiError>,
+    /// In which version it is answered.
+    pub(crate) version: Version,
     /// As it came, for faults and messages.
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -120,7 +124,8 @@ fn carry_out(
         request: Some(answer.request_id.clone()),
         idempotency_key: request.idempotency_key.map(str::to_owned),
     };
-    let done = dispatch(account, call, home, cause).and_then(|reply| print(account, reply, &paths));
+    let done =
+        dispatch(account, call, home, cause).and_then(|reply| print(account, reply, &paths, request.version));
     match done {
         Ok(body) => answer.body = body,
         // A declined card is an answer that Stripe remembers; a call that made no sense is not.
@@ -150,15 +155,15 @@ fn expansions(call: &Call) -> Result<Vec<String>, ApiError> {
     }
 }
 
-fn print(account: &mut Account, reply: Reply, paths: &[String]) -> Result<Bytes, ApiError> {
-    let mut value = match reply {
-        Reply::Stored(id) if paths.is_empty() => {
-            return Ok(account.find_mut(&id).map(super::store::Stored::rendered).unwrap_or_default());
-        }
+fn print(account: &mut Account, reply: Reply, paths: &[String], version: Version) -> Result<Bytes, ApiError> {
+    let value = match reply {
+        Reply::Stored(id) if paths.is_empty() => return Ok(account.rendered(&id, version)),
         Reply::Stored(id) => account.find(&id).map(super::store::Stored::whole).unwrap_or_default(),
         Reply::Made(value) => value,
     };
-    expand(&mut value, paths, account)?;
+    // Older shapes name objects that the newest does not, so what is expanded is looked for in the older one.
+    let mut value = shape::in_version(value, version, &*account);
+    expand(&mut value, paths, &Shaped { account: &*account, version })?;
     Ok(render(&value))
 }
 

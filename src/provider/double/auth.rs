@@ -1,7 +1,8 @@
-//! Who may call, and in which version: any test key, any release whose shapes the double speaks.
+//! Who may call, and in which version: any test key, any version whose shapes are modelled.
 
+use super::AnswersIn;
 use super::error::ApiError;
-use crate::stripe::object::NEWEST;
+use crate::stripe::version::{Version, VersionError};
 
 /// Checks the `Authorization` header: `Bearer sk_test_…`, or `Basic` with the key as user.
 ///
@@ -37,33 +38,20 @@ pub(crate) fn check(header: Option<&str>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Checks the `Stripe-Version` header. Releases since 2025-03-31.basil have the shapes that the double keeps;
-/// older ones would be answered wrongly, so they are refused by name.
+/// The version in which a call is answered: the one that is fixed, else what its `Stripe-Version` header says, else
+/// the account's default, which is the newest.
 ///
 /// # Errors
-/// Stripe's own for what is no version; 501 for one that is not spoken.
-pub(crate) fn check_version(version: Option<&str>) -> Result<(), ApiError> {
-    let Some(version) = version else { return Ok(()) };
-    let date = version.get(..10).unwrap_or_default();
-    let is_date = date.len() == 10
-        && date
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
-    let release = version.get(10..).unwrap_or_default();
-    if !is_date || !(release.is_empty() || release.starts_with('.')) {
-        let shown: String = version.chars().take(40).collect();
-        return Err(ApiError::invalid(format!("Invalid Stripe API version: {shown}")));
-    }
-    if !speaks(version) {
-        return Err(ApiError::not_modelled(&format!("Stripe-Version {version} (answers are in {NEWEST})")));
-    }
-    Ok(())
-}
-
-/// Whether answers in the newest shape are right for this version.
-pub(crate) fn speaks(version: &str) -> bool {
-    version.get(..10).is_some_and(|date| date >= "2025-03-31")
+/// Stripe's own for a header that is no version; 501 for one whose shapes are not modelled.
+pub(crate) fn version(header: Option<&str>, answers_in: AnswersIn) -> Result<Version, ApiError> {
+    let asked = header.map_or(Ok(Version::NEWEST), Version::in_full).map_err(|error| match error {
+        VersionError::Invalid(_) => ApiError::invalid(error.to_string()),
+        VersionError::NotModelled(version) => ApiError::not_modelled(&format!("Stripe-Version {version}")),
+    })?;
+    Ok(match answers_in {
+        AnswersIn::Asked => asked,
+        AnswersIn::Version(version) => version,
+    })
 }
 
 /// Standard base64, padded or not; only text comes out.
@@ -112,14 +100,18 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case(None, 200)]
-    #[case(Some("2026-10-28.endive"), 200)]
-    #[case(Some("2025-03-31.basil"), 200)]
-    #[case(Some("2024-06-20"), 501)]
-    #[case(Some("2025-02-24.acacia"), 501)]
-    #[case(Some("newest"), 400)]
-    #[case(Some("2026-10-2é"), 400)]
-    fn versions(#[case] version: Option<&str>, #[case] status: u16) {
-        assert_eq!(check_version(version).map_or_else(|error| error.status, |()| 200), status);
+    #[case(None, Ok("2026-10-28.endive"))]
+    #[case(Some("2025-03-31.basil"), Ok("2025-03-31.basil"))]
+    #[case(Some("2024-06-20"), Ok("2024-06-20"))]
+    #[case(Some("2019-12-03"), Err(501))]
+    #[case(Some("newest"), Err(400))]
+    #[case(Some("basil"), Err(400))]
+    #[case(Some("2026-10-2é"), Err(400))]
+    fn versions(#[case] header: Option<&str>, #[case] expected: Result<&'static str, u16>) {
+        let read = |answers_in| version(header, answers_in).map_err(|error| error.status);
+        assert_eq!(read(AnswersIn::Asked).map(Version::as_str), expected);
+        let clover: Version = "2025-09-30.clover".parse().unwrap();
+        let fixed = expected.map(|_| clover);
+        assert_eq!(read(AnswersIn::Version(clover)), fixed, "a fixed version forgives no mistake");
     }
 }

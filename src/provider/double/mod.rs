@@ -25,6 +25,7 @@ mod page;
 mod params;
 mod route;
 mod server;
+mod shape;
 mod state;
 mod store;
 mod watch;
@@ -54,8 +55,8 @@ use self::watch::Watch;
 pub use self::watch::{ApiCall, CallKind};
 use crate::id::{CaseId, IdMinter};
 use crate::stripe::action::{Action, ActionKind};
-use crate::stripe::object::NEWEST;
 use crate::stripe::object::envelope::Cause;
+use crate::stripe::version::{Kin, Version};
 use crate::time::Clock;
 
 /// How the double is started.
@@ -68,13 +69,13 @@ pub struct DoubleConfig {
 }
 
 /// In which version API calls are answered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AnswersIn {
     /// In the caller's `Stripe-Version`.
     #[default]
     Asked,
     /// Always in this one.
-    Version(String),
+    Version(Version),
 }
 
 /// Why the double did not start.
@@ -94,9 +95,6 @@ pub enum DoubleError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A version whose shapes the double does not have.
-    #[error("answer in `{0}`: the double speaks {NEWEST}")]
-    Version(String),
     /// A price of a product that is not in the catalogue.
     #[error("find product `{product}` of price `{price}` in the catalogue")]
     UnknownProduct {
@@ -187,18 +185,13 @@ impl Double {
     /// Starts listening, with the catalogue on its shelves. `seed` makes the ids that belong to no case.
     ///
     /// # Errors
-    /// The port is taken, the version is not spoken, or the catalogue makes no sense.
+    /// The port is taken, or the catalogue makes no sense.
     pub async fn start(
         config: DoubleConfig,
         catalog: &Catalog,
         clock: Clock,
         seed: u64,
     ) -> Result<Self, DoubleError> {
-        if let AnswersIn::Version(version) = &config.answers_in
-            && version != NEWEST
-        {
-            return Err(DoubleError::Version(version.clone()));
-        }
         let mut account = Account::new(clock.now(), seed);
         catalog::stock(&mut account, catalog)?;
         let port = config.port.unwrap_or(0);
@@ -212,6 +205,7 @@ impl Double {
             account: Mutex::new(account),
             watch: Watch::new(),
             clock,
+            answers_in: config.answers_in,
             stopping: tokio::sync::watch::Sender::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -298,6 +292,12 @@ impl Double {
     pub fn drain(&self, case: CaseId) -> Vec<Value> {
         let mut account = self.shared.account();
         account.cases.get_mut(&case).map(|part| std::mem::take(&mut part.outbox)).unwrap_or_default()
+    }
+
+    /// What the events of a case are about beyond themselves, for who sends them in an older version.
+    #[must_use]
+    pub fn kin(&self, case: CaseId) -> Kin {
+        self.shared.account().kin(case)
     }
 
     /// Provider truth about a slot, in the newest shape: `customer`, `subscription`, `checkout`, `invoice`,

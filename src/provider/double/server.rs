@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::AnswersIn;
 use super::answer::{Answer, Request, answer};
 use super::auth;
 use super::error::ApiError;
@@ -26,7 +27,7 @@ use super::form;
 use super::route::{Call, Method};
 use super::state::Account;
 use super::watch::{ApiCall, Watch};
-use crate::stripe::object::NEWEST;
+use crate::stripe::version::Version;
 use crate::time::Clock;
 
 /// The largest body that is read.
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) account: Mutex<Account>,
     pub(crate) watch: Watch,
     pub(crate) clock: Clock,
+    pub(crate) answers_in: AnswersIn,
     /// Turns true when the double stops: whoever keeps an answer back lets go.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -72,8 +74,11 @@ async fn handle(
     let body = to_bytes(body, LARGEST_BODY).await;
     let path = parts.uri.path();
     let method = parts.method.as_str();
-    let version = header(&parts.headers, "stripe-version");
-    let call = read_call(method, path, parts.uri.query(), &parts.headers, body);
+    let asked = header(&parts.headers, "stripe-version");
+    let version = auth::version(asked, shared.answers_in);
+    let call = read_call(method, path, parts.uri.query(), &parts.headers, version.as_ref().err(), body);
+    // Errors look the same in every version.
+    let version = version.unwrap_or(Version::NEWEST);
     let params = match &call {
         Ok(call) if call.method != Method::Get => short(&call.params),
         _ => String::new(),
@@ -81,7 +86,7 @@ async fn handle(
     let answer = {
         let now = shared.clock.now();
         let idempotency_key = header(&parts.headers, "idempotency-key");
-        answer(&mut shared.account(), Request { call, method, path, idempotency_key, now })
+        answer(&mut shared.account(), Request { call, version, method, path, idempotency_key, now })
     };
     if !answer.late.is_zero() {
         let mut stopping = shared.stopping.subscribe();
@@ -97,7 +102,7 @@ async fn handle(
         method: method.to_owned(),
         path: parts.uri.path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
         params,
-        stripe_version: version.map(str::to_owned),
+        stripe_version: asked.map(str::to_owned),
         request_id: answer.request_id.clone(),
         status: answer.status,
         kind: answer.kind,
@@ -113,10 +118,13 @@ fn read_call(
     path: &str,
     query: Option<&str>,
     headers: &HeaderMap,
+    wrong_version: Option<&ApiError>,
     body: Result<Bytes, axum::Error>,
 ) -> Result<Call, ApiError> {
     auth::check(header(headers, "authorization"))?;
-    auth::check_version(header(headers, "stripe-version"))?;
+    if let Some(error) = wrong_version {
+        return Err(error.clone());
+    }
     let method = match method {
         "GET" => Method::Get,
         "POST" => Method::Post,
@@ -167,7 +175,7 @@ fn short(params: &Map<String, Value>) -> String {
     }
 }
 
-fn respond(answer: Answer, version: Option<&str>, key: Option<&str>) -> Response {
+fn respond(answer: Answer, version: Version, key: Option<&str>) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::OK);
     let headers = response.headers_mut();
@@ -178,7 +186,7 @@ fn respond(answer: Answer, version: Option<&str>, key: Option<&str>) -> Response
         }
     };
     put("request-id", &answer.request_id);
-    put("stripe-version", version.unwrap_or(NEWEST));
+    put("stripe-version", version.as_str());
     if let Some(key) = key {
         put("idempotency-key", key);
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::stripe::object::object;
+use crate::stripe::version::Version;
 
 /// The kinds of objects that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +67,33 @@ pub(crate) struct Stored {
     /// What belongs to it without being part of it: a session's line items, a product's features.
     pub(crate) hidden: Value,
     rendered: Option<Bytes>,
+    older: Option<Older>,
     /// The whole object where `value` is only what it is found by: events never change, and as JSON text they
     /// take a tenth of the memory.
     packed: Option<Bytes>,
 }
 
+/// How an object was last printed in an older version. One is kept: an app speaks one version.
+#[derive(Debug)]
+struct Older {
+    version: Version,
+    /// How old everything around the object was.
+    age: u64,
+    bytes: Bytes,
+}
+
 impl Stored {
+    /// As it was printed in this version, if nothing has changed since.
+    pub(crate) fn kept(&self, version: Version, age: u64) -> Option<Bytes> {
+        let older = self.older.as_ref().filter(|older| older.version == version && older.age == age)?;
+        Some(older.bytes.clone())
+    }
+
+    /// Keeps what was printed.
+    pub(crate) fn keep(&mut self, version: Version, age: u64, bytes: Bytes) {
+        self.older = Some(Older { version, age, bytes });
+    }
+
     /// As Stripe prints it, with two spaces; printed once per state of the object.
     pub(crate) fn rendered(&mut self) -> Bytes {
         if self.packed.is_some() {
@@ -120,7 +142,7 @@ impl Store {
     /// Replaces what has the same id.
     pub(crate) fn insert(&mut self, kind: Kind, seq: u64, value: Value, hidden: Value) -> Arc<str> {
         let id: Arc<str> = crate::stripe::object::text(&value, "id").into();
-        self.put(id, Stored { kind, seq, value, hidden, rendered: None, packed: None })
+        self.put(id, Stored { kind, seq, value, hidden, rendered: None, older: None, packed: None })
     }
 
     /// Keeps an event, of which only id, type and time are looked at.
@@ -131,7 +153,10 @@ impl Store {
         // Printing a `Value` to memory cannot fail: its keys are strings.
         let packed = serde_json::to_vec(event).map(Bytes::from).ok();
         let kind = Kind::Event;
-        self.put(id, Stored { kind, seq, value: found_by, hidden: Value::Null, rendered: None, packed })
+        self.put(
+            id,
+            Stored { kind, seq, value: found_by, hidden: Value::Null, rendered: None, older: None, packed },
+        )
     }
 
     fn put(&mut self, id: Arc<str>, stored: Stored) -> Arc<str> {

@@ -100,6 +100,7 @@ impl Scope<'_> {
             variables: document.variables.as_ref().map(|table| table.0.to_map()).unwrap_or_default(),
             within: document.within.as_ref().map(|within| within.0),
             hold: document.hold.as_ref().map(|hold| hold.0),
+            shape: case.shape,
             given,
             steps,
         };

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::Scope;
-use crate::project::refusal;
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, List, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, nearest, suggest};
@@ -60,9 +59,6 @@ fn entry(
     only_with_event(document, problems);
     if let Some(endpoint) = &document.endpoint {
         scope.check_endpoint(endpoint, problems);
-    }
-    if let Some(shape) = &document.shape {
-        check_shape(shape, problems);
     }
     let pick = if let Some(event) = &document.event {
         event_pick(event, document, made, problems)?
@@ -259,14 +255,6 @@ fn file_pick(file: &Field<Text>, scope: &Scope<'_>, problems: &mut Problems) -> 
     }
 }
 
-fn check_shape(shape: &Field<Text>, problems: &mut Problems) {
-    match shape::read(shape) {
-        Some(found) if found.is_newest() => {}
-        Some(_) => problems.push(refusal(&format!("shape.{}", shape.value), &shape.place)),
-        None => problems.push(shape::unknown(shape, &shape.place)),
-    }
-}
-
 fn change(document: &SendDocument, problems: &mut Problems) -> Change {
     Change {
         set: document.set.as_ref().map(|set| set.0.to_map().into_iter().collect()).unwrap_or_default(),
@@ -275,6 +263,10 @@ fn change(document: &SendDocument, problems: &mut Problems) -> Change {
         created: document.created.as_ref().map(|created| created.0),
         livemode: document.livemode.as_ref().map(|livemode| livemode.value),
         account: document.account.as_ref().map(|account| account.value.clone()),
+        shape: document
+            .shape
+            .as_ref()
+            .and_then(|shape| shape::version(shape, &shape.place, "shape", problems)),
         body: document.body.as_ref().map(|body| body.value).unwrap_or_default(),
         signature: document.signature.as_ref().map(|signature| signature.value).unwrap_or_default(),
         endpoint: document.endpoint.as_ref().map(|endpoint| endpoint.value.clone()),

@@ -33,7 +33,7 @@ pub(crate) fn session(id: &str, created: i64, mode: &str) -> Value {
         "shipping_cost": NULL, "shipping_options": json!([]), "status": "open", "submit_type": NULL,
         "subscription": NULL, "success_url": NULL,
         "total_details": json!({ "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 }),
-        "ui_mode": "hosted", "url": format!("https://checkout.stripe.com/c/pay/{id}"), "wallet_options": NULL,
+        "ui_mode": "hosted_page", "url": format!("https://checkout.stripe.com/c/pay/{id}"), "wallet_options": NULL,
     }
 }
 

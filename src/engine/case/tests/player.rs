@@ -16,6 +16,7 @@ use crate::run_event::{AttemptOutcome, AttemptRecord, CaseRecord, Reason, Reques
 use crate::scenario::folder::{Folder, parse_folder};
 use crate::scenario::render::{Color, render};
 use crate::secret::Secret;
+use crate::stripe::version::Kin;
 
 /// What every story here is told with.
 const PROJECT: &str = r#"
@@ -72,6 +73,7 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
         url: "http://127.0.0.1:1/hook".to_owned(),
         secret: Secret::new("whsec_one"),
         other_secret: Secret::new("whsec_other"),
+        api_version: None,
         events: Vec::new(),
         connect: false,
         timeout: Duration::from_secs(10),
@@ -214,6 +216,7 @@ impl Player {
         );
         let world = looks.then(|| World {
             truths: Some(self.truths.clone()),
+            kin: (!self.outbox.is_empty()).then(|| self.kin()),
             events: std::mem::take(&mut self.outbox),
             stripe_now: Some(self.stripe_now),
         });
@@ -319,8 +322,16 @@ impl Player {
         let id = format!("evt_{}", self.made);
         let created = self.stripe_now.as_second();
         self.outbox.push(json!({
-            "id": id, "object": "event", "type": kind, "created": created, "data": { "object": {} },
+            "id": id, "object": "event", "type": kind, "created": created, "data": { "object": object(kind) },
         }));
+    }
+
+    /// The invoice has been paid by another intent whenever one looks: only older shapes would tell.
+    fn kin(&self) -> Kin {
+        let payment = json!({ "payment_intent": format!("pi_{}", self.made) });
+        Kin(vec![
+            json!({ "id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "payment": payment }),
+        ])
     }
 
     /// Whether an answer or a moment is still to come.
@@ -348,6 +359,16 @@ impl Player {
         let each = each.map(|(delivery, attempts)| format!("{} x{}", delivery.event.kind, attempts.len()));
         each.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// As much of an object as older shapes change.
+fn object(kind: &str) -> Value {
+    if kind.starts_with("invoice") {
+        return json!({ "id": "in_1", "object": "invoice", "status": "paid" });
+    }
+    let items =
+        json!({ "object": "list", "data": [{ "current_period_start": 20, "current_period_end": 50 }] });
+    json!({ "id": "sub_1", "object": "subscription", "items": items })
 }
 
 /// An action in a few words; `None`: it says nothing about order.

@@ -5,11 +5,12 @@ mod cases;
 mod fuzz;
 mod http;
 mod laws;
+mod versions;
 
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::stripe::object::text;
+use crate::stripe::object::{NEWEST, text};
 
 const CASE: CaseId = CaseId(1);
 const START: &str = "2026-11-23T10:00:00Z";
