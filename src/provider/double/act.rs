@@ -207,7 +207,7 @@ impl Stage<'_, '_> {
                 || email.eq_ignore_ascii_case(&slot.email)
                 || nobody && (told || self.world.part.slots.len() == 1)
         };
-        let sessions = self.world.part.store.of(Kind::Session).rev().map(|stored| &stored.value);
+        let sessions = self.world.part.store.of(Kind::Session).rev().map(|stored| stored.value());
         let session =
             sessions.filter(|session| text(session, "status") == "open").find(|session| mine(session));
         session.map(|session| text(session, "id").to_owned()).ok_or(ActError::NoOpenCheckout)
@@ -333,7 +333,7 @@ fn overlay(action: &Action) -> Option<(Kind, Map<String, Value>)> {
 
 fn read(given: &Value, table: Table) -> Result<Params, ApiError> {
     let none = Map::new();
-    Params::read(given.as_object().unwrap_or(&none), table, "the action")
+    Params::read(given.as_object().unwrap_or(&none), table, &"the action")
 }
 
 fn collect(first: FirstPayment) -> Collect {
@@ -390,7 +390,7 @@ pub(crate) fn truth(world: &World<'_>, slot: usize, name: Option<&str>) -> Map<S
 /// The newest session that the slot's customer opened or that the app opened for its e-mail.
 fn newest_session(world: &World<'_>, slot: usize) -> Option<String> {
     let slot = world.part.slots.get(slot)?;
-    let sessions = world.part.store.of(Kind::Session).rev().map(|stored| &stored.value);
+    let sessions = world.part.store.of(Kind::Session).rev().map(|stored| stored.value());
     let mut mine = sessions.filter(|session| {
         text(session, "customer") == slot.customer
             || text(session, "customer_email").eq_ignore_ascii_case(&slot.email)

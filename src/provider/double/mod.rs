@@ -370,6 +370,6 @@ impl Double {
 }
 
 fn shelf(account: &Account, keys: &[(String, String)]) -> Map<String, Value> {
-    let object = |(key, id): &(String, String)| Some((key.clone(), account.find(id)?.value.clone()));
+    let object = |(key, id): &(String, String)| Some((key.clone(), account.find(id)?.value().clone()));
     keys.iter().filter_map(object).collect()
 }

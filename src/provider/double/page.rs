@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use super::params::{Is, nested_int};
+use super::params::{Is, Table, nested_int};
 use super::store::{Kind, Stored};
 use crate::stripe::object::{int, object, text};
 
@@ -21,8 +21,8 @@ enum Side {
 }
 
 /// The parameters of every list.
-pub(crate) const PARAMS: [(&str, Is); 3] =
-    [("limit", Is::Int), ("starting_after", Is::Text), ("ending_before", Is::Text)];
+pub(crate) const PARAMS: Table =
+    &[("limit", Is::Int), ("starting_after", Is::Text), ("ending_before", Is::Text)];
 
 impl Page {
     /// Reads limit and cursor.
@@ -54,7 +54,7 @@ impl Page {
         url: &str,
         find: impl Fn(&str) -> Option<&'a Stored>,
     ) -> Result<Value, ApiError> {
-        let key = |stored: &Stored| (int(&stored.value, "created"), stored.seq);
+        let key = |stored: &Stored| (int(stored.value(), "created"), stored.seq);
         all.sort_unstable_by_key(|stored| std::cmp::Reverse(key(stored)));
         let (from, to) = match &self.cursor {
             None => (0, all.len()),

@@ -1,5 +1,7 @@
 //! The parameters of a call, typed by the table of the route: form encoding has strings only.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -17,10 +19,20 @@ pub(crate) enum Is {
     Bool,
     /// Nested fields, kept as given; empty unsets it.
     Map,
+    /// Nested fields, each typed by a table of its own; empty unsets it.
+    Fields(Table),
     /// `metadata`: merged key by key, empty values unset keys.
     Meta,
-    /// A list; empty clears it.
+    /// A list, kept as given; empty clears it.
     List,
+    /// A list of texts; empty clears it.
+    Texts,
+    /// A list of nested fields, each row typed by the table; empty clears it.
+    Rows(Table),
+    /// Must be given.
+    Needed(&'static Is),
+    /// A number with a fraction, kept as text; empty unsets it.
+    Decimal,
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// Stripe has it, the double refuses it by name.
@@ -39,15 +51,17 @@ impl Params {
     ///
     /// # Errors
     /// Stripe's, for the first parameter that is unknown or of a wrong type.
-    pub(crate) fn read(given: &Map<String, Value>, table: Table, route: &str) -> Result<Self, ApiError> {
-        let mut typed = Map::new();
-        for (name, value) in given.iter().filter(|(name, _)| *name != "expand") {
-            let Some((_, is)) = table.iter().find(|(known, _)| known == name) else {
-                return Err(ApiError::unknown_param(name));
-            };
-            typed.insert(name.clone(), coerce(*is, name, value, route)?);
-        }
-        Ok(Self(typed))
+    pub(crate) fn read(
+        given: &Map<String, Value>,
+        table: Table,
+        route: &dyn Display,
+    ) -> Result<Self, ApiError> {
+        typed(given, table, "", route).map(Self)
+    }
+
+    /// All of them.
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// The value, also where it is null because the caller unset it.
@@ -111,18 +125,59 @@ pub(crate) fn merge_metadata(metadata: &mut Value, given: &Value) {
     }
 }
 
-fn coerce(is: Is, name: &str, value: &Value, route: &str) -> Result<Value, ApiError> {
+/// Types `given` by `table`. `within` is the parameter that these are nested in: `items[0]`.
+fn typed(
+    given: &Map<String, Value>,
+    table: Table,
+    within: &str,
+    route: &dyn Display,
+) -> Result<Map<String, Value>, ApiError> {
+    let full = |name: &str| match within {
+        "" => name.to_owned(),
+        within => format!("{within}[{name}]"),
+    };
+    let mut typed = Map::new();
+    for (name, value) in given.iter().filter(|(name, _)| !within.is_empty() || *name != "expand") {
+        let Some((_, is)) = table.iter().find(|(known, _)| known == name) else {
+            return Err(ApiError::unknown_param(&full(name)));
+        };
+        typed.insert(name.clone(), coerce(*is, &full(name), value, route)?);
+    }
+    let missing =
+        |(name, is): &&(&str, Is)| matches!(is, Is::Needed(_)) && typed.get(*name).is_none_or(Value::is_null);
+    match table.iter().find(missing) {
+        Some((name, _)) => Err(ApiError::missing_param(&full(name))),
+        None => Ok(typed),
+    }
+}
+
+fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Value, ApiError> {
     let invalid = |what: &str| ApiError::invalid_param(name, format!("Invalid {what}: {}", shown(value)));
     match (is, value) {
+        (Is::Needed(is), _) => coerce(*is, name, value, route),
         (Is::NotModelled, _) => Err(ApiError::not_modelled(&format!("parameter {name} of {route}"))),
-        (Is::List, Value::String(text)) if text.is_empty() => Ok(Value::Array(Vec::new())),
+        (Is::List | Is::Texts | Is::Rows(_), Value::String(text)) if text.is_empty() => {
+            Ok(Value::Array(Vec::new()))
+        }
         (_, Value::Null) => Ok(Value::Null),
         (_, Value::String(text)) if text.is_empty() => Ok(Value::Null),
-        (Is::Text, Value::String(_))
+        (Is::Text | Is::Decimal, Value::String(_))
         | (Is::Int | Is::Time, Value::Number(_))
         | (Is::Bool, Value::Bool(_))
         | (Is::Map | Is::Meta, Value::Object(_))
-        | (Is::List, Value::Array(_)) => Ok(value.clone()),
+        | (Is::List, Value::Array(_)) => match (is, value.as_str()) {
+            (Is::Decimal, Some(text)) if !is_decimal(text) => {
+                Err(ApiError::invalid_param(name, format!("Invalid decimal: {}", shown(value))))
+            }
+            _ => Ok(value.clone()),
+        },
+        (Is::Fields(table), Value::Object(fields)) => typed(fields, table, name, route).map(Value::Object),
+        (Is::Texts, Value::Array(items)) if items.iter().all(Value::is_string) => Ok(value.clone()),
+        (Is::Rows(table), Value::Array(rows)) => rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| coerce(Is::Fields(table), &format!("{name}[{at}]"), row, route))
+            .collect(),
         (Is::Time, Value::String(text)) if text == "now" => Ok(value.clone()),
         (Is::Int | Is::Time, Value::String(text)) => {
             text.parse::<i64>().map(Value::from).map_err(|_| ApiError::invalid_integer(name, text))
@@ -135,12 +190,21 @@ fn coerce(is: Is, name: &str, value: &Value, route: &str) -> Result<Value, ApiEr
             let words = words.join(", ");
             Err(ApiError::invalid_param(name, format!("Invalid {name}: must be one of {words}")))
         }
-        (Is::Text, _) => Err(invalid("string")),
+        (Is::Decimal, Value::Number(number)) => Ok(number.to_string().into()),
+        (Is::Text | Is::Decimal, _) => Err(invalid("string")),
         (Is::Int | Is::Time, _) => Err(ApiError::invalid_integer(name, &shown(value))),
         (Is::Bool, _) => Err(invalid("boolean")),
-        (Is::Map | Is::Meta, _) => Err(invalid("object")),
-        (Is::List, _) => Err(invalid("array")),
+        (Is::Map | Is::Meta | Is::Fields(_), _) => Err(invalid("object")),
+        (Is::List | Is::Texts | Is::Rows(_), _) => Err(invalid("array")),
     }
+}
+
+/// Digits, at most one point, and a sign before them.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 32 && all_digits(whole) && all_digits(fraction)
 }
 
 /// A whole number inside a nested parameter.
@@ -172,6 +236,9 @@ mod tests {
         ("metadata", Is::Meta),
         ("items", Is::List),
         ("taxes", Is::NotModelled),
+        ("who", Is::Fields(&[("age", Is::Int), ("name", Is::Needed(&Is::Text))])),
+        ("rows", Is::Rows(&[("price", Is::Needed(&Is::Text)), ("quantity", Is::Int)])),
+        ("rate", Is::Decimal),
     ];
 
     #[rstest::rstest]
@@ -182,16 +249,22 @@ mod tests {
     #[case(json!({"name": ["x"]}), 400, "Invalid string: [\"x\"]")]
     #[case(json!({"items": "x"}), 400, "Invalid array: x")]
     #[case(json!({"metadata": "x"}), 400, "Invalid object: x")]
+    #[case(json!({"who": {"age": "old", "name": "x"}}), 400, "Invalid integer: old")]
+    #[case(json!({"who": {"age": "1"}}), 400, "Missing required param: who[name].")]
+    #[case(json!({"who": {"name": "x", "size": "1"}}), 400, "Received unknown parameter: who[size]")]
+    #[case(json!({"rows": [{"price": "p"}, {"quantity": "2"}]}), 400, "Missing required param: rows[1][price].")]
+    #[case(json!({"rows": ["p"]}), 400, "Invalid object: p")]
+    #[case(json!({"rate": "1.2.3"}), 400, "Invalid decimal: 1.2.3")]
     #[case(json!({"taxes": "x"}), 501, "provider double: parameter taxes of POST /v1/x is not modelled")]
     fn wrong_parameters_are_refused(#[case] given: Value, #[case] status: u16, #[case] message: &str) {
-        let error = Params::read(given.as_object().unwrap(), TABLE, "POST /v1/x").unwrap_err();
+        let error = Params::read(given.as_object().unwrap(), TABLE, &"POST /v1/x").unwrap_err();
         assert_eq!((error.status, error.to_string().as_str()), (status, message));
     }
 
     #[test]
     fn strings_become_what_the_table_says() {
         let given = json!({"name": "", "count": "7", "on": "true", "items": "", "expand": ["x"]});
-        let params = Params::read(given.as_object().unwrap(), TABLE, "").unwrap();
+        let params = Params::read(given.as_object().unwrap(), TABLE, &"").unwrap();
         assert_eq!(params.given("name"), Some(&Value::Null));
         assert_eq!(params.int("count"), Some(7));
         assert!(params.is_true("on"));
@@ -200,10 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn nested_fields_are_typed() {
+        let given = json!({"who": {"age": "7", "name": "x"}, "rows": [{"price": "p", "quantity": "2"}], "rate": "8.25"});
+        let params = Params::read(given.as_object().unwrap(), TABLE, &"").unwrap();
+        assert_eq!(params.given("who"), Some(&json!({"age": 7, "name": "x"})));
+        assert_eq!(params.given("rows"), Some(&json!([{"price": "p", "quantity": 2}])));
+        assert_eq!(params.text("rate"), Some("8.25"));
+    }
+
+    #[test]
     fn metadata_merges_and_unsets() {
         let mut object = json!({"metadata": {"a": "1", "b": "2"}});
         let given = json!({"metadata": {"a": "", "c": "3"}});
-        Params::read(given.as_object().unwrap(), TABLE, "").unwrap().apply(&mut object, &["metadata"]);
+        Params::read(given.as_object().unwrap(), TABLE, &"").unwrap().apply(&mut object, &["metadata"]);
         assert_eq!(object, json!({"metadata": {"b": "2", "c": "3"}}));
     }
 }

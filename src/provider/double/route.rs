@@ -1,17 +1,17 @@
-//! Which call does what. Every route that is not written here is refused by name: the double never guesses.
+//! Which call does what: the routes of every resource, found by method and path. What stands in no table is
+//! refused by name: the double never guesses.
 
+use std::sync::LazyLock;
+
+use matchit::Router;
 use serde_json::{Map, Value};
 
-use super::account::{
-    Home, World, catalog, change, checkout, customer, invoice, invoice_item, item, refund, subscription,
-};
+use super::account::{self, Home, World};
 use super::error::ApiError;
-use super::list::{self, LISTINGS};
-use super::page::Page;
+use super::list::{self, Keeps};
 use super::params::{Params, Table};
 use super::state::Account;
 use super::store::Kind;
-use crate::stripe::object::customer::deleted;
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::text;
 
@@ -60,6 +60,132 @@ impl Call {
     }
 }
 
+/// One route of the API.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// `/v1/customers/{id}`; a second id is `{sub}`.
+    pub(crate) path: &'static str,
+    pub(crate) params: Table,
+    does: Does,
+    answers: Answers,
+}
+
+/// The ids in a path; `""` where it has none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ids<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) sub: &'a str,
+}
+
+/// What a route that only reads is asked.
+pub(crate) struct Asked<'a> {
+    pub(crate) ids: Ids<'a>,
+    pub(crate) params: &'a Params,
+    /// As it came, for lists that name their own address.
+    pub(crate) path: &'a str,
+    /// Whose call it is.
+    pub(crate) home: Option<Home>,
+}
+
+type Reads = fn(&Account, &Asked<'_>) -> Result<Value, ApiError>;
+type Creates = fn(&mut World<'_>, &Params) -> Result<Value, ApiError>;
+type Changes = fn(&mut World<'_>, &str, &Params) -> Result<Value, ApiError>;
+type ChangesIn = fn(&mut World<'_>, Ids<'_>, &Params) -> Result<Value, ApiError>;
+
+/// What a route does.
+#[derive(Clone, Copy)]
+enum Does {
+    /// Answers the object of this kind that the path names.
+    Retrieve(Kind),
+    /// Answers a page of the objects of this kind.
+    List(Kind, Keeps),
+    /// Answers what a function reads.
+    Read(Reads),
+    /// Makes, changes or deletes something.
+    Write(Writes),
+}
+
+/// How a route changes the account.
+#[derive(Clone, Copy)]
+enum Writes {
+    /// Makes something.
+    Create(Creates),
+    /// Changes what the path names.
+    Change(Changes),
+    /// The same, with both ids of the path.
+    ChangeIn(ChangesIn),
+}
+
+impl Writes {
+    fn run(self, world: &mut World<'_>, ids: Ids<'_>, params: &Params) -> Result<Value, ApiError> {
+        match self {
+            Self::Create(creates) => creates(world, params),
+            Self::Change(changes) => changes(world, ids.id, params),
+            Self::ChangeIn(changes) => changes(world, ids, params),
+        }
+    }
+}
+
+/// How a route that changes something is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// With the object as it is kept.
+    Kept,
+    /// With what the function gave: a part of an object, a deleted one's stub.
+    Made,
+}
+
+impl Route {
+    const fn new(method: Method, path: &'static str, params: Table, does: Does) -> Self {
+        Self { method, path, params, does, answers: Answers::Kept }
+    }
+
+    /// `GET` of one object.
+    pub(crate) const fn retrieve(path: &'static str, kind: Kind) -> Self {
+        Self::new(Method::Get, path, &[], Does::Retrieve(kind))
+    }
+
+    /// `GET` of a page, by filters: what they mean where it is not that a field equals them, `keeps` says.
+    pub(crate) const fn list(path: &'static str, kind: Kind, filters: Table, keeps: Keeps) -> Self {
+        Self::new(Method::Get, path, filters, Does::List(kind, keeps))
+    }
+
+    /// `GET` of anything else.
+    pub(crate) const fn read(path: &'static str, params: Table, reads: Reads) -> Self {
+        Self::new(Method::Get, path, params, Does::Read(reads))
+    }
+
+    /// `POST` to a collection.
+    pub(crate) const fn create(path: &'static str, params: Table, creates: Creates) -> Self {
+        Self::new(Method::Post, path, params, Does::Write(Writes::Create(creates)))
+    }
+
+    /// `POST` to an object, or to something that is done to it.
+    pub(crate) const fn change(path: &'static str, params: Table, changes: Changes) -> Self {
+        Self::new(Method::Post, path, params, Does::Write(Writes::Change(changes)))
+    }
+
+    /// `POST` to an object inside another.
+    pub(crate) const fn change_in(path: &'static str, params: Table, changes: ChangesIn) -> Self {
+        Self::new(Method::Post, path, params, Does::Write(Writes::ChangeIn(changes)))
+    }
+
+    /// `DELETE`, answered with what `changes` gives.
+    pub(crate) const fn delete(path: &'static str, params: Table, changes: Changes) -> Self {
+        Self::new(Method::Delete, path, params, Does::Write(Writes::Change(changes))).made()
+    }
+
+    /// `DELETE` of an object inside another, answered with what `changes` gives.
+    pub(crate) const fn delete_in(path: &'static str, params: Table, changes: ChangesIn) -> Self {
+        Self::new(Method::Delete, path, params, Does::Write(Writes::ChangeIn(changes))).made()
+    }
+
+    /// Answered with what the function gives: it is not kept in this form.
+    pub(crate) const fn made(self) -> Self {
+        Self { answers: Answers::Made, ..self }
+    }
+}
+
 /// What a call is answered with.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -69,6 +195,35 @@ pub(crate) enum Reply {
     Made(Value),
 }
 
+/// The routes by method and path.
+struct Routes {
+    get: Router<&'static Route>,
+    post: Router<&'static Route>,
+    delete: Router<&'static Route>,
+}
+
+static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
+    let mut routes = Routes { get: Router::new(), post: Router::new(), delete: Router::new() };
+    for route in all() {
+        let table = match route.method {
+            Method::Get => &mut routes.get,
+            Method::Post => &mut routes.post,
+            Method::Delete => &mut routes.delete,
+        };
+        let inserted = table.insert(route.path, route);
+        debug_assert!(inserted.is_ok(), "{} stands in two tables: {inserted:?}", route.path);
+    }
+    routes
+});
+
+/// Every route that is answered.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    account::ROUTES.iter().copied().flatten()
+}
+
+/// Words that stand where an id could: routes of their own, which must not be taken for an object that is missing.
+const NO_IDS: [&str; 4] = ["search", "upcoming", "create_preview", "preview"];
+
 /// Carries a call out.
 pub(crate) fn dispatch(
     account: &mut Account,
@@ -76,166 +231,73 @@ pub(crate) fn dispatch(
     home: Option<Home>,
     cause: Cause,
 ) -> Result<Reply, ApiError> {
-    let segments = call.segments();
-    let path = match segments.split_first() {
-        Some((&"v1", path)) => path,
-        _ => return Err(ApiError::not_modelled(&call.route())),
+    let table = match call.method {
+        Method::Get => &ROUTES.get,
+        Method::Post => &ROUTES.post,
+        Method::Delete => &ROUTES.delete,
     };
-    match call.method {
-        Method::Get => read(account, call, path, home),
-        Method::Post => {
-            let mut world = account.world(home.unwrap_or(Home::Large), cause);
-            write(&mut world, call, path)
-        }
-        Method::Delete => {
-            let mut world = account.world(home.unwrap_or(Home::Large), cause);
-            delete(&mut world, call, path).map(Reply::Made)
-        }
-    }
-}
-
-/// Words that stand where an id could: other routes, none of them modelled.
-const NO_IDS: [&str; 4] = ["search", "upcoming", "create_preview", "preview"];
-
-fn read(account: &Account, call: &Call, path: &[&str], home: Option<Home>) -> Result<Reply, ApiError> {
-    if path.iter().any(|part| NO_IDS.contains(part)) {
+    let path = call.path.trim_end_matches('/');
+    let found = table.at(path).map_err(|_| ApiError::not_modelled(&call.route()))?;
+    let ids = Ids {
+        id: found.params.get("id").unwrap_or_default(),
+        sub: found.params.get("sub").unwrap_or_default(),
+    };
+    if NO_IDS.contains(&ids.id) {
         return Err(ApiError::not_modelled(&call.route()));
     }
-    if let Some(listing) = LISTINGS.iter().find(|listing| is_at(listing.url, path)) {
-        return list::list(account, listing, &without_expand(call), home).map(Reply::Made);
-    }
-    match path {
-        ["checkout", "sessions", id, "line_items"] => sublist(account, call, Kind::Session, id),
-        ["invoices", id, "lines"] => sublist(account, call, Kind::Invoice, id),
-        ["subscription_items"] => items(account, call),
-        ["customers", id, "payment_methods"] => {
-            let mut given = without_expand(call);
-            given.insert("customer".to_owned(), (*id).into());
-            let methods = LISTINGS.iter().find(|listing| listing.kind == Kind::PaymentMethod);
-            let methods = methods.ok_or_else(|| ApiError::not_modelled(&call.route()))?;
-            list::list(account, methods, &given, home).map(Reply::Made)
+    let route = *found.value;
+    match route.does {
+        Does::Retrieve(kind) => {
+            read_params(route, call)?;
+            match account.find(ids.id) {
+                Some(stored) if stored.kind == kind => Ok(Reply::Stored(ids.id.to_owned())),
+                _ => Err(ApiError::no_such(kind.noun(), ids.id)),
+            }
         }
-        ["subscription_items", id] => {
-            no_params(call)?;
-            let owner = account.find(id).map(|stored| text(&stored.value, "subscription").to_owned());
-            let owner = owner.and_then(|owner| account.find(&owner)).map(|stored| &stored.value["items"]);
-            let item = owner.and_then(|items| {
-                crate::stripe::object::data(items).iter().find(|item| text(item, "id") == *id).cloned()
-            });
-            item.map(Reply::Made).ok_or_else(|| ApiError::no_such(Kind::Item.noun(), id))
+        Does::List(kind, keeps) => {
+            list::list(account, kind, route, keeps, &without_expand(&call.params), home).map(Reply::Made)
         }
-        _ => retrieve(account, call, path),
+        Does::Read(reads) => {
+            let params = &read_params(route, call)?;
+            reads(account, &Asked { ids, params, path, home }).map(Reply::Made)
+        }
+        Does::Write(writes) => {
+            let params = read_params(route, call)?;
+            let world = &mut account.world(home.unwrap_or(Home::Large), cause);
+            let made = writes.run(world, ids, &params)?;
+            Ok(match route.answers {
+                Answers::Kept => Reply::Stored(text(&made, "id").to_owned()),
+                Answers::Made => Reply::Made(made),
+            })
+        }
     }
 }
 
-/// `/v1/checkout/sessions` is `["checkout", "sessions"]`.
-fn is_at(url: &str, path: &[&str]) -> bool {
-    url.split('/').skip(2).eq(path.iter().copied())
+fn read_params(route: &Route, call: &Call) -> Result<Params, ApiError> {
+    Params::read(&call.params, route.params, &format_args!("{} {}", route.method.as_str(), route.path))
 }
 
-fn retrieve(account: &Account, call: &Call, path: &[&str]) -> Result<Reply, ApiError> {
-    let refused = || ApiError::not_modelled(&call.route());
-    let (id, collection) = path.split_last().ok_or_else(refused)?;
-    let listing = LISTINGS.iter().find(|listing| is_at(listing.url, collection)).ok_or_else(refused)?;
-    no_params(call)?;
-    match account.find(id) {
-        Some(stored) if stored.kind == listing.kind => Ok(Reply::Stored((*id).to_owned())),
-        _ => Err(ApiError::no_such(listing.kind.noun(), id)),
-    }
-}
-
-fn no_params(call: &Call) -> Result<(), ApiError> {
-    match call.params.keys().find(|name| *name != "expand") {
-        Some(name) => Err(ApiError::unknown_param(name)),
-        None => Ok(()),
-    }
-}
-
-fn without_expand(call: &Call) -> Map<String, Value> {
-    let mut given = call.params.clone();
+fn without_expand(params: &Map<String, Value>) -> Map<String, Value> {
+    let mut given = params.clone();
     given.shift_remove("expand");
     given
 }
 
-fn sublist(account: &Account, call: &Call, kind: Kind, id: &str) -> Result<Reply, ApiError> {
-    let stored = account.find(id).filter(|stored| stored.kind == kind);
-    let stored = stored.ok_or_else(|| ApiError::no_such(kind.noun(), id))?;
-    let lines = match kind {
-        Kind::Session => &stored.hidden["line_items"],
-        _ => &stored.value["lines"]["data"],
-    };
-    let page = Page::read(&call.params)?;
-    page.of_values(lines.as_array().map_or(&[], Vec::as_slice), kind, &call.path).map(Reply::Made)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-fn items(account: &Account, call: &Call) -> Result<Reply, ApiError> {
-    let owner = call.params.get("subscription").and_then(Value::as_str);
-    let owner = owner.ok_or_else(|| ApiError::missing_param("subscription"))?;
-    let stored = account.find(owner).filter(|stored| stored.kind == Kind::Subscription);
-    let stored = stored.ok_or_else(|| ApiError::no_such_param("subscription", owner, "subscription"))?;
-    let items = crate::stripe::object::data(&stored.value["items"]);
-    let url = format!("/v1/subscription_items?subscription={owner}");
-    Page::read(&call.params)?.of_values(items, Kind::Item, &url).map(Reply::Made)
-}
+    use super::*;
 
-fn write(world: &mut World<'_>, call: &Call, path: &[&str]) -> Result<Reply, ApiError> {
-    if path.iter().any(|part| NO_IDS.contains(part)) {
-        return Err(ApiError::not_modelled(&call.route()));
-    }
-    let params = |table: Table| Params::read(&call.params, table, &call.route());
-    let made = match path {
-        ["customers"] => customer::create(world, &params(customer::CREATE)?)?,
-        ["customers", id] => customer::update(world, id, &params(customer::CREATE)?)?,
-        ["products"] => catalog::create_product(world, &params(catalog::PRODUCT_CREATE)?)?,
-        ["products", id] => catalog::update_product(world, id, &params(catalog::PRODUCT_UPDATE)?)?,
-        ["prices"] => catalog::create_price(world, &params(catalog::PRICE_CREATE)?)?,
-        ["prices", id] => catalog::update_price(world, id, &params(catalog::PRICE_UPDATE)?)?,
-        ["subscriptions"] => subscription::create(world, &params(subscription::CREATE)?, None)?,
-        ["subscriptions", id] => change::update(world, id, &params(change::UPDATE)?)?,
-        ["subscription_items"] => return item::create(world, &params(item::CREATE)?).map(Reply::Made),
-        ["subscription_items", id] => {
-            return item::update(world, id, &params(item::UPDATE)?).map(Reply::Made);
+    #[test]
+    fn no_route_stands_in_two_tables() {
+        let mut seen = BTreeSet::new();
+        for route in all() {
+            assert!(seen.insert((route.method.as_str(), route.path)), "{} twice", route.path);
         }
-        ["invoices"] => invoice::create(world, &params(invoice::CREATE)?)?,
-        ["invoices", id] => invoice::update(world, id, &params(invoice::UPDATE)?)?,
-        ["invoices", id, "finalize"] => invoice::finalize_by_hand(world, id, &params(invoice::FINALIZE)?)?,
-        ["invoices", id, "pay"] => invoice::pay_by_hand(world, id, &params(invoice::PAY)?)?,
-        ["invoices", id, "void"] => {
-            no_params(call)?;
-            invoice::void_by_hand(world, id)?
+        let mut tables = [Router::new(), Router::new(), Router::new()];
+        for route in all() {
+            tables[route.method as usize].insert(route.path, ()).unwrap();
         }
-        ["invoiceitems"] => invoice_item::create(world, &params(invoice_item::CREATE)?)?,
-        ["refunds"] => refund::create(world, &params(refund::CREATE)?)?,
-        ["checkout", "sessions"] => checkout::create(world, &params(checkout::CREATE)?, 0)?,
-        ["checkout", "sessions", id] => checkout::update(world, id, &params(checkout::UPDATE)?)?,
-        ["checkout", "sessions", id, "expire"] => {
-            no_params(call)?;
-            checkout::expire(world, id)?
-        }
-        _ => return Err(ApiError::not_modelled(&call.route())),
-    };
-    Ok(Reply::Stored(text(&made, "id").to_owned()))
-}
-
-fn delete(world: &mut World<'_>, call: &Call, path: &[&str]) -> Result<Value, ApiError> {
-    let params = |table: Table| Params::read(&call.params, table, &call.route());
-    match path {
-        ["customers", id] => customer::delete(world, id),
-        ["products", id] => catalog::delete_product(world, id),
-        ["subscriptions", id] => subscription::cancel(world, id, &params(subscription::CANCEL)?),
-        ["subscription_items", id] => item::delete(world, id, &params(item::DELETE)?),
-        ["invoices", id] => invoice::delete(world, id),
-        ["invoiceitems", id] => {
-            let item = world.at_path(Kind::InvoiceItem, id)?;
-            if !item["invoice"].is_null() {
-                return Err(ApiError::invalid(
-                    "You can only delete invoice items that are not on an invoice.",
-                ));
-            }
-            world.remove(id);
-            world.event("invoiceitem.deleted", item, None);
-            Ok(deleted(id, "invoiceitem"))
-        }
-        _ => Err(ApiError::not_modelled(&call.route())),
     }
 }

@@ -153,7 +153,7 @@ impl Account {
             reference.is_some_and(|reference| session["client_reference_id"] == *reference)
                 || metadata.is_some_and(all)
         };
-        let sessions = self.large.store.of(Kind::Session).map(|stored| &stored.value);
+        let sessions = self.large.store.of(Kind::Session).map(|stored| stored.value());
         let open: Vec<&str> = sessions
             .filter(|session| text(session, "status") == "open" && carries(session))
             .map(|session| text(session, "id"))
@@ -162,7 +162,7 @@ impl Account {
         let id = id.to_owned();
         let Some(part) = self.cases.get_mut(&case) else { return };
         if let Some(stored) = self.large.store.remove(&id) {
-            let id = part.store.insert(Kind::Session, stored.seq, stored.value, stored.hidden);
+            let id = part.store.adopt(stored);
             self.index.insert(id, Home::Case(case));
         }
     }
@@ -192,8 +192,8 @@ impl Source for Account {
         let id = text(object, "id");
         let store = &self.part(*self.index.get(id)?).store;
         let of = |kind: Kind, field: &str| -> Vec<Value> {
-            let of = store.of(kind).rev().filter(|stored| text(&stored.value, field) == id);
-            of.map(|stored| stored.value.clone()).collect()
+            let of = store.of(kind).rev().filter(|stored| text(stored.value(), field) == id);
+            of.map(|stored| stored.value().clone()).collect()
         };
         match (text(object, "object"), name) {
             ("customer", "subscriptions") => {
@@ -207,7 +207,7 @@ impl Source for Account {
             ("invoice", "confirmation_secret") => {
                 let payments = of(Kind::InvoicePayment, "invoice");
                 let intent = self.find(payments.first()?["payment"]["payment_intent"].as_str()?)?;
-                let secret = text(&intent.value, "client_secret");
+                let secret = text(intent.value(), "client_secret");
                 Some(
                     object! { "client_secret": secret, "object": "confirmation_secret", "type": "payment_intent" },
                 )

@@ -9,51 +9,97 @@ use serde_json::Value;
 use crate::stripe::object::object;
 use crate::stripe::version::Version;
 
-/// The kinds of objects that are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Customer,
-    Product,
-    Price,
-    Subscription,
-    /// Only says which subscription the item is of: the subscription holds it.
-    Item,
-    Invoice,
-    InvoiceItem,
-    InvoicePayment,
-    PaymentIntent,
-    Charge,
-    Refund,
-    PaymentMethod,
-    Session,
-    Feature,
-    Entitlement,
-    Event,
+/// One row a kind: its name here, and how Stripe names it in `No such …`.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $noun:literal,)*) => {
+        /// The kinds of objects that are kept.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        const KINDS: usize = [$(Kind::$kind),*].len();
+
+        impl Kind {
+            /// How Stripe names it in `No such …`.
+            pub(crate) fn noun(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $noun,)*
+                }
+            }
+        }
+    };
 }
 
-const KINDS: usize = Kind::Event as usize + 1;
+kinds! {
+    Customer: "customer",
+    Product: "product",
+    Price: "price",
+    Subscription: "subscription",
+    /// Only says which subscription the item is of: the subscription holds it.
+    Item: "subscription item",
+    Invoice: "invoice",
+    InvoiceItem: "invoiceitem",
+    InvoicePayment: "invoice_payment",
+    PaymentIntent: "payment_intent",
+    Charge: "charge",
+    Refund: "refund",
+    PaymentMethod: "PaymentMethod",
+    Session: "checkout.session",
+    Feature: "entitlements.feature",
+    Entitlement: "entitlements.active_entitlement",
+    Event: "event",
+    BalanceTransaction: "balance_transaction",
+    CashBalanceTransaction: "customer_cash_balance_transaction",
+    Coupon: "coupon",
+    CreditNote: "credit_note",
+    CustomerBalanceTransaction: "customer_balance_transaction",
+    Discount: "discount",
+    Dispute: "dispute",
+    PaymentLink: "payment link",
+    PortalConfiguration: "configuration",
+    PortalSession: "billing_portal.session",
+    ProductFeature: "product_feature",
+    PromotionCode: "promotion code",
+    Quote: "quote",
+    Schedule: "subscription schedule",
+    SetupIntent: "setupintent",
+    Source: "source",
+    TaxId: "tax id",
+    TaxRate: "tax rate",
+    TestClock: "test clock",
+    Token: "token",
+    WebhookEndpoint: "webhook endpoint",
+    Account: "account",
+    Authorization: "issuing authorization",
+    Cardholder: "cardholder",
+    IssuingCard: "card",
+    IssuingTransaction: "issuing transaction",
+    Meter: "billing meter",
+    MeterEvent: "billing meter event",
+    Payout: "payout",
+    ReportRun: "report run",
+    Topup: "topup",
+    Transfer: "transfer",
+    TransferReversal: "transfer reversal",
+    VerificationSession: "verification session",
+}
 
 impl Kind {
-    /// How Stripe names it in `No such …`.
-    pub(crate) fn noun(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Product => "product",
-            Self::Price => "price",
-            Self::Subscription => "subscription",
-            Self::Item => "subscription item",
-            Self::Invoice => "invoice",
-            Self::InvoiceItem => "invoiceitem",
-            Self::InvoicePayment => "invoice_payment",
-            Self::PaymentIntent => "payment_intent",
-            Self::Charge => "charge",
-            Self::Refund => "refund",
-            Self::PaymentMethod => "PaymentMethod",
-            Self::Session => "checkout.session",
-            Self::Feature => "entitlements.feature",
-            Self::Entitlement => "entitlements.active_entitlement",
-            Self::Event => "event",
-        }
+    /// Whether what the account at large makes of it is on the shelves that every case sees.
+    pub(crate) fn is_shared(self) -> bool {
+        matches!(
+            self,
+            Self::Coupon
+                | Self::Feature
+                | Self::PaymentLink
+                | Self::PortalConfiguration
+                | Self::Price
+                | Self::Product
+                | Self::ProductFeature
+                | Self::PromotionCode
+                | Self::TaxRate
+        )
     }
 }
 
@@ -63,7 +109,7 @@ pub(crate) struct Stored {
     pub(crate) kind: Kind,
     /// Counts all objects of the account, so that those of one second have an order.
     pub(crate) seq: u64,
-    pub(crate) value: Value,
+    value: Value,
     /// What belongs to it without being part of it: a session's line items, a product's features.
     pub(crate) hidden: Value,
     rendered: Option<Bytes>,
@@ -83,6 +129,11 @@ struct Older {
 }
 
 impl Stored {
+    /// The object; of an event, only what it is found by.
+    pub(crate) fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// As it was printed in this version, if nothing has changed since.
     pub(crate) fn kept(&self, version: Version, age: u64) -> Option<Bytes> {
         let older = self.older.as_ref().filter(|older| older.version == version && older.age == age)?;
@@ -118,11 +169,17 @@ pub(crate) fn render(value: &Value) -> Bytes {
 }
 
 /// Objects by id, and in the order in which they were made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Store {
     objects: HashMap<Arc<str>, Stored>,
-    order: [VecDeque<Arc<str>>; KINDS],
+    order: Vec<VecDeque<Arc<str>>>,
     version: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { objects: HashMap::new(), order: vec![VecDeque::new(); KINDS], version: 0 }
+    }
 }
 
 impl Store {
@@ -143,6 +200,12 @@ impl Store {
     pub(crate) fn insert(&mut self, kind: Kind, seq: u64, value: Value, hidden: Value) -> Arc<str> {
         let id: Arc<str> = crate::stripe::object::text(&value, "id").into();
         self.put(id, Stored { kind, seq, value, hidden, rendered: None, older: None, packed: None })
+    }
+
+    /// Takes an object over from another store.
+    pub(crate) fn adopt(&mut self, stored: Stored) -> Arc<str> {
+        let id: Arc<str> = crate::stripe::object::text(stored.value(), "id").into();
+        self.put(id, stored)
     }
 
     /// Keeps an event, of which only id, type and time are looked at.

@@ -4,12 +4,46 @@ use serde_json::{Value, json};
 
 use super::{Home, World};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{CREATED, names};
 use crate::provider::double::params::{Is, Params, Table, nested_int};
+use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::customer::deleted;
 use crate::stripe::object::{NULL, catalog, put, text};
 
-pub(crate) const PRODUCT_CREATE: Table = &[
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/products",
+        Kind::Product,
+        &[("active", Is::Bool), ("ids", Is::List), ("url", Is::Text), ("shippable", Is::Bool), CREATED],
+        |name, wanted, stored| Some(names(wanted?, &stored.value()["id"])).filter(|_| name == "ids"),
+    ),
+    Route::retrieve("/v1/products/{id}", Kind::Product),
+    Route::create("/v1/products", PRODUCT_CREATE, create_product),
+    Route::change("/v1/products/{id}", PRODUCT_UPDATE, update_product),
+    Route::delete("/v1/products/{id}", &[], |world, id, _| delete_product(world, id)),
+    Route::list(
+        "/v1/prices",
+        Kind::Price,
+        &[
+            ("active", Is::Bool),
+            ("currency", Is::Text),
+            ("lookup_keys", Is::List),
+            ("product", Is::Text),
+            ("recurring", Is::Map),
+            ("type", Is::Text),
+            CREATED,
+        ],
+        |name, wanted, stored| {
+            Some(names(wanted?, &stored.value()["lookup_key"])).filter(|_| name == "lookup_keys")
+        },
+    ),
+    Route::retrieve("/v1/prices/{id}", Kind::Price),
+    Route::create("/v1/prices", PRICE_CREATE, create_price),
+    Route::change("/v1/prices/{id}", PRICE_UPDATE, update_price),
+];
+
+const PRODUCT_CREATE: Table = &[
     ("id", Is::Text),
     ("name", Is::Text),
     ("active", Is::Bool),
@@ -27,7 +61,7 @@ pub(crate) const PRODUCT_CREATE: Table = &[
     ("type", Is::Text),
 ];
 
-pub(crate) const PRODUCT_UPDATE: Table = &[
+const PRODUCT_UPDATE: Table = &[
     ("name", Is::Text),
     ("active", Is::Bool),
     ("description", Is::Text),
@@ -60,7 +94,7 @@ const PRODUCT_FIELDS: [&str; 14] = [
     "type",
 ];
 
-pub(crate) const PRICE_CREATE: Table = &[
+const PRICE_CREATE: Table = &[
     ("currency", Is::Text),
     ("product", Is::Text),
     ("product_data", Is::Map),
@@ -81,7 +115,7 @@ pub(crate) const PRICE_CREATE: Table = &[
     ("currency_options", Is::NotModelled),
 ];
 
-pub(crate) const PRICE_UPDATE: Table = &[
+const PRICE_UPDATE: Table = &[
     ("active", Is::Bool),
     ("lookup_key", Is::Text),
     ("transfer_lookup_key", Is::Bool),
@@ -93,7 +127,7 @@ pub(crate) const PRICE_UPDATE: Table = &[
 const PRICE_FIELDS: [&str; 5] = ["active", "lookup_key", "metadata", "nickname", "tax_behavior"];
 
 /// `POST /v1/products`.
-pub(crate) fn create_product(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+fn create_product(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let name = params.needed("name")?.to_owned();
     let id = match params.text("id") {
         Some(id) if world.get(id).is_some() => {
@@ -110,23 +144,23 @@ pub(crate) fn create_product(world: &mut World<'_>, params: &Params) -> Result<V
 }
 
 /// `POST /v1/products/{id}`.
-pub(crate) fn update_product(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn update_product(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::Product, id)?;
     if let Some(price) = params.text("default_price") {
         world.named_by(Kind::Price, price, "default_price")?;
     }
     let now = world.second();
-    let mut changed = world.change_shared(id, |product| params.apply(product, &PRODUCT_FIELDS));
+    let mut changed = world.diff(id, |product| params.apply(product, &PRODUCT_FIELDS));
     if !changed.is_empty() {
-        changed.extend(world.change_shared(id, |product| put(product, "updated", now)));
+        changed.extend(world.diff(id, |product| put(product, "updated", now)));
     }
     Ok(world.tell_changed("product.updated", id, changed))
 }
 
 /// `DELETE /v1/products/{id}`; one that has prices stays.
-pub(crate) fn delete_product(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
+fn delete_product(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let product = world.at_path(Kind::Product, id)?;
-    let used = |stored: &super::Stored| text(&stored.value, "product") == id;
+    let used = |stored: &super::Stored| text(stored.value(), "product") == id;
     if world.shop.of(Kind::Price).any(used) || world.part.store.of(Kind::Price).any(used) {
         return Err(ApiError::invalid(
             "This product cannot be deleted because it has one or more user-created prices.",
@@ -138,7 +172,7 @@ pub(crate) fn delete_product(world: &mut World<'_>, id: &str) -> Result<Value, A
 }
 
 /// `POST /v1/prices`.
-pub(crate) fn create_price(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+fn create_price(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let currency = params.needed("currency")?.to_lowercase();
     let amount = params.int("unit_amount").ok_or_else(|| ApiError::missing_param("unit_amount"))?;
     let amount = unit_amount(amount)?;
@@ -158,10 +192,10 @@ pub(crate) fn create_price(world: &mut World<'_>, params: &Params) -> Result<Val
 }
 
 /// `POST /v1/prices/{id}`.
-pub(crate) fn update_price(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn update_price(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::Price, id)?;
     free_lookup_key(world, id, params)?;
-    let changed = world.change_shared(id, |price| params.apply(price, &PRICE_FIELDS));
+    let changed = world.diff(id, |price| params.apply(price, &PRICE_FIELDS));
     Ok(world.tell_changed("price.updated", id, changed))
 }
 
@@ -234,8 +268,8 @@ fn free_lookup_key(world: &mut World<'_>, id: &str, params: &Params) -> Result<(
         .shop
         .of(Kind::Price)
         .chain(world.part.store.of(Kind::Price))
-        .find(|price| price.value["lookup_key"] == key && text(&price.value, "id") != id)
-        .map(|price| text(&price.value, "id").to_owned());
+        .find(|price| price.value()["lookup_key"] == key && text(price.value(), "id") != id)
+        .map(|price| text(price.value(), "id").to_owned());
     let Some(holder) = holder else { return Ok(()) };
     let others = world.home != Home::Large && world.shop.get(&holder).is_some();
     if !params.is_true("transfer_lookup_key") || others {
@@ -244,7 +278,7 @@ fn free_lookup_key(world: &mut World<'_>, id: &str, params: &Params) -> Result<(
             format!("A price (`{holder}`) already uses that lookup key."),
         ));
     }
-    world.change_shared(&holder, |price| put(price, "lookup_key", NULL));
+    world.diff(&holder, |price| put(price, "lookup_key", NULL));
     Ok(())
 }
 

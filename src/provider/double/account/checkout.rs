@@ -6,9 +6,41 @@ use super::payment::{self, Collect};
 use super::subscription::{Start, Via};
 use super::{World, catalog, customer, invoice, item, period, put_all, subscription};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table, nested_int};
+use crate::provider::double::route::{Asked, Route};
+use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, checkout, int, merge, object, put, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/checkout/sessions",
+        Kind::Session,
+        &[
+            CUSTOMER,
+            ("subscription", Is::Text),
+            ("payment_intent", Is::Text),
+            ("customer_details", Is::Map),
+            ("status", Is::Choice(&["open", "complete", "expired"])),
+            CREATED,
+        ],
+        AS_USUAL,
+    ),
+    Route::retrieve("/v1/checkout/sessions/{id}", Kind::Session),
+    Route::read("/v1/checkout/sessions/{id}/line_items", PARAMS, line_items),
+    Route::create("/v1/checkout/sessions", CREATE, |world, params| create(world, params, 0)),
+    Route::change("/v1/checkout/sessions/{id}", UPDATE, update),
+    Route::change("/v1/checkout/sessions/{id}/expire", &[], |world, id, _| expire(world, id)),
+];
+
+/// `GET /v1/checkout/sessions/{id}/line_items`.
+fn line_items(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let stored = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::Session);
+    let stored = stored.ok_or_else(|| ApiError::no_such(Kind::Session.noun(), asked.ids.id))?;
+    let lines = stored.hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+    list::page_of(asked, lines, Kind::Session, asked.path)
+}
 
 pub(crate) const CREATE: Table = &[
     ("mode", Is::Text),
@@ -50,7 +82,7 @@ pub(crate) const CREATE: Table = &[
     ("shipping_options", Is::NotModelled),
 ];
 
-pub(crate) const UPDATE: Table = &[("metadata", Is::Meta), ("collected_information", Is::Map)];
+const UPDATE: Table = &[("metadata", Is::Meta), ("collected_information", Is::Map)];
 
 const FIELDS: [&str; 17] = [
     "customer",
@@ -202,14 +234,14 @@ fn add_up(session: &mut Value, lines: &[Value]) {
 }
 
 /// `POST /v1/checkout/sessions/{id}`.
-pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::Session, id)?;
     world.change(id, |session| params.apply(session, &["metadata"]));
     Ok(world.copy(id))
 }
 
 /// `POST /v1/checkout/sessions/{id}/expire`.
-pub(crate) fn expire(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
+fn expire(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let session = world.at_path(Kind::Session, id)?;
     if text(&session, "status") != "open" {
         return Err(ApiError::invalid(format!(
@@ -271,7 +303,7 @@ fn owner_of(world: &mut World<'_>, session: &Value, email: &str) -> Result<Optio
     let email = session["customer_email"].as_str().unwrap_or(email);
     let given = json!({ "email": email });
     let params =
-        Params::read(given.as_object().unwrap_or(&Map::new()), customer::CREATE, "POST /v1/customers")?;
+        Params::read(given.as_object().unwrap_or(&Map::new()), customer::CREATE, &"POST /v1/customers")?;
     let made = customer::create(world, &params)?;
     Ok(Some(text(&made, "id").to_owned()))
 }

@@ -4,10 +4,20 @@ use serde_json::{Value, json};
 
 use super::{World, payment, subscription};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::customer::{self, deleted};
 use crate::stripe::object::{put, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list("/v1/customers", Kind::Customer, &[("email", Is::Text), CREATED], AS_USUAL),
+    Route::retrieve("/v1/customers/{id}", Kind::Customer),
+    Route::create("/v1/customers", CREATE, create),
+    Route::change("/v1/customers/{id}", CREATE, update),
+    Route::delete("/v1/customers/{id}", &[], |world, id, _| delete(world, id)),
+];
 
 pub(crate) const CREATE: Table = &[
     ("email", Is::Text),

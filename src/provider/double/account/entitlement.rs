@@ -3,8 +3,27 @@
 use serde_json::{Map, Value, json};
 
 use super::World;
+use crate::provider::double::params::Is;
+use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{data, entitlement, object, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/entitlements/features",
+        Kind::Feature,
+        &[("lookup_key", Is::Text), ("archived", Is::Bool)],
+        |name, wanted, stored| Some(stored.value()["active"] != *wanted?).filter(|_| name == "archived"),
+    ),
+    Route::retrieve("/v1/entitlements/features/{id}", Kind::Feature),
+    Route::list(
+        "/v1/entitlements/active_entitlements",
+        Kind::Entitlement,
+        &[("customer", Is::Needed(&Is::Text))],
+        |name, wanted, stored| Some(stored.hidden["customer"] == *wanted?).filter(|_| name == "customer"),
+    ),
+    Route::retrieve("/v1/entitlements/active_entitlements/{id}", Kind::Entitlement),
+];
 
 /// Brings a customer's active entitlements in line with its subscriptions, and tells if they changed.
 pub(crate) fn refresh(world: &mut World<'_>, customer: &str) {
@@ -34,7 +53,7 @@ pub(crate) fn refresh(world: &mut World<'_>, customer: &str) {
 /// A customer's active entitlements, oldest first.
 pub(crate) fn active(world: &World<'_>, customer: &str) -> Vec<Value> {
     let of = world.part.store.of(Kind::Entitlement).filter(|stored| stored.hidden["customer"] == customer);
-    of.map(|stored| stored.value.clone()).collect()
+    of.map(|stored| stored.value().clone()).collect()
 }
 
 fn wanted(world: &World<'_>, customer: &str) -> Vec<String> {

@@ -5,12 +5,48 @@ use serde_json::{Map, Value, json};
 use super::payment::{self, Collect};
 use super::{World, put_all};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::route::{Asked, Route};
+use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::{self, Billed};
 use crate::stripe::object::{NULL, data, int, put, text};
 
-pub(crate) const CREATE: Table = &[
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/invoices",
+        Kind::Invoice,
+        &[
+            CUSTOMER,
+            ("subscription", Is::Text),
+            ("collection_method", Is::Text),
+            ("status", Is::Choice(&["draft", "open", "paid", "uncollectible", "void"])),
+            CREATED,
+        ],
+        |name, wanted, stored| {
+            let subscription = invoice::subscription_of(stored.value());
+            Some(subscription == wanted?.as_str()).filter(|_| name == "subscription")
+        },
+    ),
+    Route::retrieve("/v1/invoices/{id}", Kind::Invoice),
+    Route::read("/v1/invoices/{id}/lines", PARAMS, lines),
+    Route::create("/v1/invoices", CREATE, create),
+    Route::change("/v1/invoices/{id}", UPDATE, update),
+    Route::delete("/v1/invoices/{id}", &[], |world, id, _| delete(world, id)),
+    Route::change("/v1/invoices/{id}/finalize", FINALIZE, finalize_by_hand),
+    Route::change("/v1/invoices/{id}/pay", PAY, pay_by_hand),
+    Route::change("/v1/invoices/{id}/void", &[], |world, id, _| void_by_hand(world, id)),
+    Route::list(
+        "/v1/invoice_payments",
+        Kind::InvoicePayment,
+        &[("invoice", Is::Text), ("status", Is::Text), CREATED],
+        AS_USUAL,
+    ),
+    Route::retrieve("/v1/invoice_payments/{id}", Kind::InvoicePayment),
+];
+
+const CREATE: Table = &[
     ("customer", Is::Text),
     ("subscription", Is::NotModelled),
     ("auto_advance", Is::Bool),
@@ -25,7 +61,7 @@ pub(crate) const CREATE: Table = &[
     ("automatic_tax", Is::NotModelled),
 ];
 
-pub(crate) const UPDATE: Table = &[
+const UPDATE: Table = &[
     ("auto_advance", Is::Bool),
     ("description", Is::Text),
     ("footer", Is::Text),
@@ -34,9 +70,9 @@ pub(crate) const UPDATE: Table = &[
     ("automatic_tax", Is::NotModelled),
 ];
 
-pub(crate) const FINALIZE: Table = &[("auto_advance", Is::Bool)];
+const FINALIZE: Table = &[("auto_advance", Is::Bool)];
 
-pub(crate) const PAY: Table = &[
+const PAY: Table = &[
     ("payment_method", Is::Text),
     ("off_session", Is::Bool),
     ("paid_out_of_band", Is::NotModelled),
@@ -301,8 +337,15 @@ pub(crate) fn close(world: &mut World<'_>, id: &str, status: &str, when: &str) {
     }
 }
 
+/// `GET /v1/invoices/{id}/lines`.
+fn lines(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let stored = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::Invoice);
+    let stored = stored.ok_or_else(|| ApiError::no_such(Kind::Invoice.noun(), asked.ids.id))?;
+    list::page_of(asked, data(&stored.value()["lines"]), Kind::Invoice, asked.path)
+}
+
 /// `POST /v1/invoices`: collects what is pending for the customer.
-pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let customer = params.needed("customer")?.to_owned();
     let holder = world.named_by(Kind::Customer, &customer, "customer")?;
     let pending = match params.text("pending_invoice_items_behavior") {
@@ -343,13 +386,13 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
 }
 
 /// `POST /v1/invoices/{id}`.
-pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::Invoice, id)?;
     Ok(world.update("invoice.updated", id, |invoice| params.apply(invoice, &FIELDS)))
 }
 
 /// `DELETE /v1/invoices/{id}`: drafts only.
-pub(crate) fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
+fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let draft = world.at_path(Kind::Invoice, id)?;
     if text(&draft, "status") != "draft" || !draft["parent"].is_null() {
         return Err(ApiError::invalid("You can only delete draft invoices."));
@@ -360,7 +403,7 @@ pub(crate) fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError>
 }
 
 /// `POST /v1/invoices/{id}/finalize`.
-pub(crate) fn finalize_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn finalize_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let draft = world.at_path(Kind::Invoice, id)?;
     if text(&draft, "status") != "draft" {
         return Err(ApiError::invalid("This invoice is already finalized, you can't re-finalize it."));
@@ -371,7 +414,7 @@ pub(crate) fn finalize_by_hand(world: &mut World<'_>, id: &str, params: &Params)
 }
 
 /// `POST /v1/invoices/{id}/pay`.
-pub(crate) fn pay_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn pay_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let invoice = world.at_path(Kind::Invoice, id)?;
     let customer = text(&invoice, "customer").to_owned();
     match text(&invoice, "status") {
@@ -395,7 +438,7 @@ pub(crate) fn pay_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> R
 }
 
 /// `POST /v1/invoices/{id}/void`.
-pub(crate) fn void_by_hand(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
+fn void_by_hand(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let invoice = world.at_path(Kind::Invoice, id)?;
     if !["open", "uncollectible"].contains(&text(&invoice, "status")) {
         return Err(ApiError::invalid("You can only void an open or uncollectible invoice."));

@@ -4,12 +4,30 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
+use crate::stripe::object::customer::deleted;
 use crate::stripe::object::invoice::{self, Billed};
 use crate::stripe::object::{int, object, put, text};
 
-pub(crate) const CREATE: Table = &[
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/invoiceitems",
+        Kind::InvoiceItem,
+        &[CUSTOMER, ("invoice", Is::Text), ("pending", Is::Bool), CREATED],
+        |name, wanted, stored| {
+            let pending = stored.value()["invoice"].is_null();
+            Some(pending == (wanted? == true)).filter(|_| name == "pending")
+        },
+    ),
+    Route::retrieve("/v1/invoiceitems/{id}", Kind::InvoiceItem),
+    Route::create("/v1/invoiceitems", CREATE, create),
+    Route::delete("/v1/invoiceitems/{id}", &[], |world, id, _| delete(world, id)),
+];
+
+const CREATE: Table = &[
     ("customer", Is::Text),
     ("amount", Is::Int),
     ("currency", Is::Text),
@@ -25,7 +43,7 @@ pub(crate) const CREATE: Table = &[
 ];
 
 /// `POST /v1/invoiceitems`.
-pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let customer = params.needed("customer")?.to_owned();
     world.named_by(Kind::Customer, &customer, "customer")?;
     let quantity = params.int("quantity").unwrap_or(1).max(0);
@@ -51,6 +69,17 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
     let item = world.insert(Kind::InvoiceItem, item);
     world.event("invoiceitem.created", item.clone(), None);
     Ok(item)
+}
+
+/// `DELETE /v1/invoiceitems/{id}`: what an invoice took stays.
+fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
+    let item = world.at_path(Kind::InvoiceItem, id)?;
+    if !item["invoice"].is_null() {
+        return Err(ApiError::invalid("You can only delete invoice items that are not on an invoice."));
+    }
+    world.remove(id);
+    world.event("invoiceitem.deleted", item, None);
+    Ok(deleted(id, "invoiceitem"))
 }
 
 /// A proration of a subscription, waiting for its next invoice.

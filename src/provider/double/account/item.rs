@@ -4,12 +4,32 @@ use serde_json::{Map, Value, json};
 
 use super::{World, catalog, change};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list;
 use crate::provider::double::params::{Is, Params, Table, nested_int};
+use crate::provider::double::route::{Asked, Route};
+use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::customer::deleted;
 use crate::stripe::object::{NULL, data, int, object, put, subscription, text};
 
-pub(crate) const CREATE: Table = &[
+pub(crate) const ROUTES: &[Route] = &[
+    Route::read(
+        "/v1/subscription_items",
+        &[
+            ("subscription", Is::Needed(&Is::Text)),
+            ("limit", Is::Int),
+            ("starting_after", Is::Text),
+            ("ending_before", Is::Text),
+        ],
+        list,
+    ),
+    Route::read("/v1/subscription_items/{id}", &[], |account, asked| retrieve(account, asked.ids.id)),
+    Route::create("/v1/subscription_items", CREATE, create).made(),
+    Route::change("/v1/subscription_items/{id}", UPDATE, update).made(),
+    Route::delete("/v1/subscription_items/{id}", DELETE, delete),
+];
+
+const CREATE: Table = &[
     ("subscription", Is::Text),
     ("price", Is::Text),
     ("price_data", Is::Map),
@@ -22,7 +42,7 @@ pub(crate) const CREATE: Table = &[
     ("proration_date", Is::NotModelled),
 ];
 
-pub(crate) const UPDATE: Table = &[
+const UPDATE: Table = &[
     ("price", Is::Text),
     ("price_data", Is::Map),
     ("quantity", Is::Int),
@@ -34,7 +54,7 @@ pub(crate) const UPDATE: Table = &[
     ("proration_date", Is::NotModelled),
 ];
 
-pub(crate) const DELETE: Table = &[
+const DELETE: Table = &[
     ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
     ("clear_usage", Is::NotModelled),
     ("proration_date", Is::NotModelled),
@@ -196,12 +216,25 @@ fn changed(world: &mut World<'_>, item: &Value, given: &Value, param: &str) -> R
     Ok(item)
 }
 
+/// `GET /v1/subscription_items?subscription=…`.
+fn list(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let owner = asked.params.needed("subscription")?;
+    let stored = account.find(owner).filter(|stored| stored.kind == Kind::Subscription);
+    let stored = stored.ok_or_else(|| ApiError::no_such_param("subscription", owner, "subscription"))?;
+    let url = format!("/v1/subscription_items?subscription={owner}");
+    list::page_of(asked, data(&stored.value()["items"]), Kind::Item, &url)
+}
+
 /// `GET /v1/subscription_items/{id}`.
-pub(crate) fn retrieve(world: &World<'_>, id: &str) -> Result<Value, ApiError> {
-    let missing = || ApiError::no_such(Kind::Item.noun(), id);
-    let owner = owner_of(world, id)?;
-    let subscription = world.get(&owner).ok_or_else(missing)?;
-    data(&subscription["items"]).iter().find(|item| text(item, "id") == id).cloned().ok_or_else(missing)
+fn retrieve(account: &Account, id: &str) -> Result<Value, ApiError> {
+    let owner = account.find(id).filter(|stored| stored.kind == Kind::Item);
+    let owner = owner.and_then(|item| account.find(text(item.value(), "subscription")));
+    let item = owner.and_then(|owner| inside(owner.value(), id));
+    item.ok_or_else(|| ApiError::no_such(Kind::Item.noun(), id))
+}
+
+fn inside(subscription: &Value, id: &str) -> Option<Value> {
+    data(&subscription["items"]).iter().find(|item| text(item, "id") == id).cloned()
 }
 
 fn owner_of(world: &World<'_>, id: &str) -> Result<String, ApiError> {
@@ -209,7 +242,7 @@ fn owner_of(world: &World<'_>, id: &str) -> Result<String, ApiError> {
 }
 
 /// `POST /v1/subscription_items`.
-pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let owner = params.needed("subscription")?.to_owned();
     world.named_by(Kind::Subscription, &owner, "subscription")?;
     let subscription = update_one(world, &owner, params, &[])?;
@@ -217,14 +250,14 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
 }
 
 /// `POST /v1/subscription_items/{id}`.
-pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let owner = owner_of(world, id)?;
-    update_one(world, &owner, params, &[("id", id.into())])?;
-    retrieve(world, id)
+    let subscription = update_one(world, &owner, params, &[("id", id.into())])?;
+    inside(&subscription, id).ok_or_else(|| ApiError::no_such(Kind::Item.noun(), id))
 }
 
 /// `DELETE /v1/subscription_items/{id}`.
-pub(crate) fn delete(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+fn delete(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let owner = owner_of(world, id)?;
     update_one(world, &owner, params, &[("id", id.into()), ("deleted", true.into())])?;
     world.remove(id);
@@ -251,6 +284,6 @@ fn update_one(
     }
     let none = Map::new();
     let update =
-        Params::read(update.as_object().unwrap_or(&none), change::UPDATE, "POST /v1/subscription_items")?;
+        Params::read(update.as_object().unwrap_or(&none), change::UPDATE, &"POST /v1/subscription_items")?;
     change::update(world, owner, &update)
 }

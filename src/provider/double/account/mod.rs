@@ -9,10 +9,12 @@ pub(crate) mod checkout;
 pub(crate) mod clock;
 pub(crate) mod customer;
 pub(crate) mod entitlement;
+pub(crate) mod event;
 pub(crate) mod invoice;
 pub(crate) mod invoice_item;
 pub(crate) mod item;
 pub(crate) mod payment;
+pub(crate) mod payment_method;
 pub(crate) mod period;
 pub(crate) mod proration;
 pub(crate) mod refund;
@@ -26,10 +28,27 @@ use serde_json::{Map, Value};
 
 use super::case::Part;
 use super::error::ApiError;
+use super::route::Route;
 use super::store::{Kind, Store, Stored};
 use crate::id::CaseId;
 use crate::stripe::object::envelope::{self, Cause};
 use crate::stripe::object::{NULL, merge, previous, put, text};
+
+/// The routes of every resource; a new one is a line here and a file.
+pub(crate) const ROUTES: &[&[Route]] = &[
+    catalog::ROUTES,
+    checkout::ROUTES,
+    customer::ROUTES,
+    entitlement::ROUTES,
+    event::ROUTES,
+    invoice::ROUTES,
+    invoice_item::ROUTES,
+    item::ROUTES,
+    payment::ROUTES,
+    payment_method::ROUTES,
+    refund::ROUTES,
+    subscription::ROUTES,
+];
 
 /// Where an object is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +95,7 @@ impl World<'_> {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
-        self.stored(id).map(|stored| &stored.value)
+        self.stored(id).map(|stored| stored.value())
     }
 
     /// An object; null where there is none.
@@ -101,7 +120,7 @@ impl World<'_> {
 
     fn live(&self, kind: Kind, id: &str) -> Option<Value> {
         let stored = self.stored(id)?;
-        (stored.kind == kind && stored.value["deleted"] != true).then(|| stored.value.clone())
+        (stored.kind == kind && stored.value()["deleted"] != true).then(|| stored.value().clone())
     }
 
     /// Keeps a new object.
@@ -115,7 +134,7 @@ impl World<'_> {
             merge(&mut value, &fields);
         }
         *self.seq += 1;
-        let shared = matches!(kind, Kind::Product | Kind::Price) && self.home == Home::Large;
+        let shared = kind.is_shared() && self.home == Home::Large;
         let (store, home) =
             if shared { (&mut *self.shop, Home::Shop) } else { (&mut self.part.store, self.home) };
         let id = store.insert(kind, *self.seq, value.clone(), hidden);
@@ -125,24 +144,25 @@ impl World<'_> {
 
     /// Changes an object without an event.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
-        self.part.store.change(id, change);
+        self.store_of(id).change(id, change);
     }
 
     /// The same, and gives what it was.
     pub(crate) fn diff(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
         let before = self.copy(id);
-        if !self.part.store.change(id, change) {
+        if !self.store_of(id).change(id, change) {
             return Map::new();
         }
         previous(&before, self.peek(id))
     }
 
-    /// The same for products and prices, which may be shared.
-    pub(crate) fn change_shared(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
-        let before = self.copy(id);
-        let store = if self.shop.get(id).is_some() { &mut *self.shop } else { &mut self.part.store };
-        store.change(id, change);
-        previous(&before, self.peek(id))
+    /// Where an object is kept: here, or on the shelves that all cases share.
+    fn store_of(&mut self, id: &str) -> &mut Store {
+        if self.part.store.get(id).is_none() && self.shop.get(id).is_some() {
+            self.shop
+        } else {
+            &mut self.part.store
+        }
     }
 
     /// Changes an object, and makes an event that tells what changed; none if nothing did.
@@ -189,10 +209,22 @@ impl World<'_> {
         self.index.remove(id);
     }
 
+    /// What belongs to an object without being part of it.
+    pub(crate) fn hidden(&self, id: &str) -> &Value {
+        self.stored(id).map_or(&NONE, |stored| &stored.hidden)
+    }
+
+    /// Changes what belongs to an object without being part of it.
+    pub(crate) fn change_hidden(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
+        if let Some(stored) = self.store_of(id).get_mut(id) {
+            change(&mut stored.hidden);
+        }
+    }
+
     /// Ids of the kind's objects whose `field` is `value`, oldest first.
     pub(crate) fn ids_where(&self, kind: Kind, field: &str, value: &str) -> Vec<String> {
-        let of = self.part.store.of(kind).filter(|stored| text(&stored.value, field) == value);
-        of.map(|stored| text(&stored.value, "id").to_owned()).collect()
+        let of = self.part.store.of(kind).filter(|stored| text(stored.value(), field) == value);
+        of.map(|stored| text(stored.value(), "id").to_owned()).collect()
     }
 
     /// Something that Stripe does by itself, not because it was asked.

@@ -4,8 +4,18 @@ use serde_json::{Value, json};
 
 use super::{World, put_all};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER};
+use crate::provider::double::params::Is;
+use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, int, payment, put, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list("/v1/payment_intents", Kind::PaymentIntent, &[CUSTOMER, CREATED], AS_USUAL),
+    Route::retrieve("/v1/payment_intents/{id}", Kind::PaymentIntent),
+    Route::list("/v1/charges", Kind::Charge, &[CUSTOMER, ("payment_intent", Is::Text), CREATED], AS_USUAL),
+    Route::retrieve("/v1/charges/{id}", Kind::Charge),
+];
 
 /// How collecting money goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

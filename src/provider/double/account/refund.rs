@@ -4,9 +4,22 @@ use serde_json::Value;
 
 use super::{World, put_all};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, payment, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/refunds",
+        Kind::Refund,
+        &[("charge", Is::Text), ("payment_intent", Is::Text), CREATED],
+        AS_USUAL,
+    ),
+    Route::retrieve("/v1/refunds/{id}", Kind::Refund),
+    Route::create("/v1/refunds", CREATE, create),
+];
 
 pub(crate) const CREATE: Table = &[
     ("charge", Is::Text),

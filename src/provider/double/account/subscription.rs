@@ -11,10 +11,66 @@ use super::invoice::{self, Draft};
 use super::payment::{self, Collect};
 use super::{World, catalog, entitlement, invoice_item, item, period, put_all};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
-use crate::provider::double::store::Kind;
+use crate::provider::double::route::Route;
+use crate::provider::double::store::{Kind, Stored};
 use crate::stripe::object::invoice::Billed;
 use crate::stripe::object::{NULL, data, int, merge, put, subscription, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::list(
+        "/v1/subscriptions",
+        Kind::Subscription,
+        &[
+            CUSTOMER,
+            ("price", Is::Text),
+            ("collection_method", Is::Text),
+            (
+                "status",
+                Is::Choice(&[
+                    "active",
+                    "all",
+                    "canceled",
+                    "ended",
+                    "incomplete",
+                    "incomplete_expired",
+                    "past_due",
+                    "paused",
+                    "trialing",
+                    "unpaid",
+                ]),
+            ),
+            CREATED,
+        ],
+        keeps,
+    ),
+    Route::retrieve("/v1/subscriptions/{id}", Kind::Subscription),
+    Route::create("/v1/subscriptions", CREATE, |world, params| create(world, params, None)),
+    Route::change("/v1/subscriptions/{id}", super::change::UPDATE, super::change::update),
+    Route::delete("/v1/subscriptions/{id}", CANCEL, cancel),
+];
+
+fn keeps(name: &str, wanted: Option<&Value>, stored: &Stored) -> Option<bool> {
+    match name {
+        "status" => {
+            let over = is_over(stored.value());
+            let status = text(stored.value(), "status");
+            Some(match wanted.and_then(Value::as_str) {
+                // Canceled subscriptions are hidden unless asked for.
+                None => !over,
+                Some("all") => true,
+                Some("ended") => over,
+                Some(wanted) => wanted == status,
+            })
+        }
+        "price" => {
+            let items = data(&stored.value()["items"]);
+            Some(items.iter().any(|item| Some(&item["price"]["id"]) == wanted)).filter(|_| wanted.is_some())
+        }
+        _ => None,
+    }
+}
 
 pub(crate) const CREATE: Table = &[
     ("customer", Is::Text),
@@ -59,7 +115,7 @@ pub(crate) const CREATE: Table = &[
     ("pending_invoice_item_interval", Is::NotModelled),
 ];
 
-pub(crate) const CANCEL: Table =
+const CANCEL: Table =
     &[("cancellation_details", Is::Map), ("invoice_now", Is::NotModelled), ("prorate", Is::Bool)];
 
 pub(crate) const FIELDS: [&str; 8] = [
