@@ -7,7 +7,7 @@ use super::account::payment::{self, Collect};
 use super::account::{World, change, checkout, clock, customer, refund, renewal, subscription};
 use super::error::ApiError;
 use super::params::{Params, Table};
-use super::store::Kind;
+use super::store::{Kind, Stored};
 use crate::stripe::action::{
     Action, CancelAt, Checkout, FirstPayment, Item, Outcome, Payment, PaymentKind, Purchase, What,
 };
@@ -207,7 +207,7 @@ impl Stage<'_, '_> {
                 || email.eq_ignore_ascii_case(&slot.email)
                 || nobody && (told || self.world.part.slots.len() == 1)
         };
-        let sessions = self.world.part.store.of(Kind::Session).rev().map(|stored| stored.value());
+        let sessions = self.world.part.store.of(Kind::Session).rev().map(Stored::value);
         let session =
             sessions.filter(|session| text(session, "status") == "open").find(|session| mine(session));
         session.map(|session| text(session, "id").to_owned()).ok_or(ActError::NoOpenCheckout)
@@ -390,7 +390,7 @@ pub(crate) fn truth(world: &World<'_>, slot: usize, name: Option<&str>) -> Map<S
 /// The newest session that the slot's customer opened or that the app opened for its e-mail.
 fn newest_session(world: &World<'_>, slot: usize) -> Option<String> {
     let slot = world.part.slots.get(slot)?;
-    let sessions = world.part.store.of(Kind::Session).rev().map(|stored| stored.value());
+    let sessions = world.part.store.of(Kind::Session).rev().map(Stored::value);
     let mut mine = sessions.filter(|session| {
         text(session, "customer") == slot.customer
             || text(session, "customer_email").eq_ignore_ascii_case(&slot.email)

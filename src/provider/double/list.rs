@@ -81,8 +81,7 @@ fn equals(wanted: &Value, value: &Value) -> bool {
         Value::Object(wanted) => wanted.iter().all(|(name, wanted)| equals(wanted, &value[name])),
         Value::String(wanted) => match value {
             Value::String(value) => value == wanted,
-            Value::Bool(_) | Value::Number(_) => value.to_string() == *wanted,
-            _ => false,
+            value => wanted.parse::<Value>().is_ok_and(|wanted| wanted == *value),
         },
         wanted => wanted == value,
     }

@@ -74,7 +74,7 @@ impl Account {
         let kinds = [Kind::InvoicePayment, Kind::PaymentIntent, Kind::Charge, Kind::Refund];
         let own = kinds.into_iter().flat_map(|kind| part.store.of(kind)).map(|stored| stored.value().clone());
         let invoices = part.store.of(Kind::Invoice).flat_map(|stored| data(&stored.value()["lines"]));
-        let items = part.store.of(Kind::InvoiceItem).map(|stored| stored.value());
+        let items = part.store.of(Kind::InvoiceItem).map(Stored::value);
         let prices: BTreeSet<&str> = invoices
             .chain(items)
             .filter_map(|billed| billed["pricing"]["price_details"]["price"].as_str())
@@ -109,6 +109,6 @@ impl Account {
     /// Objects of a kind that are kept where this one is, newest first.
     fn beside(&self, id: &str, kind: Kind) -> impl Iterator<Item = &Value> {
         let store = self.index.get(id).map(|home| &self.part(*home).store);
-        store.into_iter().flat_map(move |store| store.of(kind).rev()).map(|stored| stored.value())
+        store.into_iter().flat_map(move |store| store.of(kind).rev()).map(Stored::value)
     }
 }

@@ -153,7 +153,7 @@ impl Account {
             reference.is_some_and(|reference| session["client_reference_id"] == *reference)
                 || metadata.is_some_and(all)
         };
-        let sessions = self.large.store.of(Kind::Session).map(|stored| stored.value());
+        let sessions = self.large.store.of(Kind::Session).map(Stored::value);
         let open: Vec<&str> = sessions
             .filter(|session| text(session, "status") == "open" && carries(session))
             .map(|session| text(session, "id"))

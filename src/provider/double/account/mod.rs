@@ -95,7 +95,7 @@ impl World<'_> {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
-        self.stored(id).map(|stored| stored.value())
+        self.stored(id).map(crate::provider::double::store::Stored::value)
     }
 
     /// An object; null where there is none.

@@ -31,7 +31,7 @@ fn of_customer(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> 
         .stores(asked.home)
         .into_iter()
         .flat_map(|store| store.of(Kind::PaymentMethod).rev())
-        .map(|stored| stored.value())
+        .map(crate::provider::double::store::Stored::value)
         .filter(|method| text(method, "customer") == customer)
         .filter(|method| wanted.is_none_or(|wanted| text(method, "type") == wanted))
         .cloned()
