@@ -144,9 +144,14 @@ impl Driver {
         let (reply, cookies) = (self.reply(case), self.cookies(case, slot));
         tokio::spawn(async move {
             let sent = clock.elapsed();
-            let result = caller.call(&call, &base, &cookies).await;
+            let result = caller.visit(&call, &base, &cookies).await;
             let took = clock.elapsed().saturating_sub(sent);
-            let call = describe_call(&call, &base);
+            let mut call = describe_call(&call, &base);
+            if let Ok(answer) = &result
+                && !call.ends_with(&answer.url)
+            {
+                call = format!("{call} → {}", answer.url);
+            }
             let (outcome, body, answer) = match result {
                 Ok(answer) => (Ok(answer.status), cut(&answer.text), table(answer.json)),
                 Err(error) => (Err(error.to_string()), String::new(), None),

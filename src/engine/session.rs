@@ -35,6 +35,8 @@ pub struct Ports {
     pub secrets: BTreeMap<String, Secret>,
     /// The environment variable that `target.deploy_sha.env` names, where it is set.
     pub deploy_sha: Option<String>,
+    /// The hosts for which the app is to use no proxy, as this machine has it set.
+    pub no_proxy: Option<String>,
     /// Variables by who says them.
     pub variables: Variables,
     /// Asks the run to stop early.

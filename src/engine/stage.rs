@@ -281,10 +281,10 @@ fn spec(
     {
         *program = path.to_string_lossy().into_owned();
     }
-    let env = plan.environment.target.env.iter().chain(&process.env);
-    let env = env
-        .map(|(name, value)| Ok((name.clone(), fill(&format!("target.env.{name}"), value)?)))
-        .collect::<Result<_, SessionError>>()?;
+    let mut env = around_proxies(ports.no_proxy.as_deref());
+    for (name, value) in plan.environment.target.env.iter().chain(&process.env) {
+        env.push((name.clone(), fill(&format!("target.env.{name}"), value)?));
+    }
     let ready = process.ready.as_ref().map(|ready| target::Ready {
         check: match &ready.check {
             ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },
@@ -302,6 +302,15 @@ fn spec(
     Ok(ProcessSpec { name: process.name.clone(), command, dir, env, env_base: EnvBase::Inherit, ready })
 }
 
+/// The app reaches the double directly, also where this machine's programs go through a proxy: a Stripe SDK that
+/// honours `HTTPS_PROXY` would ask the proxy for 127.0.0.1, and miss it.
+fn around_proxies(no_proxy: Option<&str>) -> Vec<(String, String)> {
+    let hosts = [no_proxy.unwrap_or_default(), "127.0.0.1,localhost"];
+    let hosts = hosts.into_iter().filter(|hosts| !hosts.is_empty()).collect::<Vec<_>>().join(",");
+    // Programs read either spelling.
+    ["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), hosts.clone())).into()
+}
+
 /// What is deployed. Not knowing it spoils no verdict, so a failure is `None`.
 async fn deploy_sha(plan: &RunPlan, ports: &Ports, base_url: &str) -> Option<String> {
     let source = match plan.environment.target.deploy_sha.as_ref()? {
@@ -312,4 +321,18 @@ async fn deploy_sha(plan: &RunPlan, ports: &Ports, base_url: &str) -> Option<Str
         model::DeploySha::Literal(sha) => DeploySha::Literal(sha.clone()),
     };
     source.read(&plan.project.root, base_url).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(None, "127.0.0.1,localhost")]
+    #[case(Some(""), "127.0.0.1,localhost")]
+    #[case(Some("intern.example"), "intern.example,127.0.0.1,localhost")]
+    fn the_app_reaches_the_double_past_proxies(#[case] set: Option<&str>, #[case] expected: &str) {
+        let env = around_proxies(set);
+        assert_eq!(env, [("NO_PROXY".into(), expected.to_owned()), ("no_proxy".into(), expected.to_owned())]);
+    }
 }

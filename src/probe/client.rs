@@ -4,7 +4,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::{Map, Value};
 
@@ -14,6 +14,9 @@ use crate::time::Clock;
 
 /// How long a call may take where it does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most redirects that are followed one after the other; browsers stop at about as many.
+const MOST_REDIRECTS: usize = 20;
 
 /// The most that is read of an answer, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -33,8 +36,10 @@ pub struct HttpCaller {
 pub struct HttpAnswer {
     /// Where it came from, without query and credentials.
     pub url: String,
-    /// The HTTP status. A redirect is not followed: it is the answer.
+    /// The HTTP status. To a probe a redirect is the answer.
     pub status: u16,
+    /// Where a redirect leads, as it says it.
+    pub location: Option<String>,
     /// The text, cut at 64 KiB.
     pub text: String,
     /// The whole answer as JSON, whatever its content type says; `None` where it is none.
@@ -79,17 +84,41 @@ impl HttpCaller {
         let limit = call.timeout.unwrap_or(TIMEOUT);
         let sent = self.clock.elapsed();
         let answered = tokio::time::timeout(limit, exchange(request, &shown, cookies));
-        let (status, body) =
+        let Exchanged { status, location, body } =
             answered.await.map_err(|_| ReadError::TimedOut { url: shown.clone(), limit })??;
         let at = self.clock.elapsed();
         Ok(HttpAnswer {
             url: shown,
             status,
+            location,
             text: text(&body),
             json: serde_json::from_slice(&body).ok(),
             at,
             took: at.saturating_sub(sent),
         })
+    }
+
+    /// The same, and goes where the app's own redirects lead, as a browser does: a form that signs somebody up is
+    /// often answered with one. A redirect to another host is the answer: nothing is sent there.
+    ///
+    /// # Errors
+    /// As for [`Self::call`], of any of the calls; or the app redirects without end.
+    pub async fn visit(
+        &self,
+        call: &HttpCall,
+        base: &str,
+        cookies: &Cookies,
+    ) -> Result<HttpAnswer, ReadError> {
+        let began = self.clock.elapsed();
+        let mut call = call.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let answer = self.call(&call, base, cookies).await?;
+            match redirected(&call, base, &answer) {
+                Some(next) => call = next,
+                None => return Ok(HttpAnswer { took: answer.at.saturating_sub(began), ..answer }),
+            }
+        }
+        Err(ReadError::Call { call: call.path, problem: format!("it redirects {MOST_REDIRECTS} times") })
     }
 
     /// The clock that answers are timed with.
@@ -118,6 +147,28 @@ impl HttpCaller {
             Some(body) => request.body(body),
             None => request,
         })
+    }
+}
+
+/// The call that a redirect asks for; nothing where it leads to another host, or is none. Only 307 and 308 ask for
+/// the same method and body again.
+fn redirected(call: &HttpCall, base: &str, answer: &HttpAnswer) -> Option<HttpCall> {
+    let location = answer.location.as_deref()?;
+    let from = url(base, &call.path).ok()?;
+    let to = from.join(location).ok()?;
+    if to.origin() != from.origin() {
+        return None;
+    }
+    let (path, timeout) = (to.to_string(), call.timeout);
+    match answer.status {
+        301..=303 => {
+            let of_body = |name: &str| name.to_ascii_lowercase().starts_with("content-");
+            let mut headers = call.headers.clone();
+            headers.retain(|name, _| !of_body(name));
+            Some(HttpCall { path, headers, timeout, ..HttpCall::default() })
+        }
+        307 | 308 => Some(HttpCall { path, ..call.clone() }),
+        _ => None,
     }
 }
 
@@ -191,11 +242,14 @@ fn encode(form: &Map<String, Value>) -> Result<String, String> {
     Ok(url.query().unwrap_or_default().to_owned())
 }
 
-async fn exchange(
-    request: RequestBuilder,
-    url: &str,
-    cookies: &Cookies,
-) -> Result<(u16, Vec<u8>), ReadError> {
+/// What came back.
+struct Exchanged {
+    status: u16,
+    location: Option<String>,
+    body: Vec<u8>,
+}
+
+async fn exchange(request: RequestBuilder, url: &str, cookies: &Cookies) -> Result<Exchanged, ReadError> {
     let broken =
         |error: reqwest::Error| ReadError::Unreachable { url: url.to_owned(), problem: problem(&error) };
     let mut response = request.send().await.map_err(broken)?;
@@ -207,7 +261,8 @@ async fn exchange(
             return Err(ReadError::TooLarge { url: url.to_owned(), limit: LARGEST });
         }
     }
-    Ok((response.status().as_u16(), body))
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Exchanged { status: response.status().as_u16(), location, body })
 }
 
 fn keep_cookies(response: &Response, cookies: &Cookies) {
@@ -370,6 +425,48 @@ mod tests {
         Mock::given(path("/elsewhere")).respond_with(ResponseTemplate::new(200)).expect(0).mount(&app).await;
         let answer = caller().call(&call_to("/x"), &app.uri(), &Cookies::default()).await.unwrap();
         assert_eq!(answer.status, 302);
+    }
+
+    #[rstest]
+    #[case(303, "GET")]
+    #[case(302, "GET")]
+    #[case(307, "POST")]
+    #[tokio::test]
+    async fn a_visitor_follows_the_apps_own_redirects(#[case] status: u16, #[case] then: &str) {
+        let app = MockServer::start().await;
+        let redirect = ResponseTemplate::new(status)
+            .insert_header("location", "welcome?new=1")
+            .insert_header("set-cookie", "sid=1");
+        Mock::given(path("/in/signup")).respond_with(redirect).expect(1).mount(&app).await;
+        Mock::given(path("/in/welcome"))
+            .and(method(then))
+            .and(header("cookie", "sid=1"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"user_id": 7})))
+            .expect(1)
+            .mount(&app)
+            .await;
+        let call = HttpCall { form: Some(Map::new()), ..call_to("/in/signup") };
+        let answer = caller().visit(&call, &app.uri(), &Cookies::default()).await.unwrap();
+        assert_eq!((answer.status, answer.json), (200, Some(json!({"user_id": 7}))));
+    }
+
+    #[tokio::test]
+    async fn a_visitor_does_not_leave_the_app() {
+        let (app, other) = (MockServer::start().await, MockServer::start().await);
+        Mock::given(path("/")).respond_with(ResponseTemplate::new(200)).expect(0).mount(&other).await;
+        let away = ResponseTemplate::new(303).insert_header("location", other.uri().as_str());
+        Mock::given(path("/buy")).respond_with(away).expect(1).mount(&app).await;
+        let answer = caller().visit(&call_to("/buy"), &app.uri(), &Cookies::default()).await.unwrap();
+        assert_eq!(answer.status, 303);
+    }
+
+    #[tokio::test]
+    async fn an_app_that_redirects_without_end_is_left() {
+        let app = MockServer::start().await;
+        let round = ResponseTemplate::new(302).insert_header("location", "/x");
+        Mock::given(path("/x")).respond_with(round).mount(&app).await;
+        let error = caller().visit(&call_to("/x"), &app.uri(), &Cookies::default()).await.unwrap_err();
+        assert!(error.to_string().contains("redirects"), "{error}");
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub(crate) fn plan(
     let ports = Ports {
         clock: settings.clock,
         temp: settings.temp.clone(),
+        no_proxy: settings.var("NO_PROXY").or_else(|| settings.var("no_proxy")).map(str::to_owned),
         programs: wanted.programs,
         secrets: secrets(&project, &environment, settings)?,
         deploy_sha: deploy_sha(&environment, settings),

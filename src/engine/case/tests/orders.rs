@@ -244,7 +244,7 @@ fn a_late_reading_is_no_baseline(#[case] bought: &str, #[case] late: usize) {
 /// The story did not happen as told: nothing that is judged afterwards would mean anything.
 #[rstest]
 #[case::in_the_arrangement("signup", Ok(500), "request `signup` was answered 500, not 2xx: ")]
-#[case::in_a_step("page", Ok(302), "request `page` was answered 302, not 2xx: ")]
+#[case::in_a_step("page", Ok(304), "request `page` was answered 304, not 2xx: ")]
 #[case::without_an_answer("page", Err("reach it".to_owned()), "request `page` failed to reach it")]
 fn a_request_that_fails_makes_the_case_errored(
     #[case] which: &'static str,
@@ -264,6 +264,17 @@ fn a_request_that_fails_makes_the_case_errored(
     assert_eq!(record.verdict, Verdict::Errored);
     assert_eq!(record.reason.as_ref().map(|reason| reason.message.as_str()), Some(expected));
     assert!(record.judged.is_empty());
+}
+
+/// `POST /buy` that leads to Stripe's page is a request that worked.
+#[test]
+fn a_request_that_leads_out_of_the_app_is_answered() {
+    let app = App { request: Box::new(|_| Ok(303)), ..App::default() };
+    let player = play_with(
+        "[[step]]\nrequest = [\"page\"]\nstripe.subscribe = { price = \"pro_monthly\" }\nthen.access = { active = true }",
+        app,
+    );
+    assert_eq!(player.record().reason, None, "{}", player.told());
 }
 
 #[test]
