@@ -70,13 +70,13 @@ pub(crate) struct Billed<'a> {
     pub(crate) period: (i64, i64),
 }
 
-/// A line of an invoice; `parent` says where it comes from.
-pub(crate) fn line(id: &str, invoice: &str, billed: &Billed<'_>, parent: Value) -> Value {
+/// A line of an invoice, without its id and the invoice's; `parent` says where it comes from.
+pub(crate) fn line(billed: &Billed<'_>, parent: Value) -> Value {
     let subscription = parent_subscription(&parent);
     object! {
-        "id": id, "object": "line_item", "amount": billed.amount,
+        "id": NULL, "object": "line_item", "amount": billed.amount,
         "currency": text(billed.price, "currency"), "description": billed.description.as_str(),
-        "discount_amounts": json!([]), "discountable": true, "discounts": json!([]), "invoice": invoice,
+        "discount_amounts": json!([]), "discountable": true, "discounts": json!([]), "invoice": NULL,
         "livemode": false, "metadata": json!({}), "parent": parent,
         "period": json!({ "end": billed.period.1, "start": billed.period.0 }), "pretax_credit_amounts": json!([]),
         "pricing": pricing(billed.price), "quantity": billed.quantity,

@@ -201,8 +201,7 @@ fn apply(world: &mut World<'_>, before: &Value, after: Value, params: &Params, a
 fn bill_now(world: &mut World<'_>, subscription: &Value, invoice: String, anew: bool) {
     let customer = text(subscription, "customer").to_owned();
     let pending = invoice_item::take_pending(world, &customer, Some(text(subscription, "id")));
-    let prices = invoice_item::prices_of(world, &pending);
-    let mut lines = invoice_item::lines(&pending, &prices);
+    let mut lines = invoice_item::lines(world, &pending);
     if anew {
         lines.extend(subscription::lines_of(world, subscription));
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::payment::{self, Collect};
+use super::total::add_up;
 use super::{World, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
@@ -10,7 +11,7 @@ use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::{Asked, Route};
 use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
-use crate::stripe::object::invoice::{self, Billed};
+use crate::stripe::object::invoice;
 use crate::stripe::object::{NULL, data, int, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -91,8 +92,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) currency: &'a str,
     /// `subscription_create`, `subscription_cycle`, …
     pub(crate) reason: &'a str,
-    /// What it bills, with each line's `parent`.
-    pub(crate) lines: Vec<(Billed<'a>, Value)>,
+    /// What it bills: line items that have neither id nor invoice yet.
+    pub(crate) lines: Vec<Value>,
     /// The subscription, in full; null for an invoice of none.
     pub(crate) subscription: &'a Value,
     pub(crate) period: (i64, i64),
@@ -102,15 +103,18 @@ pub(crate) struct Draft<'a> {
 
 /// Drafts an invoice and tells `invoice.created`.
 pub(crate) fn draft(world: &mut World<'_>, draft: Draft<'_>) -> String {
+    let made = compose(world, draft);
+    let id = text(&made, "id").to_owned();
+    let made = world.insert(Kind::Invoice, made);
+    world.event("invoice.created", made, None);
+    id
+}
+
+/// The draft, not kept anywhere.
+pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
     let id = draft.id.unwrap_or_else(|| world.mint("in"));
     let customer = world.copy(draft.customer);
     let mut made = invoice::invoice(&id, world.second(), &customer, draft.currency);
-    let discount = if draft.discount_percent > 0 { world.mint("di") } else { String::new() };
-    let mut lines = Vec::new();
-    for (billed, parent) in &draft.lines {
-        let line = invoice::line(&world.mint("il"), &id, billed, parent.clone());
-        lines.push(discounted(line, &discount, draft.discount_percent));
-    }
     put_all(
         &mut made,
         [
@@ -126,16 +130,30 @@ pub(crate) fn draft(world: &mut World<'_>, draft: Draft<'_>) -> String {
     if draft.reason == "subscription_cycle" {
         put(&mut made, "automatically_finalizes_at", world.second() + 3_600);
     }
-    if !discount.is_empty() {
-        put(&mut made, "discounts", json!([discount]));
+    let mut lines = draft.lines;
+    adjust(world, &mut made, &mut lines, draft.discount_percent);
+    for line in &mut lines {
+        put_all(line, [("id", world.mint("il").into()), ("invoice", id.as_str().into())]);
     }
     if let Some(list) = made.get_mut("lines") {
         put(list, "data", lines);
     }
     add_up(&mut made, int(&customer, "balance"));
-    let made = world.insert(Kind::Invoice, made);
-    world.event("invoice.created", made, None);
-    id
+    made
+}
+
+/// Gives each line its `discount_amounts`, then its `taxes` on what is left, and the invoice its `discounts`.
+fn adjust(world: &mut World<'_>, invoice: &mut Value, lines: &mut [Value], percent: i64) {
+    if percent <= 0 {
+        return;
+    }
+    let discount = world.mint("di");
+    for line in lines {
+        let off = int(line, "amount").max(0).saturating_mul(percent) / 100;
+        put(line, "discount_amounts", json!([{ "amount": off, "discount": discount }]));
+        put(line, "discounts", json!([discount]));
+    }
+    put(invoice, "discounts", json!([discount]));
 }
 
 fn collection_method(subscription: &Value) -> Value {
@@ -143,46 +161,6 @@ fn collection_method(subscription: &Value) -> Value {
         Value::Null => "charge_automatically".into(),
         method => method.clone(),
     }
-}
-
-fn discounted(mut line: Value, discount: &str, percent: i64) -> Value {
-    if percent > 0 {
-        let off = int(&line, "amount").max(0).saturating_mul(percent) / 100;
-        put(&mut line, "discount_amounts", json!([{ "amount": off, "discount": discount }]));
-        put(&mut line, "discounts", json!([discount]));
-    }
-    line
-}
-
-/// Sums the lines: subtotal less discounts is the total; a credit of the customer lowers what is due, and a
-/// negative total becomes one.
-fn add_up(invoice: &mut Value, balance: i64) {
-    let lines = data(&invoice["lines"]);
-    let subtotal = lines.iter().map(|line| int(line, "amount")).fold(0, i64::saturating_add);
-    let off = lines
-        .iter()
-        .flat_map(|line| line["discount_amounts"].as_array().map_or(&[][..], Vec::as_slice))
-        .map(|discount| int(discount, "amount"))
-        .fold(0, i64::saturating_add);
-    let total = subtotal.saturating_sub(off);
-    let due = total.saturating_add(balance).max(0);
-    let discounts = match invoice["discounts"][0].as_str() {
-        Some(discount) => json!([{ "amount": off, "discount": discount }]),
-        None => json!([]),
-    };
-    put_all(
-        invoice,
-        [
-            ("amount_due", due.into()),
-            ("amount_remaining", due.into()),
-            ("starting_balance", balance.into()),
-            ("subtotal", subtotal.into()),
-            ("subtotal_excluding_tax", subtotal.into()),
-            ("total", total.into()),
-            ("total_discount_amounts", discounts),
-            ("total_excluding_tax", total.into()),
-        ],
-    );
 }
 
 /// A draft becomes open: numbered, with a payment intent where something is due. Nothing due is paid at once.
@@ -366,7 +344,7 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     }
     let owned = world.overlay.take();
     world.overlay = fields.as_object().map(|fields: &Map<String, Value>| (Kind::Invoice, fields.clone()));
-    let prices = super::invoice_item::prices_of(world, &pending);
+    let lines = super::invoice_item::lines(world, &pending);
     let id = draft(
         world,
         Draft {
@@ -374,7 +352,7 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
             customer: &customer,
             currency: &currency,
             reason: "manual",
-            lines: super::invoice_item::lines(&pending, &prices),
+            lines,
             subscription: &NULL,
             period: (now, now),
             discount_percent: 0,

@@ -111,31 +111,24 @@ pub(crate) fn take_pending(world: &World<'_>, customer: &str, subscription: Opti
         .collect()
 }
 
-/// The prices that items name, in their order; an amount without a price only has a currency.
-pub(crate) fn prices_of(world: &World<'_>, items: &[Value]) -> Vec<Value> {
-    items
-        .iter()
-        .map(|item| match item["pricing"]["price_details"]["price"].as_str() {
-            Some(price) => world.copy(price),
-            None => object! { "currency": text(item, "currency") },
-        })
-        .collect()
+/// Lines that bill items.
+pub(crate) fn lines(world: &World<'_>, items: &[Value]) -> Vec<Value> {
+    items.iter().map(|item| line(world, item)).collect()
 }
 
-/// Lines that bill items.
-pub(crate) fn lines<'a>(items: &[Value], prices: &'a [Value]) -> Vec<(Billed<'a>, Value)> {
-    let line = |(item, price): (&Value, &'a Value)| {
-        let period = (int(&item["period"], "start"), int(&item["period"], "end"));
-        let billed = Billed {
-            price,
-            quantity: item["quantity"].as_i64(),
-            amount: int(item, "amount"),
-            description: text(item, "description").to_owned(),
-            period,
-        };
-        (billed, invoice::line_of_item(item))
+fn line(world: &World<'_>, item: &Value) -> Value {
+    let amount_only = object! { "currency": text(item, "currency") };
+    let billed = Billed {
+        price: item["pricing"]["price_details"]["price"]
+            .as_str()
+            .and_then(|price| world.get(price))
+            .unwrap_or(&amount_only),
+        quantity: item["quantity"].as_i64(),
+        amount: int(item, "amount"),
+        description: text(item, "description").to_owned(),
+        period: (int(&item["period"], "start"), int(&item["period"], "end")),
     };
-    items.iter().zip(prices).map(line).collect()
+    invoice::line(&billed, invoice::line_of_item(item))
 }
 
 /// Items that an invoice took are no longer pending.

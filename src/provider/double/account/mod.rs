@@ -20,6 +20,7 @@ pub(crate) mod proration;
 pub(crate) mod refund;
 pub(crate) mod renewal;
 pub(crate) mod subscription;
+pub(crate) mod total;
 
 use std::collections::HashMap;
 use std::sync::Arc;

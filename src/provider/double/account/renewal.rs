@@ -33,8 +33,7 @@ pub(crate) fn roll(world: &mut World<'_>, id: &str, how: Collect) -> String {
     let after = world.copy(id);
     let customer = text(&after, "customer").to_owned();
     let pending = invoice_item::take_pending(world, &customer, Some(id));
-    let prices = invoice_item::prices_of(world, &pending);
-    let mut lines = invoice_item::lines(&pending, &prices);
+    let mut lines = invoice_item::lines(world, &pending);
     lines.extend(lines_of(world, &after));
     let draft = Draft {
         id: Some(invoice),

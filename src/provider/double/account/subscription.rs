@@ -325,9 +325,9 @@ pub(crate) fn amount(price: &Value, quantity: i64) -> i64 {
 }
 
 /// The lines of a subscription's current period; nothing is asked for while it is on trial.
-pub(crate) fn lines_of<'a>(world: &World<'_>, subscription: &'a Value) -> Vec<(Billed<'a>, Value)> {
+pub(crate) fn lines_of(world: &World<'_>, subscription: &Value) -> Vec<Value> {
     let trial = text(subscription, "status") == "trialing";
-    let line = |item: &'a Value| {
+    let line = |item: &Value| {
         let price = &item["price"];
         let quantity = item["quantity"].as_i64();
         let name = catalog::name_of(world, price);
@@ -339,16 +339,17 @@ pub(crate) fn lines_of<'a>(world: &World<'_>, subscription: &'a Value) -> Vec<(B
         let period = (int(item, "current_period_start"), int(item, "current_period_end"));
         let parent =
             crate::stripe::object::invoice::line_of_subscription(text(subscription, "id"), text(item, "id"));
-        (Billed { price, quantity, amount, description, period }, parent)
+        crate::stripe::object::invoice::line(&Billed { price, quantity, amount, description, period }, parent)
     };
     data(&subscription["items"]).iter().map(line).collect()
 }
 
-fn one_off<'a>(world: &World<'_>, price: &'a Value, quantity: i64) -> (Billed<'a>, Value) {
+fn one_off(world: &World<'_>, price: &Value, quantity: i64) -> Value {
     let now = world.second();
     let description = catalog::name_of(world, price);
     let amount = amount(price, quantity);
-    (Billed { price, quantity: Some(quantity), amount, description, period: (now, now) }, NULL)
+    let billed = Billed { price, quantity: Some(quantity), amount, description, period: (now, now) };
+    crate::stripe::object::invoice::line(&billed, NULL)
 }
 
 /// `2 × Pro (at $99.00 / month)`
