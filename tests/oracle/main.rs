@@ -1,0 +1,15 @@
+//! Other people's programs as judges of the double: what Stripe's own clients accept and understand.
+//!
+//! | module | judge | comes from |
+//! |---|---|---|
+//! | `cli` | the official command line | npm `@stripe/cli` |
+//!
+//! They run when `PAYDRILL_TEST` asks for `oracle`, and install what they need from a package registry into the
+//! target folder, once. All traffic of the tests themselves stays on 127.0.0.1.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
+#[path = "../support/heavy.rs"]
+mod heavy;
+mod install;
+
+mod cli;
