@@ -1,29 +1,19 @@
 //! Time that passes: what falls due on the way happens, in its order, each at its own moment.
 
 use jiff::SignedDuration;
-use serde_json::json;
 
-use super::payment::{self, Collect};
-use super::renewal::{self, move_to};
-use super::subscription::{end, is_over};
-use super::{World, checkout, invoice, item, period};
+use super::due::{self, Due};
+use super::renewal::move_to;
+use super::{World, checkout};
 use crate::provider::double::store::Kind;
-use crate::stripe::object::{int, put, text};
+use crate::stripe::object::{int, text};
 
-/// How long a first payment may take until the subscription expires: Stripe gives it 23 hours.
-const INCOMPLETE_FOR: i64 = 23 * 60 * 60;
-/// When Stripe announces the end of a trial.
-const TRIAL_WARNING: i64 = 3 * period::DAY;
 /// More than this at once is a mistake, not a story.
 const MOST: usize = 5_000;
 
 /// Something that happens by itself.
-enum Due {
-    TrialWillEnd(String),
-    PeriodEnds(String),
-    Cancels(String),
-    Expires(String),
-    Retry { subscription: String, invoice: String },
+enum Happens {
+    Billing(Due),
     SessionExpires(String),
 }
 
@@ -37,102 +27,33 @@ pub(crate) fn advance(world: &mut World<'_>, customer: &str, by: SignedDuration)
     let target = world.part.now.saturating_add(by).unwrap_or(world.part.now);
     let until = target.as_second();
     for _ in 0..MOST {
-        let Some((at, due)) = next(world, customer, until) else {
+        let Some((at, what)) = next(world, customer, until) else {
             world.part.now = world.part.now.max(target);
             return Ok(());
         };
         move_to(world, at);
         world.by_itself();
-        happen(world, due);
+        happen(world, what);
     }
     Err(TooMuch)
 }
 
-fn happen(world: &mut World<'_>, due: Due) {
-    match due {
-        Due::TrialWillEnd(id) => world.tell("customer.subscription.trial_will_end", &id),
-        Due::PeriodEnds(id) => {
-            let how = renewal_outcome(world, &id);
-            renewal::roll(world, &id, how);
-        }
-        Due::Cancels(id) => end(world, &id, json!({})),
-        Due::Expires(id) => expire(world, &id),
-        Due::Retry { subscription, invoice } => renewal::retry(world, &subscription, &invoice),
-        Due::SessionExpires(id) => checkout::expire_now(world, &id),
+fn happen(world: &mut World<'_>, what: Happens) {
+    match what {
+        Happens::Billing(due) => due::happen(world, due),
+        Happens::SessionExpires(id) => checkout::expire_now(world, &id),
     }
 }
 
 /// The earliest thing that is due until `until`; of those of one moment, the first found.
-fn next(world: &World<'_>, customer: &str, until: i64) -> Option<(i64, Due)> {
-    let mut due = Vec::new();
-    for id in world.ids_where(Kind::Subscription, "customer", customer) {
-        due.extend(dues_of(world, &id));
-    }
+fn next(world: &World<'_>, customer: &str, until: i64) -> Option<(i64, Happens)> {
+    let mut all: Vec<(i64, Happens)> =
+        due::of(world, customer).into_iter().map(|(at, due)| (at, Happens::Billing(due))).collect();
     for id in world.ids_where(Kind::Session, "customer", customer) {
-        let session = world.copy(&id);
-        if text(&session, "status") == "open" {
-            due.push((int(&session, "expires_at"), Due::SessionExpires(id)));
+        let session = world.peek(&id);
+        if text(session, "status") == "open" {
+            all.push((int(session, "expires_at"), Happens::SessionExpires(id)));
         }
     }
-    due.into_iter().filter(|(at, _)| *at <= until).min_by_key(|(at, _)| *at)
-}
-
-fn dues_of(world: &World<'_>, id: &str) -> Vec<(i64, Due)> {
-    let subscription = world.copy(id);
-    let mut due = Vec::new();
-    if is_over(&subscription) {
-        return due;
-    }
-    if let Some(at) = subscription["cancel_at"].as_i64() {
-        due.push((at, Due::Cancels(id.to_owned())));
-    }
-    let (_, ends) = item::period_of(&subscription);
-    match text(&subscription, "status") {
-        "incomplete" => {
-            due.push((int(&subscription, "created") + INCOMPLETE_FOR, Due::Expires(id.to_owned())));
-            return due;
-        }
-        "trialing" => {
-            let warning = int(&subscription, "trial_end") - TRIAL_WARNING;
-            if warning > world.second() {
-                due.push((warning, Due::TrialWillEnd(id.to_owned())));
-            }
-        }
-        "past_due" => {
-            if let Some(invoice) = renewal::open_invoice(world, id)
-                && let Some(at) = world.peek(&invoice)["next_payment_attempt"].as_i64()
-            {
-                due.push((at, Due::Retry { subscription: id.to_owned(), invoice }));
-            }
-        }
-        _ => {}
-    }
-    due.push((ends, Due::PeriodEnds(id.to_owned())));
-    due
-}
-
-/// A card that was declined stays so until somebody makes the payment recover.
-fn renewal_outcome(world: &World<'_>, id: &str) -> Collect {
-    let subscription = world.copy(id);
-    let customer = text(&subscription, "customer");
-    if world.peek(customer)["delinquent"] == true {
-        return Collect::Declined;
-    }
-    let method = subscription["default_payment_method"].as_str().map(str::to_owned);
-    match method.or_else(|| payment::default_of(world, customer)) {
-        Some(method) => payment::outcome_of(world.peek(&method)),
-        None => Collect::Paid,
-    }
-}
-
-/// The first payment never came.
-fn expire(world: &mut World<'_>, id: &str) {
-    let now = world.second();
-    if let Some(invoice) = renewal::open_invoice(world, id) {
-        invoice::close(world, &invoice, "void", "voided_at");
-    }
-    world.update("customer.subscription.updated", id, |subscription| {
-        put(subscription, "ended_at", now);
-        put(subscription, "status", "incomplete_expired");
-    });
+    all.into_iter().filter(|(at, _)| *at <= until).min_by_key(|(at, _)| *at)
 }

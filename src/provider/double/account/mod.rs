@@ -8,6 +8,7 @@ pub(crate) mod change;
 pub(crate) mod checkout;
 pub(crate) mod clock;
 pub(crate) mod customer;
+pub(crate) mod due;
 pub(crate) mod entitlement;
 pub(crate) mod event;
 pub(crate) mod invoice;
