@@ -5,50 +5,17 @@ use serde_json::{Value, json};
 
 use super::*;
 
+const WORDS: &str = "
+    amount api_version ch_1 charge checkout.session coupon data discount discounts event has_more
+    hosted_page id invoice items latest_charge line_item lines list object parent payment_intent phases
+    pi_1 plan previous_attributes price pricing product promotion recurring refunds rendering
+    shipping_cost source status subscription subscription_details total_taxes type ui_mode
+    current_period_end marketing_features 2024-06-20 2026-10-28.endive
+";
+
 /// JSON in which the words of Stripe's objects occur often, rightly used or not.
 fn any_json() -> impl Strategy<Value = Value> {
-    let word = prop::sample::select(vec![
-        "amount",
-        "api_version",
-        "ch_1",
-        "charge",
-        "checkout.session",
-        "data",
-        "discount",
-        "discounts",
-        "event",
-        "has_more",
-        "hosted_page",
-        "id",
-        "invoice",
-        "items",
-        "latest_charge",
-        "line_item",
-        "lines",
-        "list",
-        "object",
-        "parent",
-        "payment_intent",
-        "pi_1",
-        "plan",
-        "previous_attributes",
-        "price",
-        "pricing",
-        "product",
-        "recurring",
-        "refunds",
-        "source",
-        "status",
-        "subscription",
-        "subscription_details",
-        "total_taxes",
-        "type",
-        "ui_mode",
-        "current_period_end",
-        "marketing_features",
-        "2024-06-20",
-        "2026-10-28.endive",
-    ]);
+    let word = prop::sample::select(WORDS.split_whitespace().collect::<Vec<_>>());
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -70,6 +37,8 @@ fn any_object() -> impl Strategy<Value = Value> {
     let kind = prop::sample::select(vec![
         "charge",
         "checkout.session",
+        "credit_note",
+        "credit_note_line_item",
         "discount",
         "event",
         "invoice",
@@ -79,7 +48,9 @@ fn any_object() -> impl Strategy<Value = Value> {
         "plan",
         "price",
         "product",
+        "promotion_code",
         "subscription",
+        "subscription_schedule",
     ]);
     (any_json(), kind, any_json()).prop_map(|(mut value, kind, inner)| {
         if let Value::Object(fields) = &mut value {
@@ -125,6 +96,42 @@ proptest! {
 fn breaks_are_of_known_versions_and_stand_newest_first() {
     assert!(BREAKS.iter().all(|this| Version::all().any(|version| version == this.since)));
     assert!(BREAKS.is_sorted_by(|a, b| a.since >= b.since));
+}
+
+/// The table in the module's doc is this code.
+#[test]
+fn the_table_of_breaks_says_what_the_code_does() {
+    let rows: Vec<(&str, &str)> = include_str!("mod.rs")
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("//! | ")?.strip_suffix(" |")?.split(" | ");
+            Some((cells.next()?, cells.last()?.strip_prefix('`')?.strip_suffix('`')?))
+        })
+        .collect();
+    let breaks: Vec<_> = BREAKS.iter().map(|this| (this.since.as_str(), this.entry)).collect();
+    assert_eq!(rows, breaks);
+    for this in &BREAKS {
+        let (date, release) = this.since.as_str().split_once('.').unwrap_or((this.since.as_str(), ""));
+        let path = if release.is_empty() { format!("{date}/") } else { format!("{release}/{date}/") };
+        assert!(this.entry.starts_with(&path) || this.entry == release, "{}: {}", this.since, this.entry);
+    }
+}
+
+/// A release between two breaks looks like the last break before it.
+#[test]
+fn a_release_between_breaks_shows_the_shape_of_the_last_one() {
+    let object = json!({
+        "id": "sub_1", "object": "subscription", "discounts": [{"object": "discount", "source": {"coupon": "c"}}],
+        "items": {"object": "list", "data": [{"object": "subscription_item", "current_period_end": 2}]},
+    });
+    let mut last = None;
+    for version in Version::all() {
+        let shaped = downgrade(&object, version, &Kin::default());
+        if last.as_ref().is_some_and(|last| *last != shaped) {
+            assert!(BREAKS.iter().any(|this| this.since == version), "{version} is no break");
+        }
+        last = Some(shaped);
+    }
 }
 
 #[rstest::rstest]

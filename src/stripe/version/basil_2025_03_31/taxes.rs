@@ -11,7 +11,7 @@ use crate::stripe::object::{int, text};
 pub(in super::super) fn undo(kind: &str, object: &mut Map<String, Value>, _: &Downgrade<'_>) {
     match kind {
         "invoice" => {
-            let taxes = taxes(object, "total_taxes");
+            let taxes = of(object, "total_taxes");
             let tax = (!taxes.is_empty()).then(|| sum(&taxes));
             put(object, "tax", tax);
             put(object, "total_tax_amounts", amounts(&taxes));
@@ -22,20 +22,32 @@ pub(in super::super) fn undo(kind: &str, object: &mut Map<String, Value>, _: &Do
 }
 
 fn line(object: &mut Map<String, Value>) {
-    let taxes = taxes(object, "taxes");
-    let inclusive: Vec<Value> = taxes.iter().filter(|tax| is_inclusive(tax)).cloned().collect();
-    if let Some(amount) = object.get("amount").and_then(Value::as_i64) {
-        let net = amount.saturating_sub(sum(&inclusive));
-        let unit = per_unit(net, object.get("quantity").and_then(Value::as_i64));
-        let unit = unit.map_or_else(|| at(object, &["pricing", "unit_amount_decimal"]), Value::from);
-        put(object, "amount_excluding_tax", net);
-        put(object, "unit_amount_excluding_tax", unit);
-    }
+    without_tax(object, "pricing");
+    let taxes = of(object, "taxes");
     put(object, "tax_amounts", amounts(&taxes));
     put(object, "tax_rates", json!([]));
 }
 
-fn taxes(object: &Map<String, Value>, field: &str) -> Vec<Value> {
+/// The amounts of a line without the taxes that they include. `decimal` is where it says what one costs, in case
+/// the amount of one does not come out even.
+pub(super) fn without_tax(object: &mut Map<String, Value>, decimal: &str) {
+    let inclusive: Vec<Value> = of(object, "taxes").into_iter().filter(is_inclusive).collect();
+    let Some(amount) = object.get("amount").and_then(Value::as_i64) else { return };
+    let net = amount.saturating_sub(sum(&inclusive));
+    let unit = per_unit(net, object.get("quantity").and_then(Value::as_i64));
+    let unit = unit.map_or_else(
+        || match at(object, &[decimal]) {
+            Value::Object(pricing) => at(&pricing, &["unit_amount_decimal"]),
+            decimal => decimal,
+        },
+        Value::from,
+    );
+    put(object, "amount_excluding_tax", net);
+    put(object, "unit_amount_excluding_tax", unit);
+}
+
+/// The taxes that stand in `field`.
+pub(super) fn of(object: &Map<String, Value>, field: &str) -> Vec<Value> {
     at(object, &[field]).as_array().cloned().unwrap_or_default()
 }
 
@@ -47,7 +59,8 @@ fn is_inclusive(tax: &Value) -> bool {
     text(tax, "tax_behavior") == "inclusive"
 }
 
-fn amounts(taxes: &[Value]) -> Value {
+/// Taxes as they were shown before.
+pub(super) fn amounts(taxes: &[Value]) -> Value {
     let amount = |tax: &Value| {
         json!({
             "amount": tax.get("amount"), "inclusive": is_inclusive(tax),

@@ -1,18 +1,13 @@
-//! 2025-09-30.clover: a discount names its coupon under `source` and no longer carries the whole of it
-//! (docs.stripe.com/changelog/clover/2025-09-30/add-discount-source-property).
-//!
-//! Clover also makes `billing_mode` flexible for new subscriptions. That changes what a subscription *is*, not how
-//! it is shown: older versions show `billing_mode` as it is.
+//! A discount names its coupon under `source` and no longer carries the whole of it
+//! (…/2025-09-30/add-discount-source-property).
 
 use serde_json::{Map, Value};
 
-use super::fields::{at, put};
-use super::{Downgrade, Version};
-
-pub(super) const SINCE: Version = Version("2025-09-30.clover");
+use super::super::Downgrade;
+use super::super::fields::{at, put};
 
 /// `coupon` again, whole where it is known, else its id.
-pub(super) fn discount_source(kind: &str, object: &mut Map<String, Value>, way: &Downgrade<'_>) {
+pub(in super::super) fn undo(kind: &str, object: &mut Map<String, Value>, way: &Downgrade<'_>) {
     if kind == "discount" && object.contains_key("source") {
         let coupon = at(object, &["source", "coupon"]);
         let whole = way.find(&coupon, "coupon").unwrap_or(coupon);
@@ -24,7 +19,7 @@ pub(super) fn discount_source(kind: &str, object: &mut Map<String, Value>, way: 
 mod tests {
     use serde_json::json;
 
-    use super::super::{Kin, downgrade};
+    use super::super::super::{Kin, Version, downgrade};
     use super::*;
 
     #[rstest::rstest]

@@ -1,14 +1,12 @@
-//! 2024-04-10: a product's `features` are called `marketing_features` (docs.stripe.com/changelog/2024-04-10).
+//! A product's `features` are called `marketing_features` (…/2024-04-10/renames-features-attribute-product-object).
 
 use serde_json::{Map, Value};
 
-use super::fields::put;
-use super::{Downgrade, Version};
-
-pub(super) const SINCE: Version = Version("2024-04-10");
+use super::super::Downgrade;
+use super::super::fields::put;
 
 /// `features` again, and not `marketing_features`: it was renamed, not added. That it is gone is an assumption.
-pub(super) fn marketing_features(kind: &str, object: &mut Map<String, Value>, _: &Downgrade<'_>) {
+pub(in super::super) fn undo(kind: &str, object: &mut Map<String, Value>, _: &Downgrade<'_>) {
     if kind == "product"
         && let Some(features) = object.shift_remove("marketing_features")
     {
@@ -20,8 +18,7 @@ pub(super) fn marketing_features(kind: &str, object: &mut Map<String, Value>, _:
 mod tests {
     use serde_json::json;
 
-    use super::super::{Kin, downgrade};
-    use super::*;
+    use super::super::super::{Kin, Version, downgrade};
 
     #[rstest::rstest]
     #[case("2024-04-10", "marketing_features", "features")]
