@@ -104,7 +104,7 @@ impl Kind {
 }
 
 /// One object as it is now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) kind: Kind,
     /// Counts all objects of the account, so that those of one second have an order.
@@ -120,7 +120,7 @@ pub(crate) struct Stored {
 }
 
 /// How an object was last printed in an older version. One is kept: an app speaks one version.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Older {
     version: Version,
     /// How old everything around the object was.
@@ -174,11 +174,33 @@ pub(crate) struct Store {
     objects: HashMap<Arc<str>, Stored>,
     order: Vec<VecDeque<Arc<str>>>,
     version: u64,
+    /// How to undo what was done since it was first noted, latest last; nothing while nobody may want to.
+    journal: Option<Vec<Undo>>,
+}
+
+/// One step back.
+#[derive(Debug)]
+enum Undo {
+    /// An object was this, or not there.
+    Was(Arc<str>, Option<Box<Stored>>),
+    /// Something was put at the end of its kind.
+    Pushed(Kind),
+    /// Something was taken from this place of its kind.
+    Took(Kind, usize, Arc<str>),
+}
+
+/// A moment that a store can go back to.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    at: usize,
+    version: u64,
+    /// Whether noting began here.
+    outermost: bool,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { objects: HashMap::new(), order: vec![VecDeque::new(); KINDS], version: 0 }
+        Self { objects: HashMap::new(), order: vec![VecDeque::new(); KINDS], version: 0, journal: None }
     }
 }
 
@@ -193,6 +215,7 @@ impl Store {
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Stored> {
+        self.note(id);
         self.objects.get_mut(id)
     }
 
@@ -224,15 +247,20 @@ impl Store {
 
     fn put(&mut self, id: Arc<str>, stored: Stored) -> Arc<str> {
         let kind = stored.kind;
+        self.note(&id);
         self.version += 1;
         if self.objects.insert(Arc::clone(&id), stored).is_none() {
             self.order[kind as usize].push_back(Arc::clone(&id));
+            if let Some(journal) = &mut self.journal {
+                journal.push(Undo::Pushed(kind));
+            }
         }
         id
     }
 
     /// Changes an object; its bytes are printed anew when next asked for.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
+        self.note(id);
         let Some(stored) = self.objects.get_mut(id) else { return false };
         self.version += 1;
         stored.rendered = None;
@@ -241,18 +269,73 @@ impl Store {
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Stored> {
+        self.note(id);
         let stored = self.objects.remove(id)?;
         self.version += 1;
-        self.order[stored.kind as usize].retain(|kept| &**kept != id);
+        let order = &mut self.order[stored.kind as usize];
+        if let Some(at) = order.iter().position(|kept| &**kept == id)
+            && let Some(id) = order.remove(at)
+            && let Some(journal) = &mut self.journal
+        {
+            journal.push(Undo::Took(stored.kind, at, id));
+        }
         Some(stored)
     }
 
     /// Forgets the oldest of a kind beyond `most`; gives its id.
     pub(crate) fn forget_oldest(&mut self, kind: Kind, most: usize) -> Option<Arc<str>> {
-        let order = &mut self.order[kind as usize];
-        let id = if order.len() > most { order.pop_front() } else { None }?;
+        let order = &self.order[kind as usize];
+        let id = order.front().filter(|_| order.len() > most)?.clone();
+        self.note(&id);
+        self.order[kind as usize].pop_front();
+        if let Some(journal) = &mut self.journal {
+            journal.push(Undo::Took(kind, 0, Arc::clone(&id)));
+        }
         self.objects.remove(&id);
         Some(id)
+    }
+
+    /// Notes what an object is, if anybody may want it back.
+    fn note(&mut self, id: &str) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(Undo::Was(id.into(), self.objects.get(id).cloned().map(Box::new)));
+        }
+    }
+
+    /// From here on everything can be undone.
+    pub(crate) fn mark(&mut self) -> Mark {
+        let outermost = self.journal.is_none();
+        let at = self.journal.get_or_insert_default().len();
+        Mark { at, version: self.version, outermost }
+    }
+
+    /// What was done since then stays.
+    pub(crate) fn keep(&mut self, mark: &Mark) {
+        if mark.outermost {
+            self.journal = None;
+        }
+    }
+
+    /// Everything is as it was then; gives the ids that were touched, and whether each was there.
+    pub(crate) fn undo(&mut self, mark: &Mark) -> Vec<(Arc<str>, bool)> {
+        let mut touched = Vec::new();
+        let steps = self.journal.as_mut().map(|journal| journal.split_off(mark.at.min(journal.len())));
+        for step in steps.into_iter().flatten().rev() {
+            match step {
+                Undo::Was(id, was) => {
+                    touched.push((Arc::clone(&id), was.is_some()));
+                    match was {
+                        Some(was) => self.objects.insert(id, *was),
+                        None => self.objects.remove(&id),
+                    };
+                }
+                Undo::Pushed(kind) => drop(self.order[kind as usize].pop_back()),
+                Undo::Took(kind, at, id) => self.order[kind as usize].insert(at, id),
+            }
+        }
+        self.version = mark.version;
+        self.keep(mark);
+        touched
     }
 
     /// Oldest first.
@@ -267,5 +350,60 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.objects.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn picture(store: &Store) -> Vec<Vec<(u64, Value, Value)>> {
+        let of =
+            |kind| store.of(kind).map(|stored| (stored.seq, stored.value.clone(), stored.hidden.clone()));
+        [Kind::Customer, Kind::Event].map(|kind| of(kind).collect()).into()
+    }
+
+    fn play(store: &mut Store, steps: &[(u8, u8)]) {
+        for (at, (what, which)) in steps.iter().enumerate() {
+            let id = format!("id_{which}");
+            match what {
+                0 => drop(store.insert(Kind::Customer, at as u64, json!({"id": id, "at": at}), Value::Null)),
+                1 => drop(store.change(&id, |value| value["changed"] = json!(at))),
+                2 => drop(store.remove(&id)),
+                3 => drop(store.forget_oldest(Kind::Customer, 2)),
+                _ => {
+                    if let Some(stored) = store.get_mut(&id) {
+                        stored.hidden = json!({"hidden": at});
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_undone_never_happened(
+            before in prop::collection::vec((0_u8..5, 0_u8..6), 0..20),
+            during in prop::collection::vec((0_u8..5, 0_u8..6), 0..20),
+            nested in prop::collection::vec((0_u8..5, 0_u8..6), 0..20),
+        ) {
+            let mut store = Store::default();
+            play(&mut store, &before);
+            let (was, version) = (picture(&store), store.version());
+            let mark = store.mark();
+            play(&mut store, &during);
+            let between = picture(&store);
+            let inner = store.mark();
+            play(&mut store, &nested);
+            store.undo(&inner);
+            prop_assert_eq!(picture(&store), between);
+            store.undo(&mark);
+            prop_assert_eq!(picture(&store), was);
+            prop_assert_eq!(store.version(), version);
+            prop_assert!(store.journal.is_none());
+        }
     }
 }

@@ -31,7 +31,7 @@ use serde_json::{Map, Value};
 use super::case::Part;
 use super::error::ApiError;
 use super::route::Route;
-use super::store::{Kind, Store, Stored};
+use super::store::{Kind, Mark, Store, Stored};
 use crate::id::CaseId;
 use crate::stripe::object::envelope::{self, Cause};
 use crate::stripe::object::{NULL, merge, previous, put, text};
@@ -80,6 +80,37 @@ pub(crate) struct World<'a> {
     pub(crate) cause: Cause,
     /// Fields for the first object of a kind that is made (`set` of an action).
     pub(crate) overlay: Option<(Kind, Map<String, Value>)>,
+}
+
+/// Where a world can go back to. Ids are not minted twice: those of what was undone are gone.
+struct Marks {
+    part: Mark,
+    shop: Mark,
+    outbox: usize,
+    now: jiff::Timestamp,
+    cause: Cause,
+}
+
+impl Marks {
+    fn keep(self, world: &mut World<'_>) {
+        world.part.store.keep(&self.part);
+        world.shop.keep(&self.shop);
+    }
+
+    fn undo(self, world: &mut World<'_>) {
+        let own = world.part.store.undo(&self.part).into_iter().map(|touched| (touched, world.home));
+        let shared = world.shop.undo(&self.shop).into_iter().map(|touched| (touched, Home::Shop));
+        for ((id, was_there), home) in own.chain(shared) {
+            if was_there {
+                world.index.insert(id, home);
+            } else {
+                world.index.remove(&id);
+            }
+        }
+        world.part.outbox.truncate(self.outbox);
+        world.part.now = self.now;
+        world.cause = self.cause;
+    }
 }
 
 impl World<'_> {
@@ -201,6 +232,30 @@ impl World<'_> {
             }
         } else {
             self.part.outbox.push(event);
+        }
+    }
+
+    /// Does something of which nothing stays if it fails.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        does: impl FnOnce(&mut Self) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let undo = self.mark();
+        let done = does(self);
+        match done {
+            Ok(_) => undo.keep(self),
+            Err(_) => undo.undo(self),
+        }
+        done
+    }
+
+    fn mark(&mut self) -> Marks {
+        Marks {
+            part: self.part.store.mark(),
+            shop: self.shop.mark(),
+            outbox: self.part.outbox.len(),
+            now: self.part.now,
+            cause: self.cause.clone(),
         }
     }
 

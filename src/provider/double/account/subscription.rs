@@ -183,9 +183,6 @@ pub(crate) fn create(
     if due && method.is_none() && !later {
         return Err(ApiError::no_payment_method());
     }
-    if due && how != Collect::Paid && params.text("payment_behavior") == Some("error_if_incomplete") {
-        return Err(ApiError::declined());
-    }
     let start = Start {
         customer,
         items,
@@ -197,7 +194,12 @@ pub(crate) fn create(
         via: Via::Api,
         discount_percent: 0,
     };
-    let id = self::start(world, start);
+    let must_pay = params.text("payment_behavior") == Some("error_if_incomplete");
+    let id = world.attempt(|world| {
+        let id = self::start(world, start);
+        let unpaid = must_pay && text(world.peek(&id), "status") == "incomplete";
+        if unpaid { Err(ApiError::declined()) } else { Ok(id) }
+    })?;
     if params.is_true("cancel_at_period_end") || params.int("cancel_at").is_some() {
         super::change::set_end(world, &id, params);
     }
