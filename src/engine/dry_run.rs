@@ -17,7 +17,7 @@ use super::stage::{self, Prepared};
 use crate::deliver::attempt;
 use crate::id::CaseId;
 use crate::probe::describe_call;
-use crate::provider::double::{AnswersIn, Double, DoubleConfig};
+use crate::provider::double::{Double, DoubleConfig};
 use crate::run_event::{AttemptOutcome, AttemptRecord, RequestRecord, RunEventKind};
 use crate::scenario::model::{Expected, Step};
 use crate::stripe::object::NEWEST;
@@ -29,9 +29,13 @@ use crate::time::human;
 /// # Errors
 /// The environment cannot be filled in, or the double does not start.
 pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionError> {
-    let config = DoubleConfig { port: None, answers_in: AnswersIn::Asked };
-    let double =
-        Double::start(config, &stage::catalog(&plan.project), ports.clock, plan.options.seed).await?;
+    let double = Double::start(
+        DoubleConfig::default(),
+        &stage::catalog(&plan.project),
+        ports.clock,
+        plan.options.seed,
+    )
+    .await?;
     let prepared = stage::prepare(plan, ports, &double);
     let text = prepared.map(|prepared| tell(plan, ports, &double, &prepared));
     double.stop().await;

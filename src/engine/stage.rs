@@ -74,9 +74,11 @@ fn looks_secret(value: &str) -> bool {
 /// How the double is started.
 pub(super) fn double(environment: &Environment) -> Result<DoubleConfig, SessionError> {
     match environment.provider {
-        Provider::Double { port, answers_in } => {
-            Ok(DoubleConfig { port, answers_in: answers_in.map_or(AnswersIn::Asked, AnswersIn::Version) })
-        }
+        Provider::Double { port, answers_in } => Ok(DoubleConfig {
+            port,
+            answers_in: answers_in.map_or(AnswersIn::Asked, AnswersIn::Version),
+            ..DoubleConfig::default()
+        }),
         Provider::NotYet(what) => Err(SessionError::NotYet { environment: environment.name.clone(), what }),
     }
 }

@@ -1,11 +1,14 @@
 //! Lists: which objects a call means, by its filters.
 
+use std::ops::Bound;
+
 use serde_json::{Map, Value};
 
 use super::account::Home;
 use super::error::ApiError;
+use super::index::{self, Span, WHOLE, overlap};
 pub(crate) use super::page::PARAMS;
-use super::page::Page;
+use super::page::{Candidates, Page};
 use super::params::{Is, Params, Table, nested_int};
 use super::route::{Asked, Route};
 use super::state::Account;
@@ -35,19 +38,25 @@ pub(crate) fn list(
     PARAMS.iter().for_each(|(name, _)| drop(filters.shift_remove(*name)));
     let filters = Params::read(&filters, route.params, &format_args!("GET {}", route.path))?;
     if let Some(customer) = filters.text("customer")
-        && !account.find(customer).is_some_and(|stored| stored.kind == Kind::Customer)
+        && account.find(customer).is_none_or(|stored| stored.kind != Kind::Customer)
     {
         return Err(ApiError::no_such_param("customer", customer, "customer"));
     }
-    let mut found = Vec::new();
-    for store in account.stores(home) {
-        for stored in store.of(kind) {
-            if stored.value()["deleted"] != true && stays(route.params, &filters, keeps, stored)? {
-                found.push(stored);
+    let span = overlap(page.span(kind, |id| account.find(id))?, made_in(filters.given("created"))?);
+    let word = route.params.iter().map(|(name, _)| *name).filter(|name| index::is_word(name));
+    let word = word.filter_map(|name| Some((name, filters.text(name)?))).next();
+    let lists = account.stores(home).into_iter().map(|store| {
+        let stays = |stored: &&Stored| {
+            stored.value()["deleted"] != true && stays(route.params, &filters, keeps, stored)
+        };
+        match word {
+            Some((word, text)) => {
+                Box::new(store.with_between(kind, word, text, span).filter(stays)) as Candidates<'_>
             }
+            None => Box::new(store.between(kind, span).filter(stays)),
         }
-    }
-    page.of_stored(found, kind, route.path, |id| account.find(id))
+    });
+    Ok(page.of_stored(lists.collect(), route.path))
 }
 
 /// A page of objects that are already in order: those inside another object.
@@ -55,24 +64,23 @@ pub(crate) fn page_of(asked: &Asked<'_>, all: &[Value], kind: Kind, url: &str) -
     Page::read(asked.params.fields())?.of_values(all, kind, url)
 }
 
-fn stays(table: Table, filters: &Params, keeps: Keeps, stored: &Stored) -> Result<bool, ApiError> {
+fn stays(table: Table, filters: &Params, keeps: Keeps, stored: &Stored) -> bool {
     let value = stored.value();
     for (name, _) in table {
         let wanted = filters.given(name).filter(|wanted| !wanted.is_null());
         let kept = match (keeps(name, wanted, stored), wanted) {
             (Some(kept), _) => kept,
+            // Which seconds are meant decides where in the list is looked.
             (None, None) => true,
-            (None, Some(wanted)) => match *name {
-                "created" => in_range(wanted, value["created"].as_i64().unwrap_or_default())?,
-                // Stripe compares texts letter by letter.
-                name => equals(wanted, &value[name]),
-            },
+            (None, Some(_)) if *name == "created" => true,
+            // Stripe compares texts letter by letter.
+            (None, Some(wanted)) => equals(wanted, &value[name]),
         };
         if !kept {
-            return Ok(false);
+            return false;
         }
     }
-    Ok(true)
+    true
 }
 
 /// Nested filters field by field; form encoding has texts only.
@@ -92,21 +100,21 @@ pub(crate) fn names(list: &Value, value: &Value) -> bool {
     list.as_array().is_some_and(|list| list.contains(value))
 }
 
-/// `created[gte]=…`, or the second itself.
-fn in_range(wanted: &Value, created: i64) -> Result<bool, ApiError> {
-    let Value::Object(bounds) = wanted else { return Ok(true) };
+/// `created[gte]=…`: the part of the list that it means.
+fn made_in(wanted: Option<&Value>) -> Result<Span, ApiError> {
+    let mut span = WHOLE;
+    let Some(Value::Object(bounds)) = wanted else { return Ok(span) };
     for (bound, second) in bounds {
         let second = nested_int(second, &format!("created[{bound}]"))?.unwrap_or_default();
-        let kept = match bound.as_str() {
-            "gt" => created > second,
-            "gte" => created >= second,
-            "lt" => created < second,
-            "lte" => created <= second,
+        let (first, last) = ((second, u64::MIN), (second, u64::MAX));
+        let part = match bound.as_str() {
+            "gt" => (Bound::Excluded(last), Bound::Unbounded),
+            "gte" => (Bound::Included(first), Bound::Unbounded),
+            "lt" => (Bound::Unbounded, Bound::Excluded(first)),
+            "lte" => (Bound::Unbounded, Bound::Included(last)),
             _ => return Err(ApiError::unknown_param(&format!("created[{bound}]"))),
         };
-        if !kept {
-            return Ok(false);
-        }
+        span = overlap(span, part);
     }
-    Ok(true)
+    Ok(span)
 }

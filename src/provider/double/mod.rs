@@ -20,6 +20,7 @@ mod expand;
 mod fault;
 mod form;
 mod idempotency;
+mod index;
 mod list;
 mod page;
 mod params;
@@ -60,12 +61,20 @@ use crate::stripe::version::{Kin, Version};
 use crate::time::Clock;
 
 /// How the double is started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoubleConfig {
     /// A fixed port, for apps that cannot be told; left out, a free one.
     pub port: Option<u16>,
     /// In which version API calls are answered.
     pub answers_in: AnswersIn,
+    /// The events that are kept of what belongs to no case, which is never closed.
+    pub keep_events: usize,
+}
+
+impl Default for DoubleConfig {
+    fn default() -> Self {
+        Self { port: None, answers_in: AnswersIn::default(), keep_events: 10_000 }
+    }
 }
 
 /// In which version API calls are answered.
@@ -193,6 +202,7 @@ impl Double {
         seed: u64,
     ) -> Result<Self, DoubleError> {
         let mut account = Account::new(clock.now(), seed);
+        account.keep_events = config.keep_events;
         catalog::stock(&mut account, catalog)?;
         let port = config.port.unwrap_or(0);
         let listener =

@@ -1,11 +1,17 @@
 //! Pages of lists: newest first, by cursor.
 
+use std::ops::Bound;
+
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::index::{Span, WHOLE};
 use super::params::{Is, Table, nested_int};
 use super::store::{Kind, Stored};
-use crate::stripe::object::{int, object, text};
+use crate::stripe::object::{object, text};
+
+/// Objects that a page can show, oldest first.
+pub(crate) type Candidates<'a> = Box<dyn DoubleEndedIterator<Item = &'a Stored> + 'a>;
 
 /// Which page is asked for.
 #[derive(Debug)]
@@ -46,27 +52,43 @@ impl Page {
         Ok(Self { limit: usize::try_from(limit).unwrap_or(10), cursor })
     }
 
-    /// The page of `all`, in any order; `find` looks an object up that may no longer be among them.
-    pub(crate) fn of_stored<'a>(
+    /// Which part of a list can hold the page; `find` looks an object up that may no longer be in the list.
+    pub(crate) fn span<'a>(
         &self,
-        mut all: Vec<&'a Stored>,
         kind: Kind,
-        url: &str,
         find: impl Fn(&str) -> Option<&'a Stored>,
-    ) -> Result<Value, ApiError> {
-        let key = |stored: &Stored| (int(stored.value(), "created"), stored.seq);
-        all.sort_unstable_by_key(|stored| std::cmp::Reverse(key(stored)));
-        let (from, to) = match &self.cursor {
-            None => (0, all.len()),
-            Some((side, id)) => {
-                let cursor = find(id).filter(|stored| stored.kind == kind).ok_or_else(|| self.lost(kind))?;
-                let newer = all.partition_point(|stored| key(stored) > key(cursor));
-                let itself = usize::from(all.get(newer).is_some_and(|stored| key(stored) == key(cursor)));
-                if *side == Side::After { (newer + itself, all.len()) } else { (0, newer) }
+    ) -> Result<Span, ApiError> {
+        let Some((side, id)) = &self.cursor else { return Ok(WHOLE) };
+        let cursor = find(id).filter(|stored| stored.kind == kind).ok_or_else(|| self.lost(kind))?;
+        let cursor = Bound::Excluded(cursor.place());
+        Ok(match side {
+            Side::After => (Bound::Unbounded, cursor),
+            Side::Before => (cursor, Bound::Unbounded),
+        })
+    }
+
+    /// The page of what stands in several lists, each given oldest first and [as far as it counts](Self::span).
+    pub(crate) fn of_stored<'a>(&self, lists: Vec<Candidates<'a>>, url: &str) -> Value {
+        let backwards = matches!(self.cursor, Some((Side::Before, _)));
+        let enough = self.limit + 1;
+        let mut found: Vec<&Stored> = Vec::new();
+        for list in lists {
+            if backwards {
+                found.extend(list.take(enough));
+            } else {
+                found.extend(list.rev().take(enough));
             }
-        };
-        let (range, more) = self.cut(from, to);
-        Ok(list(all[range].iter().map(|stored| stored.whole()).collect(), more, url))
+        }
+        found.sort_unstable_by_key(|stored| stored.place());
+        if !backwards {
+            found.reverse();
+        }
+        let more = found.len() > self.limit;
+        found.truncate(self.limit);
+        if backwards {
+            found.reverse();
+        }
+        list(found.into_iter().map(Stored::whole).collect(), more, url)
     }
 
     /// The page of values that are already in order.
@@ -126,15 +148,19 @@ mod tests {
         store
     }
 
+    /// The customers' page that is asked for.
+    fn page(store: &Store, given: &Value) -> Value {
+        let page = Page::read(given.as_object().unwrap()).unwrap();
+        let span = page.span(Kind::Customer, |id| store.get(id)).unwrap();
+        page.of_stored(vec![Box::new(store.between(Kind::Customer, span))], "/x")
+    }
+
     /// Follows the cursor until there is no more.
     fn all_pages(store: &Store, limit: usize, cursor: &str) -> Vec<String> {
         let mut given = json!({"limit": limit.to_string()});
         let mut seen = Vec::new();
         loop {
-            let page = Page::read(given.as_object().unwrap()).unwrap();
-            let page =
-                page.of_stored(store.of(Kind::Customer).collect(), Kind::Customer, "", |id| store.get(id));
-            let page = page.unwrap();
+            let page = page(store, &given);
             let ids = ids(&page);
             if cursor == "starting_after" {
                 given[cursor] = json!(ids.last().cloned().unwrap_or_default());
@@ -160,11 +186,7 @@ mod tests {
             prop_assert_eq!(&forward, &expected);
             if let Some(oldest) = expected.last() {
                 let given = json!({"limit": "100", "ending_before": oldest});
-                let page = Page::read(given.as_object().unwrap()).unwrap();
-                let page = page
-                    .of_stored(store.of(Kind::Customer).collect(), Kind::Customer, "", |id| store.get(id))
-                    .unwrap();
-                prop_assert_eq!(ids(&page), expected[..expected.len() - 1].to_vec());
+                prop_assert_eq!(ids(&page(&store, &given)), expected[..expected.len() - 1].to_vec());
             }
         }
     }
@@ -172,11 +194,7 @@ mod tests {
     #[test]
     fn a_page_before_the_cursor_is_the_nearest_one() {
         let store = store(&[1, 2, 3, 4, 5]);
-        let given = json!({"limit": "2", "ending_before": "cus_0"});
-        let page = Page::read(given.as_object().unwrap()).unwrap();
-        let page = page
-            .of_stored(store.of(Kind::Customer).collect(), Kind::Customer, "/x", |id| store.get(id))
-            .unwrap();
+        let page = page(&store, &json!({"limit": "2", "ending_before": "cus_0"}));
         assert_eq!(ids(&page), ["cus_2", "cus_1"]);
         assert_eq!(page["has_more"], true);
     }

@@ -89,26 +89,22 @@ impl Related for Account {
     }
 
     fn payment_of_invoice(&self, invoice: &str) -> Option<Value> {
-        self.beside(invoice, Kind::InvoicePayment)
-            .find(|payment| text(payment, "invoice") == invoice)
-            .cloned()
+        self.beside(invoice, Kind::InvoicePayment, "invoice").next().cloned()
     }
 
     fn payment_by_intent(&self, intent: &str) -> Option<Value> {
-        let by = |payment: &&Value| payment["payment"]["payment_intent"] == intent;
-        self.beside(intent, Kind::InvoicePayment).find(by).cloned()
+        self.beside(intent, Kind::InvoicePayment, "payment_intent").next().cloned()
     }
 
     fn refunds_of(&self, charge: &str) -> Vec<Value> {
-        let of = |refund: &&Value| text(refund, "charge") == charge;
-        self.beside(charge, Kind::Refund).filter(of).cloned().collect()
+        self.beside(charge, Kind::Refund, "charge").cloned().collect()
     }
 }
 
 impl Account {
-    /// Objects of a kind that are kept where this one is, newest first.
-    fn beside(&self, id: &str, kind: Kind) -> impl Iterator<Item = &Value> {
+    /// Objects of a kind that name this one in `field` and are kept where it is, newest first.
+    fn beside(&self, id: &str, kind: Kind, field: &str) -> impl Iterator<Item = &Value> {
         let store = self.index.get(id).map(|home| &self.part(*home).store);
-        store.into_iter().flat_map(move |store| store.of(kind).rev()).map(Stored::value)
+        store.into_iter().flat_map(move |store| store.with(kind, field, id).rev()).map(Stored::value)
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Account {
     pub(crate) emails: HashMap<String, CaseId>,
     pub(crate) keys: Keys,
     pub(crate) seq: u64,
+    /// The events that are kept for the account at large: it is never closed.
+    pub(crate) keep_events: usize,
     /// The ids of the catalogue's prices and products by their keys, in the catalogue's order.
     pub(crate) prices: Vec<(String, String)>,
     pub(crate) products: Vec<(String, String)>,
@@ -43,6 +45,7 @@ impl Account {
             emails: HashMap::new(),
             keys: Keys::default(),
             seq: 0,
+            keep_events: usize::MAX,
             prices: Vec::new(),
             products: Vec::new(),
         }
@@ -51,6 +54,7 @@ impl Account {
     /// One part to work on; that of the account at large where the case is not open.
     pub(crate) fn world(&mut self, home: Home, cause: Cause) -> World<'_> {
         let Self { shop, large, cases, index, seq, .. } = self;
+        let keep_events = self.keep_events;
         let case = match home {
             Home::Case(case) => cases.get_mut(&case),
             Home::Large | Home::Shop => None,
@@ -59,7 +63,7 @@ impl Account {
             Some(part) => (home, part),
             None => (Home::Large, large),
         };
-        World { home, part, shop, index, seq, cause, overlay: None }
+        World { home, part, shop, index, seq, keep_events, cause, overlay: None }
     }
 
     pub(crate) fn part(&self, home: Home) -> &Part {
@@ -192,8 +196,7 @@ impl Source for Account {
         let id = text(object, "id");
         let store = &self.part(*self.index.get(id)?).store;
         let of = |kind: Kind, field: &str| -> Vec<Value> {
-            let of = store.of(kind).rev().filter(|stored| text(stored.value(), field) == id);
-            of.map(|stored| stored.value().clone()).collect()
+            store.with(kind, field, id).rev().map(|stored| stored.value().clone()).collect()
         };
         match (text(object, "object"), name) {
             ("customer", "subscriptions") => {

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::stripe::object::object;
+use super::index::{self, Index, Place, Said, Span, WHOLE};
+use crate::stripe::object::{int, object, text};
 use crate::stripe::version::Version;
 
 /// One row a kind: its name here, and how Stripe names it in `No such …`.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident: $noun:literal,)*) => {
         /// The kinds of objects that are kept.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(crate) enum Kind {
             $($(#[$doc])* $kind,)*
         }
-
-        const KINDS: usize = [$(Kind::$kind),*].len();
 
         impl Kind {
             /// How Stripe names it in `No such …`.
@@ -109,6 +108,8 @@ pub(crate) struct Stored {
     pub(crate) kind: Kind,
     /// Counts all objects of the account, so that those of one second have an order.
     pub(crate) seq: u64,
+    /// When it was made, in seconds.
+    created: i64,
     value: Value,
     /// What belongs to it without being part of it: a session's line items, a product's features.
     pub(crate) hidden: Value,
@@ -129,6 +130,20 @@ struct Older {
 }
 
 impl Stored {
+    fn new(kind: Kind, seq: u64, value: Value, hidden: Value) -> Self {
+        let created = int(&value, "created");
+        Self { kind, seq, created, value, hidden, rendered: None, older: None, packed: None }
+    }
+
+    /// Where it stands among those of its kind.
+    pub(crate) fn place(&self) -> Place {
+        (self.created, self.seq)
+    }
+
+    fn said(&self) -> Said {
+        index::all_said(self.kind, &self.value, &self.hidden)
+    }
+
     /// The object; of an event, only what it is found by.
     pub(crate) fn value(&self) -> &Value {
         &self.value
@@ -168,11 +183,13 @@ pub(crate) fn render(value: &Value) -> Bytes {
     serde_json::to_vec_pretty(value).map(Bytes::from).unwrap_or_default()
 }
 
-/// Objects by id, and in the order in which they were made.
-#[derive(Debug)]
+/// Objects by id, in the order in which they were made, and by what they name.
+#[derive(Debug, Default)]
 pub(crate) struct Store {
     objects: HashMap<Arc<str>, Stored>,
-    order: Vec<VecDeque<Arc<str>>>,
+    index: Index,
+    /// The events in the order in which they were made: with test clocks that is not the order of their seconds.
+    log: VecDeque<Arc<str>>,
     version: u64,
     /// How to undo what was done since it was first noted, latest last; nothing while nobody may want to.
     journal: Option<Vec<Undo>>,
@@ -183,10 +200,10 @@ pub(crate) struct Store {
 enum Undo {
     /// An object was this, or not there.
     Was(Arc<str>, Option<Box<Stored>>),
-    /// Something was put at the end of its kind.
-    Pushed(Kind),
-    /// Something was taken from this place of its kind.
-    Took(Kind, usize, Arc<str>),
+    /// An event was put at the end of the log.
+    Logged,
+    /// The event at the front of the log was forgotten.
+    Forgot(Arc<str>),
 }
 
 /// A moment that a store can go back to.
@@ -196,12 +213,6 @@ pub(crate) struct Mark {
     version: u64,
     /// Whether noting began here.
     outermost: bool,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { objects: HashMap::new(), order: vec![VecDeque::new(); KINDS], version: 0, journal: None }
-    }
 }
 
 impl Store {
@@ -221,84 +232,104 @@ impl Store {
 
     /// Replaces what has the same id.
     pub(crate) fn insert(&mut self, kind: Kind, seq: u64, value: Value, hidden: Value) -> Arc<str> {
-        let id: Arc<str> = crate::stripe::object::text(&value, "id").into();
-        self.put(id, Stored { kind, seq, value, hidden, rendered: None, older: None, packed: None })
+        self.adopt(Stored::new(kind, seq, value, hidden))
     }
 
     /// Takes an object over from another store.
     pub(crate) fn adopt(&mut self, stored: Stored) -> Arc<str> {
-        let id: Arc<str> = crate::stripe::object::text(stored.value(), "id").into();
-        self.put(id, stored)
+        let id: Arc<str> = text(stored.value(), "id").into();
+        let said = stored.said();
+        self.put(id, stored, &said)
     }
 
     /// Keeps an event, of which only id, type and time are looked at.
     pub(crate) fn insert_event(&mut self, seq: u64, event: &Value) -> Arc<str> {
-        let id: Arc<str> = crate::stripe::object::text(event, "id").into();
+        let id: Arc<str> = text(event, "id").into();
         let found_by =
             object! { "id": &*id, "created": event["created"].clone(), "type": event["type"].clone() };
+        let mut stored = Stored::new(Kind::Event, seq, found_by, Value::Null);
         // Printing a `Value` to memory cannot fail: its keys are strings.
-        let packed = serde_json::to_vec(event).map(Bytes::from).ok();
-        let kind = Kind::Event;
-        self.put(
-            id,
-            Stored { kind, seq, value: found_by, hidden: Value::Null, rendered: None, older: None, packed },
-        )
+        stored.packed = serde_json::to_vec(event).map(Bytes::from).ok();
+        self.log.push_back(Arc::clone(&id));
+        self.note_step(Undo::Logged);
+        self.put(id, stored, &Said::new())
     }
 
-    fn put(&mut self, id: Arc<str>, stored: Stored) -> Arc<str> {
-        let kind = stored.kind;
+    fn put(&mut self, id: Arc<str>, stored: Stored, said: &Said) -> Arc<str> {
+        self.remove(&id);
         self.note(&id);
         self.version += 1;
-        if self.objects.insert(Arc::clone(&id), stored).is_none() {
-            self.order[kind as usize].push_back(Arc::clone(&id));
-            if let Some(journal) = &mut self.journal {
-                journal.push(Undo::Pushed(kind));
-            }
-        }
+        self.place(Arc::clone(&id), stored, said);
         id
+    }
+
+    fn place(&mut self, id: Arc<str>, stored: Stored, said: &Said) {
+        let (kind, place) = (stored.kind, stored.place());
+        self.objects.insert(Arc::clone(&id), stored);
+        let known = |id: &str| self.objects.get_key_value(id).map(|(id, _)| Arc::clone(id));
+        self.index.insert(kind, place, &id, said, known);
+    }
+
+    fn displace(&mut self, id: &str) -> Option<Stored> {
+        let stored = self.objects.remove(id)?;
+        self.index.remove(stored.kind, stored.place(), &stored.said());
+        Some(stored)
     }
 
     /// Changes an object; its bytes are printed anew when next asked for.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
+        self.alter(id, |stored| change(&mut stored.value))
+    }
+
+    /// Changes what belongs to an object without being part of it.
+    pub(crate) fn change_hidden(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
+        self.alter(id, |stored| change(&mut stored.hidden))
+    }
+
+    fn alter(&mut self, id: &str, change: impl FnOnce(&mut Stored)) -> bool {
         self.note(id);
         let Some(stored) = self.objects.get_mut(id) else { return false };
         self.version += 1;
         stored.rendered = None;
-        change(&mut stored.value);
+        let (kind, place, said) = (stored.kind, stored.place(), stored.said());
+        change(stored);
+        stored.created = int(&stored.value, "created");
+        let (now_at, now_said) = (stored.place(), stored.said());
+        if (place, &said) != (now_at, &now_said) {
+            self.index.remove(kind, place, &said);
+            let known = |id: &str| self.objects.get_key_value(id).map(|(id, _)| Arc::clone(id));
+            if let Some(id) = known(id) {
+                self.index.insert(kind, now_at, &id, &now_said, known);
+            }
+        }
         true
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Stored> {
         self.note(id);
-        let stored = self.objects.remove(id)?;
+        let stored = self.displace(id)?;
         self.version += 1;
-        let order = &mut self.order[stored.kind as usize];
-        if let Some(at) = order.iter().position(|kept| &**kept == id)
-            && let Some(id) = order.remove(at)
-            && let Some(journal) = &mut self.journal
-        {
-            journal.push(Undo::Took(stored.kind, at, id));
-        }
         Some(stored)
     }
 
-    /// Forgets the oldest of a kind beyond `most`; gives its id.
-    pub(crate) fn forget_oldest(&mut self, kind: Kind, most: usize) -> Option<Arc<str>> {
-        let order = &self.order[kind as usize];
-        let id = order.front().filter(|_| order.len() > most)?.clone();
-        self.note(&id);
-        self.order[kind as usize].pop_front();
-        if let Some(journal) = &mut self.journal {
-            journal.push(Undo::Took(kind, 0, Arc::clone(&id)));
-        }
-        self.objects.remove(&id);
+    /// Forgets the oldest event beyond `most`; gives its id.
+    pub(crate) fn forget_event(&mut self, most: usize) -> Option<Arc<str>> {
+        let id = if self.log.len() > most { self.log.pop_front() } else { None }?;
+        self.note_step(Undo::Forgot(Arc::clone(&id)));
+        self.remove(&id);
         Some(id)
     }
 
     /// Notes what an object is, if anybody may want it back.
     fn note(&mut self, id: &str) {
+        if self.journal.is_some() {
+            self.note_step(Undo::Was(id.into(), self.objects.get(id).cloned().map(Box::new)));
+        }
+    }
+
+    fn note_step(&mut self, step: Undo) {
         if let Some(journal) = &mut self.journal {
-            journal.push(Undo::Was(id.into(), self.objects.get(id).cloned().map(Box::new)));
+            journal.push(step);
         }
     }
 
@@ -324,13 +355,14 @@ impl Store {
             match step {
                 Undo::Was(id, was) => {
                     touched.push((Arc::clone(&id), was.is_some()));
-                    match was {
-                        Some(was) => self.objects.insert(id, *was),
-                        None => self.objects.remove(&id),
-                    };
+                    self.displace(&id);
+                    if let Some(was) = was {
+                        let said = was.said();
+                        self.place(id, *was, &said);
+                    }
                 }
-                Undo::Pushed(kind) => drop(self.order[kind as usize].pop_back()),
-                Undo::Took(kind, at, id) => self.order[kind as usize].insert(at, id),
+                Undo::Logged => drop(self.log.pop_back()),
+                Undo::Forgot(id) => self.log.push_front(id),
             }
         }
         self.version = mark.version;
@@ -338,9 +370,47 @@ impl Store {
         touched
     }
 
-    /// Oldest first.
+    /// The objects of a kind, oldest first.
     pub(crate) fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Stored> {
-        self.order[kind as usize].iter().filter_map(|id| self.objects.get(id))
+        self.between(kind, WHOLE)
+    }
+
+    /// The same, of a part of the list only.
+    pub(crate) fn between(&self, kind: Kind, span: Span) -> impl DoubleEndedIterator<Item = &Stored> {
+        self.index.walk(kind, span).filter_map(|id| self.objects.get(id))
+    }
+
+    /// The objects of a kind that say `value` in `field`, oldest first.
+    pub(crate) fn with(
+        &self,
+        kind: Kind,
+        field: &str,
+        value: &str,
+    ) -> impl DoubleEndedIterator<Item = &Stored> {
+        self.with_between(kind, field, value, WHOLE)
+    }
+
+    /// The same, of a part of the list only.
+    pub(crate) fn with_between(
+        &self,
+        kind: Kind,
+        field: &str,
+        value: &str,
+        span: Span,
+    ) -> impl DoubleEndedIterator<Item = &Stored> {
+        self.ids_with(kind, field, value, span).into_iter().filter_map(|id| self.objects.get(id))
+    }
+
+    /// Their ids.
+    pub(crate) fn ids_with(&self, kind: Kind, field: &str, value: &str, span: Span) -> Vec<&Arc<str>> {
+        self.index.saying(kind, field, value, span).unwrap_or_else(|| {
+            let says = |id: &&Arc<str>| {
+                let stored = self.objects.get(&**id);
+                stored.and_then(|stored| index::said(kind, field, &stored.value, &stored.hidden))
+                    == Some(value)
+            };
+            self.index.walk(kind, span).filter(says).collect()
+        })
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -355,53 +425,157 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
-    fn picture(store: &Store) -> Vec<Vec<(u64, Value, Value)>> {
-        let of =
-            |kind| store.of(kind).map(|stored| (stored.seq, stored.value.clone(), stored.hidden.clone()));
-        [Kind::Customer, Kind::Event].map(|kind| of(kind).collect()).into()
+    const KINDS: [Kind; 3] = [Kind::Invoice, Kind::Charge, Kind::InvoicePayment];
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert(Kind, u8, Value),
+        Change(u8, &'static str, Value),
+        Remove(u8),
+        Event,
+        Forget,
     }
 
-    fn play(store: &mut Store, steps: &[(u8, u8)]) {
-        for (at, (what, which)) in steps.iter().enumerate() {
-            let id = format!("id_{which}");
-            match what {
-                0 => drop(store.insert(Kind::Customer, at as u64, json!({"id": id, "at": at}), Value::Null)),
-                1 => drop(store.change(&id, |value| value["changed"] = json!(at))),
-                2 => drop(store.remove(&id)),
-                3 => drop(store.forget_oldest(Kind::Customer, 2)),
-                _ => {
-                    if let Some(stored) = store.get_mut(&id) {
-                        stored.hidden = json!({"hidden": at});
-                    }
+    fn step() -> impl Strategy<Value = Step> {
+        let kind = prop::sample::select(KINDS.to_vec());
+        let name = || prop_oneof![Just(Value::Null), (0_u8..4).prop_map(|at| json!(format!("cus_{at}")))];
+        let object = (name(), name(), 0_i64..3).prop_map(|(customer, intent, created)| {
+            json!({
+                "customer": customer, "created": created, "payment_intent": intent, "note": customer,
+                "payment": { "payment_intent": intent },
+                "parent": { "subscription_details": { "subscription": intent } },
+            })
+        });
+        let id = || 0_u8..12;
+        prop_oneof![
+            4 => (kind, id(), object).prop_map(|(kind, id, value)| Step::Insert(kind, id, value)),
+            2 => (id(), name()).prop_map(|(id, name)| Step::Change(id, "customer", name)),
+            1 => (id(), name()).prop_map(|(id, name)| Step::Change(id, "parent", json!({ "subscription_details": { "subscription": name } }))),
+            1 => (id(), 0_i64..3).prop_map(|(id, created)| Step::Change(id, "created", json!(created))),
+            2 => id().prop_map(Step::Remove),
+            1 => Just(Step::Event),
+            1 => Just(Step::Forget),
+        ]
+    }
+
+    /// The store without any index: objects by id, with their kind and number.
+    #[derive(Debug, Clone, Default)]
+    struct Naive {
+        objects: BTreeMap<String, (Kind, u64, Value)>,
+        log: VecDeque<Arc<str>>,
+        steps: u64,
+    }
+
+    fn of(naive: &Naive, kind: Kind, keeps: impl Fn(&Value) -> bool) -> Vec<&str> {
+        let mut found: Vec<_> =
+            naive.objects.values().filter(|(of, _, value)| *of == kind && keeps(value)).collect();
+        found.sort_by_key(|(_, seq, value)| (int(value, "created"), *seq));
+        found.into_iter().map(|(_, _, value)| text(value, "id")).collect()
+    }
+
+    fn ids<'a>(found: impl Iterator<Item = &'a Stored>) -> Vec<&'a str> {
+        found.map(|stored| text(stored.value(), "id")).collect()
+    }
+
+    fn check(store: &Store, naive: &Naive) -> Result<(), TestCaseError> {
+        prop_assert_eq!(store.len(), naive.objects.len());
+        for kind in KINDS.into_iter().chain([Kind::Event]) {
+            prop_assert_eq!(ids(store.of(kind)), of(naive, kind, |_| true));
+            for at in 0..4 {
+                let name = format!("cus_{at}");
+                for field in ["customer", "payment_intent", "subscription", "note"] {
+                    let says = |value: &Value| match (kind, field) {
+                        (Kind::Invoice, "subscription") => {
+                            value["parent"]["subscription_details"][field] == name
+                        }
+                        (Kind::InvoicePayment, "payment_intent") => value["payment"][field] == name,
+                        _ => value[field] == name,
+                    };
+                    prop_assert_eq!(ids(store.with(kind, field, &name)), of(naive, kind, says));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(step: Step, store: &mut Store, naive: &mut Naive) {
+        naive.steps += 1;
+        let seq = naive.steps;
+        match step {
+            Step::Insert(kind, id, mut value) => {
+                crate::stripe::object::put(&mut value, "id", format!("x_{id}"));
+                store.insert(kind, seq, value.clone(), Value::Null);
+                naive.objects.insert(format!("x_{id}"), (kind, seq, value));
+            }
+            Step::Change(id, field, new) => {
+                let id = format!("x_{id}");
+                let put = |value: &mut Value| crate::stripe::object::put(value, field, new);
+                let held = naive.objects.get_mut(&id).map(|(_, _, value)| value);
+                assert_eq!(store.get(&id).is_some(), held.is_some());
+                store.change(&id, put.clone());
+                if let Some(held) = held {
+                    put(held);
+                }
+            }
+            Step::Remove(id) => {
+                let id = format!("x_{id}");
+                assert_eq!(store.remove(&id).is_some(), naive.objects.remove(&id).is_some());
+            }
+            Step::Event => {
+                // Test clocks run ahead of each other.
+                let event = json!({"id": format!("evt_{seq}"), "created": seq % 7, "type": "x"});
+                store.insert_event(seq, &event);
+                naive.objects.insert(format!("evt_{seq}"), (Kind::Event, seq, event));
+                naive.log.push_back(format!("evt_{seq}").into());
+            }
+            Step::Forget => {
+                let oldest = if naive.log.len() > 2 { naive.log.pop_front() } else { None };
+                assert_eq!(store.forget_event(2), oldest);
+                oldest.and_then(|oldest| naive.objects.remove(&*oldest));
             }
         }
     }
 
     proptest! {
         #[test]
+        fn what_is_found_is_what_looking_at_everything_finds(steps in prop::collection::vec(step(), 0..60)) {
+            let (mut store, mut naive) = (Store::default(), Naive::default());
+            for step in steps {
+                take(step, &mut store, &mut naive);
+                check(&store, &naive)?;
+            }
+            for id in naive.objects.keys() {
+                store.remove(id);
+            }
+            prop_assert_eq!(store.index.len(), (0, 0), "nothing is left behind");
+        }
+
+        #[test]
         fn what_is_undone_never_happened(
-            before in prop::collection::vec((0_u8..5, 0_u8..6), 0..20),
-            during in prop::collection::vec((0_u8..5, 0_u8..6), 0..20),
-            nested in prop::collection::vec((0_u8..5, 0_u8..6), 0..20),
+            before in prop::collection::vec(step(), 0..20),
+            during in prop::collection::vec(step(), 0..20),
+            nested in prop::collection::vec(step(), 0..20),
         ) {
-            let mut store = Store::default();
-            play(&mut store, &before);
-            let (was, version) = (picture(&store), store.version());
+            let (mut store, mut naive) = (Store::default(), Naive::default());
+            before.into_iter().for_each(|step| take(step, &mut store, &mut naive));
+            let (was, version) = (naive.clone(), store.version());
             let mark = store.mark();
-            play(&mut store, &during);
-            let between = picture(&store);
+            during.into_iter().for_each(|step| take(step, &mut store, &mut naive));
+            let between = naive.clone();
             let inner = store.mark();
-            play(&mut store, &nested);
+            nested.into_iter().for_each(|step| take(step, &mut store, &mut naive));
             store.undo(&inner);
-            prop_assert_eq!(picture(&store), between);
+            check(&store, &between)?;
             store.undo(&mark);
-            prop_assert_eq!(picture(&store), was);
+            check(&store, &was)?;
+            prop_assert_eq!(&store.log, &was.log);
             prop_assert_eq!(store.version(), version);
             prop_assert!(store.journal.is_none());
         }

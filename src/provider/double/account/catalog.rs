@@ -7,7 +7,7 @@ use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, names};
 use crate::provider::double::params::{Is, Params, Table, nested_int};
 use crate::provider::double::route::Route;
-use crate::provider::double::store::Kind;
+use crate::provider::double::store::{Kind, Store};
 use crate::stripe::object::customer::deleted;
 use crate::stripe::object::{NULL, catalog, put, text};
 
@@ -160,8 +160,8 @@ fn update_product(world: &mut World<'_>, id: &str, params: &Params) -> Result<Va
 /// `DELETE /v1/products/{id}`; one that has prices stays.
 fn delete_product(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let product = world.at_path(Kind::Product, id)?;
-    let used = |stored: &super::Stored| text(stored.value(), "product") == id;
-    if world.shop.of(Kind::Price).any(used) || world.part.store.of(Kind::Price).any(used) {
+    let prices = |store: &Store| store.with(Kind::Price, "product", id).next().is_some();
+    if prices(world.shop) || prices(&world.part.store) {
         return Err(ApiError::invalid(
             "This product cannot be deleted because it has one or more user-created prices.",
         ));
@@ -266,9 +266,9 @@ fn free_lookup_key(world: &mut World<'_>, id: &str, params: &Params) -> Result<(
     let Some(key) = params.text("lookup_key") else { return Ok(()) };
     let holder = world
         .shop
-        .of(Kind::Price)
-        .chain(world.part.store.of(Kind::Price))
-        .find(|price| price.value()["lookup_key"] == key && text(price.value(), "id") != id)
+        .with(Kind::Price, "lookup_key", key)
+        .chain(world.part.store.with(Kind::Price, "lookup_key", key))
+        .find(|price| text(price.value(), "id") != id)
         .map(|price| text(price.value(), "id").to_owned());
     let Some(holder) = holder else { return Ok(()) };
     let others = world.home != Home::Large && world.shop.get(&holder).is_some();

@@ -52,7 +52,7 @@ pub(crate) fn refresh(world: &mut World<'_>, customer: &str) {
 
 /// A customer's active entitlements, oldest first.
 pub(crate) fn active(world: &World<'_>, customer: &str) -> Vec<Value> {
-    let of = world.part.store.of(Kind::Entitlement).filter(|stored| stored.hidden["customer"] == customer);
+    let of = world.part.store.with(Kind::Entitlement, "customer", customer);
     of.map(|stored| stored.value().clone()).collect()
 }
 

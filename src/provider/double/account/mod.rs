@@ -30,11 +30,12 @@ use serde_json::{Map, Value};
 
 use super::case::Part;
 use super::error::ApiError;
+use super::index::WHOLE;
 use super::route::Route;
 use super::store::{Kind, Mark, Store, Stored};
 use crate::id::CaseId;
 use crate::stripe::object::envelope::{self, Cause};
-use crate::stripe::object::{NULL, merge, previous, put, text};
+use crate::stripe::object::{NULL, merge, previous, put};
 
 /// The routes of every resource; a new one is a line here and a file.
 pub(crate) const ROUTES: &[&[Route]] = &[
@@ -63,9 +64,6 @@ pub(crate) enum Home {
     Case(CaseId),
 }
 
-/// The events that are kept for the account at large: it is never closed.
-const KEPT_EVENTS: usize = 10_000;
-
 /// What is read of an object that is not there.
 static NONE: Value = NULL;
 
@@ -76,6 +74,8 @@ pub(crate) struct World<'a> {
     pub(crate) shop: &'a mut Store,
     pub(crate) index: &'a mut HashMap<Arc<str>, Home>,
     pub(crate) seq: &'a mut u64,
+    /// The events that are kept for the account at large.
+    pub(crate) keep_events: usize,
     /// What the events that follow were caused by.
     pub(crate) cause: Cause,
     /// Fields for the first object of a kind that is made (`set` of an action).
@@ -227,7 +227,7 @@ impl World<'_> {
         let id = self.part.store.insert_event(*self.seq, &event);
         self.index.insert(id, self.home);
         if self.home == Home::Large {
-            if let Some(oldest) = self.part.store.forget_oldest(Kind::Event, KEPT_EVENTS) {
+            if let Some(oldest) = self.part.store.forget_event(self.keep_events) {
                 self.index.remove(&oldest);
             }
         } else {
@@ -273,15 +273,13 @@ impl World<'_> {
 
     /// Changes what belongs to an object without being part of it.
     pub(crate) fn change_hidden(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
-        if let Some(stored) = self.store_of(id).get_mut(id) {
-            change(&mut stored.hidden);
-        }
+        self.store_of(id).change_hidden(id, change);
     }
 
     /// Ids of the kind's objects whose `field` is `value`, oldest first.
     pub(crate) fn ids_where(&self, kind: Kind, field: &str, value: &str) -> Vec<String> {
-        let of = self.part.store.of(kind).filter(|stored| text(stored.value(), field) == value);
-        of.map(|stored| text(stored.value(), "id").to_owned()).collect()
+        let ids = self.part.store.ids_with(kind, field, value, WHOLE);
+        ids.into_iter().map(|id| (**id).to_owned()).collect()
     }
 
     /// Something that Stripe does by itself, not because it was asked.

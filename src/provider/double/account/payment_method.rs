@@ -23,16 +23,15 @@ pub(crate) const ROUTES: &[Route] = &[
 /// `GET /v1/customers/{id}/payment_methods`.
 fn of_customer(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let customer = asked.ids.id;
-    if !account.find(customer).is_some_and(|stored| stored.kind == Kind::Customer) {
+    if account.find(customer).is_none_or(|stored| stored.kind != Kind::Customer) {
         return Err(ApiError::no_such_param("customer", customer, "customer"));
     }
     let wanted = asked.params.text("type");
     let methods: Vec<Value> = account
         .stores(asked.home)
         .into_iter()
-        .flat_map(|store| store.of(Kind::PaymentMethod).rev())
+        .flat_map(|store| store.with(Kind::PaymentMethod, "customer", customer).rev())
         .map(crate::provider::double::store::Stored::value)
-        .filter(|method| text(method, "customer") == customer)
         .filter(|method| wanted.is_none_or(|wanted| text(method, "type") == wanted))
         .cloned()
         .collect();

@@ -1,5 +1,6 @@
 //! The double as its users meet it: through actions, and over HTTP.
 
+mod bounds;
 mod bursts;
 mod cases;
 mod fuzz;
