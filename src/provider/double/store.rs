@@ -257,7 +257,7 @@ impl Store {
 
     fn put(&mut self, id: Arc<str>, stored: Stored, said: &Said) -> Arc<str> {
         self.remove(&id);
-        self.note(&id);
+        self.note_step(Undo::Was(Arc::clone(&id), None));
         self.version += 1;
         self.place(Arc::clone(&id), stored, said);
         id
@@ -322,8 +322,10 @@ impl Store {
 
     /// Notes what an object is, if anybody may want it back.
     fn note(&mut self, id: &str) {
-        if self.journal.is_some() {
-            self.note_step(Undo::Was(id.into(), self.objects.get(id).cloned().map(Box::new)));
+        if self.journal.is_some()
+            && let Some(stored) = self.objects.get(id)
+        {
+            self.note_step(Undo::Was(id.into(), Some(Box::new(stored.clone()))));
         }
     }
 

@@ -128,7 +128,7 @@ impl World<'_> {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
-        self.stored(id).map(crate::provider::double::store::Stored::value)
+        self.stored(id).map(Stored::value)
     }
 
     /// An object; null where there is none.

@@ -6,6 +6,7 @@ mod cases;
 mod fuzz;
 mod http;
 mod laws;
+mod sweep;
 mod versions;
 
 use serde_json::{Map, Value, json};
