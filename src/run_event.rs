@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::id::CaseId;
-use crate::probe::Reading;
+use crate::probe::{Reading, RequestOutcome};
 use crate::scenario::model::Head;
 use crate::span::Place;
 
@@ -253,8 +253,8 @@ pub struct RequestRecord {
     pub sent: Duration,
     /// How long it took.
     pub took: Duration,
-    /// The status, or why there is none.
-    pub outcome: Result<u16, String>,
+    /// How it ended, or why it did not.
+    pub outcome: Result<RequestOutcome, String>,
     /// The start of the answer.
     pub body: String,
 }

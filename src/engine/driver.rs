@@ -12,8 +12,8 @@ use super::case::{Action, AttemptOrder, InputKind, World};
 use crate::deliver::attempt;
 use crate::deliver::http::Sender;
 use crate::id::{CaseId, IdMinter};
-use crate::probe::{Cookies, HttpCaller, HttpProbe, describe_call};
-use crate::project::model::HttpCall;
+use crate::probe::{Caller, Cookies, Reader};
+use crate::project::model::Call;
 use crate::provider::double::{ApiFault as DoubleFault, Double, Effect};
 use crate::run_event::{Reason, RequestRecord};
 use crate::scenario::model::{ApiFault, FaultEffect};
@@ -27,10 +27,9 @@ pub(super) struct Driver {
     pub(super) clock: Clock,
     pub(super) double: Double,
     pub(super) sender: Sender,
-    pub(super) caller: HttpCaller,
-    pub(super) base_url: Arc<str>,
+    pub(super) caller: Arc<Caller>,
     /// What each probe reads from its answer.
-    pub(super) probes: BTreeMap<String, Arc<HttpProbe>>,
+    pub(super) probes: BTreeMap<String, Arc<Reader>>,
     pub(super) reports: UnboundedSender<Report>,
     /// Per case and customer, like browsers.
     pub(super) cookies: BTreeMap<CaseId, Vec<Cookies>>,
@@ -139,25 +138,20 @@ impl Driver {
         Reply { case, reports: self.reports.clone(), owed: true }
     }
 
-    fn request(&self, case: CaseId, slot: usize, name: String, call: HttpCall) {
-        let (caller, base, clock) = (self.caller.clone(), Arc::clone(&self.base_url), self.clock);
+    fn request(&self, case: CaseId, slot: usize, name: String, call: Call) {
+        let (caller, clock) = (Arc::clone(&self.caller), self.clock);
         let (reply, cookies) = (self.reply(case), self.cookies(case, slot));
         tokio::spawn(async move {
             let sent = clock.elapsed();
-            let result = caller.visit(&call, &base, &cookies).await;
+            let done = caller.request(&call, &cookies).await;
             let took = clock.elapsed().saturating_sub(sent);
-            let mut call = describe_call(&call, &base);
-            if let Ok(answer) = &result
-                && !call.ends_with(&answer.url)
-            {
-                call = format!("{call} → {}", answer.url);
+            let mut call = caller.describe(&call);
+            if let Some(elsewhere) = &done.ended_at {
+                call = format!("{call} → {elsewhere}");
             }
-            let (outcome, body, answer) = match result {
-                Ok(answer) => (Ok(answer.status), cut(&answer.text), table(answer.json)),
-                Err(error) => (Err(error.to_string()), String::new(), None),
-            };
-            let record = RequestRecord { name, call, sent, took, outcome, body };
-            reply.send(InputKind::Requested { slot, record, answer });
+            let outcome = done.outcome.map_err(|error| error.to_string());
+            let record = RequestRecord { name, call, sent, took, outcome, body: cut(&done.text) };
+            reply.send(InputKind::Requested { slot, record, answer: done.answer });
         });
     }
 
@@ -186,12 +180,12 @@ impl Driver {
         });
     }
 
-    fn read(&self, case: CaseId, slot: usize, probe: String, call: HttpCall) {
-        let Some(http) = self.probes.get(&probe).cloned() else { return };
-        let (caller, base) = (self.caller.clone(), Arc::clone(&self.base_url));
+    fn read(&self, case: CaseId, slot: usize, probe: String, call: Call) {
+        let Some(reader) = self.probes.get(&probe).cloned() else { return };
+        let caller = Arc::clone(&self.caller);
         let (reply, cookies) = (self.reply(case), self.cookies(case, slot));
         tokio::spawn(async move {
-            let reading = http.read(&caller, &call, &base, &cookies).await;
+            let reading = caller.read(&reader, &call, &cookies).await;
             reply.send(InputKind::Read { slot, probe, reading });
         });
     }
@@ -225,13 +219,6 @@ impl Drop for Reply {
 /// The start of a body, for reports.
 fn cut(body: &str) -> String {
     body.chars().take(2_048).collect()
-}
-
-fn table(json: Option<Value>) -> Option<Map<String, Value>> {
-    match json {
-        Some(Value::Object(map)) => Some(map),
-        _ => None,
-    }
 }
 
 /// How long the app may take to stop.

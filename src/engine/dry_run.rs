@@ -16,7 +16,7 @@ use super::session::{Ports, SessionError};
 use super::stage::{self, Prepared};
 use crate::deliver::attempt;
 use crate::id::CaseId;
-use crate::probe::describe_call;
+use crate::probe::{RequestOutcome, describe};
 use crate::provider::double::{Double, DoubleConfig};
 use crate::run_event::{AttemptOutcome, AttemptRecord, RequestRecord, RunEventKind};
 use crate::scenario::model::{Expected, Step};
@@ -135,11 +135,18 @@ impl Rehearsal<'_> {
                 None
             }
             Action::Request { name, slot, call } => {
-                let call = describe_call(&call, self.base_url);
+                let call = describe(&call, self.base_url);
                 self.line(2, &format!("request  {name}: {call}"));
                 let answer = Some(self.answer(case, &name));
                 let (sent, took) = (Duration::ZERO, Duration::ZERO);
-                let record = RequestRecord { name, call, sent, took, outcome: Ok(200), body: String::new() };
+                let record = RequestRecord {
+                    name,
+                    call,
+                    sent,
+                    took,
+                    outcome: Ok(RequestOutcome::Changed(0)),
+                    body: String::new(),
+                };
                 Some(InputKind::Requested { slot, record, answer })
             }
             Action::Attempt(order) => Some(self.attempt(&order)),

@@ -14,7 +14,7 @@ use super::plan::RunPlan;
 use super::scene::Variables;
 use super::stage::{self, Stage};
 use crate::deliver::http::Sender;
-use crate::probe::{HttpCaller, HttpProbe, ReadError, Text};
+use crate::probe::{Caller, ReadError, Reader, Text};
 use crate::project::model::ProbeKind;
 use crate::provider::double::Double;
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
@@ -183,8 +183,7 @@ async fn cases(
         clock: ports.clock,
         double: double.clone(),
         sender: Sender::new()?,
-        caller: HttpCaller::new(ports.clock).map_err(SessionError::Client)?,
-        base_url: Arc::from(stage.target.base_url()),
+        caller: Arc::new(caller(ports, stage)?),
         probes: probes(plan)?,
         reports,
         cookies: BTreeMap::new(),
@@ -225,12 +224,17 @@ fn refused_at_large(double: &Double) -> Option<Trouble> {
         .then(|| Trouble { message: format!("answer the app: {}", refused.join("; ")), log: Vec::new() })
 }
 
-fn probes(plan: &RunPlan) -> Result<BTreeMap<String, Arc<HttpProbe>>, SessionError> {
+fn caller(ports: &Ports, stage: &Stage) -> Result<Caller, SessionError> {
+    let workplace = stage.workplace.clone();
+    Caller::new(ports.clock, stage.target.base_url(), workplace).map_err(SessionError::Client)
+}
+
+fn probes(plan: &RunPlan) -> Result<BTreeMap<String, Arc<Reader>>, SessionError> {
     let mut probes = BTreeMap::new();
     for (name, probe) in &plan.project.probes {
-        if let ProbeKind::Http { read, .. } = &probe.kind {
+        if let ProbeKind::Call { call, read } = &probe.kind {
             let text = if uses_text(plan, name) { Text::Keep } else { Text::LeaveOut };
-            probes.insert(name.clone(), Arc::new(HttpProbe::compile(read, text)?));
+            probes.insert(name.clone(), Arc::new(Reader::compile(call, read, text)?));
         }
     }
     Ok(probes)

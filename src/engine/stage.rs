@@ -11,6 +11,7 @@ use super::plan::RunPlan;
 use super::scene::{EndpointAt, Scene, Variables};
 use super::session::{Ports, SessionError};
 use crate::id::IdMinter;
+use crate::probe::Workplace;
 use crate::project::model::{self, Environment, Launch, Process, Project, Provider, ReadyCheck};
 use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
@@ -32,6 +33,8 @@ pub(super) struct Stage {
     pub(super) ready_at: Duration,
     pub(super) scene: Arc<Scene>,
     pub(super) deploy_sha: Option<String>,
+    /// Where programs beside the app run.
+    pub(super) workplace: Workplace,
     /// Removed when the run ends.
     _dir: tempfile::TempDir,
 }
@@ -160,7 +163,8 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
     let target = launcher.launch(ports.clock).await?;
     let ready_at = ports.clock.elapsed();
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
-    Ok(Stage { target, ready_at, scene, deploy_sha, _dir: dir })
+    let workplace = workplace(plan, ports, &scene)?;
+    Ok(Stage { target, ready_at, scene, deploy_sha, workplace, _dir: dir })
 }
 
 fn specs(
@@ -169,8 +173,7 @@ fn specs(
     processes: &[Process],
     scene: &Scene,
 ) -> Result<Vec<ProcessSpec>, SessionError> {
-    let mut names = scene.names.clone();
-    names.insert("variable".to_owned(), Value::Object(scene.variables.merged(&Map::new())));
+    let names = all_names(scene);
     processes.iter().enumerate().map(|(index, process)| spec(plan, ports, (index, process), &names)).collect()
 }
 
@@ -268,13 +271,7 @@ fn spec(
     (index, process): (usize, &Process),
     names: &Map<String, Value>,
 ) -> Result<ProcessSpec, SessionError> {
-    let fill = |key: &str, text: &str| {
-        template::render_text(text, names).map_err(|cause| SessionError::Setting {
-            key: key.to_owned(),
-            environment: plan.environment.name.clone(),
-            cause,
-        })
-    };
+    let fill = |key: &str, text: &str| fill(plan, names, key, text);
     let command = format!("target.process.{}.command", process.name);
     let mut command: Vec<String> =
         process.command.iter().map(|word| fill(&command, word)).collect::<Result<_, _>>()?;
@@ -283,10 +280,7 @@ fn spec(
     {
         *program = path.to_string_lossy().into_owned();
     }
-    let mut env = around_proxies(ports.no_proxy.as_deref());
-    for (name, value) in plan.environment.target.env.iter().chain(&process.env) {
-        env.push((name.clone(), fill(&format!("target.env.{name}"), value)?));
-    }
+    let env = env(plan, ports, &process.env, names)?;
     let ready = process.ready.as_ref().map(|ready| target::Ready {
         check: match &ready.check {
             ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },
@@ -302,6 +296,41 @@ fn spec(
     let dir: PathBuf =
         process.dir.as_ref().map_or_else(|| plan.project.root.clone(), |dir| plan.project.root.join(dir));
     Ok(ProcessSpec { name: process.name.clone(), command, dir, env, env_base: EnvBase::Inherit, ready })
+}
+
+fn fill(plan: &RunPlan, names: &Map<String, Value>, key: &str, text: &str) -> Result<String, SessionError> {
+    template::render_text(text, names).map_err(|cause| SessionError::Setting {
+        key: key.to_owned(),
+        environment: plan.environment.name.clone(),
+        cause,
+    })
+}
+
+/// What the app is told, and `more` for one of its processes.
+fn env(
+    plan: &RunPlan,
+    ports: &Ports,
+    more: &BTreeMap<String, String>,
+    names: &Map<String, Value>,
+) -> Result<Vec<(String, String)>, SessionError> {
+    let mut env = around_proxies(ports.no_proxy.as_deref());
+    for (name, value) in plan.environment.target.env.iter().chain(more) {
+        env.push((name.clone(), fill(plan, names, &format!("target.env.{name}"), value)?));
+    }
+    Ok(env)
+}
+
+/// Programs beside the app are told what the app is told: an admin tool finds its database so.
+fn workplace(plan: &RunPlan, ports: &Ports, scene: &Scene) -> Result<Workplace, SessionError> {
+    let names = all_names(scene);
+    let env = env(plan, ports, &BTreeMap::new(), &names)?;
+    Ok(Workplace { dir: plan.project.root.clone(), env })
+}
+
+fn all_names(scene: &Scene) -> Map<String, Value> {
+    let mut names = scene.names.clone();
+    names.insert("variable".to_owned(), Value::Object(scene.variables.merged(&Map::new())));
+    names
 }
 
 /// The app reaches the double directly, also where this machine's programs go through a proxy: a Stripe SDK that

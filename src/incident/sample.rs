@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::derive::{EventOrigin, IncidentContext};
 use super::idempotency::Evidence;
 use crate::id::{CaseId, IdMinter};
+use crate::probe::RequestOutcome;
 use crate::probe::{ReadError, Reading};
 use crate::run_event::{
     ActRecord, AttemptOutcome, AttemptRecord, CallRecord, CaseRecord, CustomerRef, DeliveryRef, EventRef,
@@ -102,7 +103,7 @@ pub(crate) fn passed(sample: Sample) -> CaseRecord {
             call: format!("POST http://127.0.0.1:{}/signup", sample.port),
             sent: sample.at(105),
             took: Duration::from_millis(9),
-            outcome: Ok(201),
+            outcome: Ok(RequestOutcome::Answered(201)),
             body: "{\"user_id\":1}".into(),
         }],
         deliveries: vec![(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::probe::Reading;
+use crate::probe::RequestOutcome;
 use crate::run_event::{
     ActRecord, AttemptOutcome, AttemptRecord, CallRecord, CustomerRef, DeliveryRef, EventRef, Fact,
     ObservationRecord, Reconciliation, RequestRecord,
@@ -75,6 +76,8 @@ pub(crate) struct WireRequest {
     at_ms: f64,
     took_ms: f64,
     status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
     problem: Option<String>,
     body: String,
 }
@@ -86,7 +89,14 @@ impl From<&RequestRecord> for WireRequest {
             call: request.call.clone(),
             at_ms: ms(request.sent),
             took_ms: ms(request.took),
-            status: request.outcome.as_ref().ok().copied(),
+            status: match request.outcome {
+                Ok(RequestOutcome::Answered(status)) => Some(status),
+                _ => None,
+            },
+            exit_code: match request.outcome {
+                Ok(RequestOutcome::Exited(code)) => Some(code),
+                _ => None,
+            },
             problem: request.outcome.as_ref().err().cloned(),
             body: request.body.clone(),
         }

@@ -188,7 +188,7 @@ mod tests {
 
     fn facts_of(pairs: &[Reconcile], local: &[(&str, Result<Value, ReadError>)]) -> Vec<Fact> {
         let probe = Probe {
-            kind: ProbeKind::NotYet("sql"),
+            kind: ProbeKind::NotYet("page"),
             times: vec!["renews_at".into()],
             words: BTreeMap::new(),
             place: place(),

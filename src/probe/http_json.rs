@@ -78,7 +78,7 @@ impl HttpProbe {
     }
 }
 
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let text = text.trim();
     match text.char_indices().nth(QUOTED) {
         _ if text.is_empty() => "nothing".to_owned(),

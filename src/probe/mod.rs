@@ -3,13 +3,20 @@
 //! A probe executes a call whose templates are already filled in, and says what was there or why that cannot be
 //! told. It judges nothing: fields are given as the app spells them.
 
+mod caller;
 mod client;
+mod command;
 mod cookies;
+mod database;
 mod fields;
 mod http_json;
 mod reading;
+#[cfg(feature = "sql")]
+mod sql;
 
+pub use caller::{Caller, CommandReader, Done, Reader, RequestOutcome, describe};
 pub use client::{HttpAnswer, HttpCaller, describe_call};
+pub use command::Workplace;
 pub use cookies::Cookies;
 pub use http_json::{HttpProbe, Text};
 pub use reading::{ReadError, Reading};

@@ -72,6 +72,32 @@ pub enum ReadError {
         /// In a few words.
         problem: String,
     },
+    /// A database did not answer, or refused.
+    #[error("ask the database {url}: {problem}")]
+    Database {
+        /// Without credentials.
+        url: String,
+        /// What it said.
+        problem: String,
+    },
+    /// A program could not be run.
+    #[error("run {program}: {problem}")]
+    Command {
+        /// Without its arguments.
+        program: String,
+        /// In a few words.
+        problem: String,
+    },
+    /// Fields are read from JSON, and a program printed something else.
+    #[error("read what {program} prints as JSON: it ended with {exit} after {content}")]
+    NotPrinted {
+        /// Without its arguments.
+        program: String,
+        /// Its exit code.
+        exit: i32,
+        /// The start of what it printed.
+        content: String,
+    },
     /// A field's path is none.
     #[error("understand the JSONPath {path}: {problem}")]
     Path {
@@ -97,6 +123,9 @@ impl ReadError {
             Self::Unreachable { url, problem } => vec![url, problem],
             Self::TimedOut { url, .. } | Self::TooLarge { url, .. } => vec![url],
             Self::NotJson { url, content, .. } | Self::Refused { url, content, .. } => vec![url, content],
+            Self::Database { url, problem } => vec![url, problem],
+            Self::Command { program, problem } => vec![program, problem],
+            Self::NotPrinted { program, content, .. } => vec![program, content],
             Self::Call { call, problem } => vec![call, problem],
             Self::Path { path, problem } => vec![path, problem],
             Self::Template { template, problem } => vec![template, problem],

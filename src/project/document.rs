@@ -115,7 +115,7 @@ document! {
 
     /// an SQL query
     pub(crate) struct SqlDocument requires(url, query), {
-        /// `sqlite://…`, `postgres://…`, `mysql://…`.
+        /// `sqlite://…` or `postgres://…`.
         url: Text,
         /// With `$1`, `$2` for the arguments.
         query: Text,

@@ -101,22 +101,42 @@ pub struct Price {
 #[derive(Debug, Clone)]
 pub struct Request {
     /// How.
-    pub kind: RequestKind,
+    pub call: Call,
     /// Where it stands.
     pub place: Place,
 }
 
-/// How a request is made.
+/// What a request does and a probe reads.
 #[derive(Debug, Clone)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a project has a handful of them, nearly all of the large kind"
 )]
-pub enum RequestKind {
-    /// An HTTP call.
+pub enum Call {
+    /// An HTTP call to the app.
     Http(HttpCall),
-    /// A kind that this version does not execute: `command`, `sql`.
-    NotYet(&'static str),
+    /// A statement in the app's database.
+    Sql(SqlCall),
+    /// A program beside the app.
+    Command(CommandCall),
+}
+
+/// A statement in a database.
+#[derive(Debug, Clone, Default)]
+pub struct SqlCall {
+    /// `sqlite://…` or `postgres://…`.
+    pub url: String,
+    /// With `$1`, `$2` for the arguments.
+    pub query: String,
+    /// The arguments.
+    pub args: Vec<Value>,
+}
+
+/// A program that is run and ends.
+#[derive(Debug, Clone, Default)]
+pub struct CommandCall {
+    /// Program and arguments; a program with a `/` is looked for below the project's root.
+    pub command: Vec<String>,
 }
 
 /// An HTTP call to the app.
@@ -158,14 +178,14 @@ pub struct Probe {
     reason = "a project has a handful of them, nearly all of the large kind"
 )]
 pub enum ProbeKind {
-    /// An HTTP call whose JSON answer is read by JSONPath.
-    Http {
+    /// A call, whose answer is read: JSON by JSONPath, a row by its columns.
+    Call {
         /// The call.
-        call: HttpCall,
-        /// Field → JSONPath (RFC 9535), checked.
+        call: Call,
+        /// Field → JSONPath (RFC 9535), checked; empty for `sql`.
         read: BTreeMap<String, String>,
     },
-    /// A kind that this version does not execute: `sql`, `mail`, `sink`, `command`, `page`, `stripe_calls`.
+    /// A kind that this version does not execute: `mail`, `sink`, `page`, `stripe_calls`.
     NotYet(&'static str),
 }
 
@@ -174,12 +194,16 @@ impl Probe {
     #[must_use]
     pub fn fields(&self) -> Option<Vec<String>> {
         match &self.kind {
-            ProbeKind::Http { read, .. } => {
-                Some(read.keys().cloned().chain(["http_status".to_owned(), "text".to_owned()]).collect())
-            }
-            ProbeKind::NotYet(_) => None,
+            ProbeKind::Call { call: Call::Http(_), read } => Some(with(read, ["http_status", "text"])),
+            ProbeKind::Call { call: Call::Command(_), read } => Some(with(read, ["exit", "text"])),
+            // Its columns are known to the database.
+            ProbeKind::Call { call: Call::Sql(_), .. } | ProbeKind::NotYet(_) => None,
         }
     }
+}
+
+fn with(read: &BTreeMap<String, String>, more: [&str; 2]) -> Vec<String> {
+    read.keys().cloned().chain(more.map(str::to_owned)).collect()
 }
 
 /// One pair of `[reconcile]`: local billing state = provider truth.

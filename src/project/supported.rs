@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Environment, ProbeKind, Project, RequestKind};
+use super::model::{Environment, ProbeKind, Project};
 use crate::scenario::Diagnostic;
 use crate::scenario::code::Code;
 use crate::scenario::model::{Scenario, Story};
@@ -18,7 +18,7 @@ pub(crate) fn refusal(what: &str, place: &Place) -> Diagnostic {
 /// What these scenarios need in this environment, and this version does not execute.
 ///
 /// What a scenario names itself was refused when it was parsed; here it is what it needs without naming it: the
-/// environment, the requests of `[given]`, and the probes that reconciliation reads.
+/// environment, and the probes that reconciliation reads.
 #[must_use]
 pub fn refuse_unsupported(
     project: &Project,
@@ -31,20 +31,10 @@ pub fn refuse_unsupported(
     let stories = || scenarios.iter().flat_map(|scenario| &scenario.cases);
     let mut refused: Vec<Diagnostic> =
         environment.not_yet.iter().map(|later| refusal(&later.what, &later.place)).collect();
-    if stories().any(|story| story.given.customers.iter().any(|customer| customer.requests.is_none())) {
-        refused.extend(given_requests(project));
-    }
     if stories().any(reconciles) {
         refused.extend(reconcile_probes(project));
     }
     refused
-}
-
-fn given_requests(project: &Project) -> impl Iterator<Item = Diagnostic> + '_ {
-    project.given.iter().filter_map(|name| match &project.requests.get(&name.value)?.kind {
-        RequestKind::NotYet(kind) => Some(refusal(&format!("request.{}.{kind}", name.value), &name.place)),
-        RequestKind::Http(_) => None,
-    })
 }
 
 fn reconcile_probes(project: &Project) -> impl Iterator<Item = Diagnostic> + '_ {

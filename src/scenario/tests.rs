@@ -8,7 +8,7 @@ use super::model::{From, Order, Pick, Scenario, Send, SignatureMode};
 use super::render::{Color, render};
 use super::tree::source;
 use super::*;
-use crate::project::model::{Launch, Project, Provider};
+use crate::project::model::{Launch, ProbeKind, Project, Provider};
 use crate::project::parse_project;
 
 /// The example project and scenarios of the design.
@@ -319,7 +319,10 @@ fn a_matrix_makes_cases() {
 
 #[test]
 fn an_unused_probe_that_is_not_executed_is_fine_and_a_needed_one_is_not() {
-    let (project, _) = example_project();
+    let (mut project, _) = example_project();
+    if let Some(billing) = project.probes.get_mut("billing") {
+        billing.kind = ProbeKind::NotYet("page");
+    }
     let ci = &project.environments["ci"];
     let quiet = "promise = \"p\"\n[[step]]\nstripe.cancel = {}\nreconcile = false\n";
     let names = |scenarios: &[Scenario], environment| {
@@ -328,7 +331,7 @@ fn an_unused_probe_that_is_not_executed_is_fine_and_a_needed_one_is_not() {
     };
     assert_eq!(names(&[valid(quiet)], ci), Vec::<String>::new());
     let judging = quiet.replace("reconcile = false\n", "");
-    assert_eq!(names(&[valid(&judging)], ci), ["not supported yet: probe.billing.sql"]);
+    assert_eq!(names(&[valid(&judging)], ci), ["not supported yet: probe.billing.page"]);
     let production = &project.environments["production"];
     assert_eq!(
         names(&[valid(quiet)], production),

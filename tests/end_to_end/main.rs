@@ -4,4 +4,6 @@
 mod support;
 
 mod bad_input;
+#[cfg(feature = "sql")]
+mod books;
 mod lifecycle;

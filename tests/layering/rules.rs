@@ -44,7 +44,15 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "run_event",
-        may_use: &["id", "probe::ReadError", "probe::Reading", "scenario::model", "span", "time"],
+        may_use: &[
+            "id",
+            "probe::ReadError",
+            "probe::Reading",
+            "probe::RequestOutcome",
+            "scenario::model",
+            "span",
+            "time",
+        ],
         because: "the stream tells of a run in plain values: what makes it and what reads it meet only here",
     },
     // The parts of a run, which do not know each other.

@@ -62,7 +62,7 @@ impl Case {
     pub(super) fn bystander_baseline(&mut self, at: Duration, out: &mut Vec<Action>) {
         self.baselines.filling = Filling::Bystanders;
         let story = Arc::clone(&self.plan.story);
-        let executed = |probe: &Probe| matches!(probe.kind, ProbeKind::Http { .. });
+        let executed = |probe: &Probe| matches!(probe.kind, ProbeKind::Call { .. });
         let probes: Vec<String> = self
             .scene
             .project

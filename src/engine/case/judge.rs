@@ -14,7 +14,7 @@ impl Case {
     pub(super) fn read_action(&self, slot: usize, probe: &str, at: Duration) -> Result<Action, Reading> {
         let unread = |error: ReadError| Reading { at, took: Duration::ZERO, fields: Err(error) };
         let found = self.scene.project.probes.get(probe).map(|probe| &probe.kind);
-        let Some(ProbeKind::Http { call, .. }) = found else {
+        let Some(ProbeKind::Call { call, .. }) = found else {
             let problem = format!("probe `{probe}` cannot be read by this version");
             return Err(unread(ReadError::Template { template: probe.to_owned(), problem }));
         };

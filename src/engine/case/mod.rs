@@ -33,7 +33,7 @@ use super::plan::CasePlan;
 use super::scene::{EndpointAt, Scene};
 use crate::id::IdMinter;
 use crate::probe::Reading;
-use crate::project::model::HttpCall;
+use crate::project::model::Call;
 use crate::run_event::{AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind, Verdict};
 use crate::scenario::model::{ApiFault, Change};
 use crate::stripe::action::Action as StripeAction;
@@ -134,7 +134,7 @@ pub(crate) enum Action {
         /// Whose cookies.
         slot: usize,
         /// The call, filled in.
-        call: Box<HttpCall>,
+        call: Box<Call>,
     },
     /// Try a delivery; answered by `Attempted`.
     Attempt(Box<AttemptOrder>),
@@ -145,7 +145,7 @@ pub(crate) enum Action {
         /// The probe.
         probe: String,
         /// The call, filled in.
-        call: Box<HttpCall>,
+        call: Box<Call>,
     },
     /// Send `Timer` then.
     WakeAt(Duration),

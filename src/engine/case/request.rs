@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Action, Case, Running};
-use crate::project::model::{HttpCall, RequestKind};
+use crate::probe::RequestOutcome;
+use crate::project::model::{Call, CommandCall, HttpCall, SqlCall};
 use crate::run_event::{Reason, RequestRecord, RunEventKind};
 use crate::span::Place;
 use crate::template::{self, TemplateError};
@@ -36,11 +37,9 @@ impl Case {
             .requests
             .get(name)
             .ok_or_else(|| format!("the project has no request `{name}`"))?;
-        let RequestKind::Http(call) = &request.kind else {
-            return Err(format!("request `{name}` is of a kind that is not supported yet"));
-        };
-        let call =
-            self.render_call(slot, call).map_err(|error| format!("request `{name}`: cannot {error}"))?;
+        let call = self
+            .render_call(slot, &request.call)
+            .map_err(|error| format!("request `{name}`: cannot {error}"))?;
         Ok(Action::Request { name: name.to_owned(), slot, call: Box::new(call) })
     }
 
@@ -56,10 +55,11 @@ impl Case {
         out: &mut Vec<Action>,
     ) {
         let problem = match &record.outcome {
-            Ok(200..=299 | 301..=303 | 307 | 308) => None,
-            Ok(status) => {
+            Ok(outcome) if outcome.is_done() => None,
+            Ok(RequestOutcome::Answered(status)) => {
                 Some(format!("request `{}` was answered {status}, not 2xx: {}", record.name, record.body))
             }
+            Ok(outcome) => Some(format!("request `{}` ended with {outcome}: {}", record.name, record.body)),
             Err(problem) => Some(format!("request `{}` failed to {problem}", record.name)),
         };
         if let (Some(answer), Some(slot)) = (answer, self.slots.get_mut(slot)) {
@@ -78,7 +78,27 @@ impl Case {
         }
     }
 
-    pub(super) fn render_call(&self, slot: usize, call: &HttpCall) -> Result<HttpCall, TemplateError> {
+    pub(super) fn render_call(&self, slot: usize, call: &Call) -> Result<Call, TemplateError> {
+        let names = self.names(slot);
+        Ok(match call {
+            Call::Http(call) => Call::Http(self.render_http(slot, call)?),
+            Call::Sql(call) => Call::Sql(SqlCall {
+                url: template::render_text(&call.url, &names)?,
+                // What comes from a template is an argument: a query is never put together from texts.
+                query: call.query.clone(),
+                args: call.args.iter().map(|arg| template::render(arg, &names)).collect::<Result<_, _>>()?,
+            }),
+            Call::Command(call) => Call::Command(CommandCall {
+                command: call
+                    .command
+                    .iter()
+                    .map(|word| template::render_text(word, &names))
+                    .collect::<Result<_, _>>()?,
+            }),
+        })
+    }
+
+    fn render_http(&self, slot: usize, call: &HttpCall) -> Result<HttpCall, TemplateError> {
         let names = self.names(slot);
         let text = |text: &String| template::render_text(text, &names);
         Ok(HttpCall {

@@ -9,6 +9,7 @@ use super::{Detail, Layout};
 use crate::incident::guidance::{self, Guidance};
 use crate::incident::model::Incident;
 use crate::incident::text::{cut, fit, lines, one_line};
+use crate::probe::RequestOutcome;
 use crate::run_event::{
     AttemptOutcome, AttemptRecord, CallRecord, DeliveryRef, Fact, JudgedKind, ObservationRecord,
     Reconciliation, RequestRecord,
@@ -39,10 +40,11 @@ pub(super) fn all(incident: &Incident, layout: Layout) -> Vec<(String, Vec<Strin
 
 /// Only requests that went wrong: the others are how the story came about.
 fn requests(requests: &[RequestRecord], layout: Layout) -> Vec<String> {
-    let wrong = |request: &&RequestRecord| !matches!(request.outcome, Ok(200..=299));
+    let wrong = |request: &&RequestRecord| !matches!(request.outcome, Ok(outcome) if outcome.is_done());
     let line = |request: &RequestRecord| {
         let outcome = match &request.outcome {
-            Ok(status) => format!("answered {status}"),
+            Ok(outcome @ RequestOutcome::Answered(_)) => format!("answered {outcome}"),
+            Ok(outcome) => format!("ended with {outcome}"),
             Err(problem) => problem.clone(),
         };
         fit(

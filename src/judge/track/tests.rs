@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::probe::ReadError;
-use crate::project::model::ProbeKind;
+use crate::project::model::{Call, ProbeKind};
 use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, EventRef, Verdict};
 use crate::span::Source;
 
@@ -33,7 +33,7 @@ fn subject(kind: JudgedKind) -> Subject {
 
 fn probe() -> Probe {
     let read = BTreeMap::from([("plan".to_owned(), "$.plan".to_owned())]);
-    let kind = ProbeKind::Http { call: Default::default(), read };
+    let kind = ProbeKind::Call { call: Call::Http(Default::default()), read };
     Probe { kind, times: vec!["renews_at".into()], words: BTreeMap::new(), place: place() }
 }
 

@@ -2,7 +2,7 @@
 
 use super::catalog::text;
 use crate::project::document::{HttpDocument, RequestDocument, SqlDocument};
-use crate::project::model::{HttpCall, Request, RequestKind};
+use crate::project::model::{Call, CommandCall, HttpCall, Request, SqlCall};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, List, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
@@ -12,16 +12,14 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 
 /// A request; `None` after saying why.
 pub(super) fn request(field: &Field<RequestDocument>, problems: &mut Problems) -> Option<Request> {
-    let kind = if let Some(http) = &field.http {
-        RequestKind::Http(http_call(http, problems)?)
+    let call = if let Some(http) = &field.http {
+        Call::Http(http_call(http, problems)?)
     } else if let Some(command) = &field.command {
-        check_command(command, problems);
-        RequestKind::NotYet("command")
+        command_call(command, problems)
     } else {
-        field.sql.as_ref().map(|sql| check_sql(sql, problems))?;
-        RequestKind::NotYet("sql")
+        sql_call(field.sql.as_ref()?, problems)?
     };
-    Some(Request { kind, place: field.key.clone() })
+    Some(Request { call, place: field.key.clone() })
 }
 
 /// An HTTP call; `None` after saying why.
@@ -67,7 +65,7 @@ pub(super) fn check_path(path: Option<&Field<Text>>, problems: &mut Problems) {
 }
 
 /// A command names a program.
-pub(super) fn check_command(command: &Field<List<Text>>, problems: &mut Problems) {
+pub(super) fn command_call(command: &Field<List<Text>>, problems: &mut Problems) -> Call {
     if command.is_empty() {
         problems.push(
             Diagnostic::error(Code::OutOfRange, "this command is empty")
@@ -75,17 +73,21 @@ pub(super) fn check_command(command: &Field<List<Text>>, problems: &mut Problems
                 .label("expected a program and its arguments"),
         );
     }
+    Call::Command(CommandCall { command: command.iter().map(|word| word.value.clone()).collect() })
 }
 
-/// A database is named by a URL.
-pub(super) fn check_sql(sql: &SqlDocument, problems: &mut Problems) {
-    let known = |url: &str| {
-        ["sqlite:", "postgres:", "postgresql:", "mysql:", "{{"].iter().any(|s| url.starts_with(s))
-    };
-    let Some(url) = sql.url.as_ref().filter(|url| !known(url)) else { return };
-    problems.push(
-        Diagnostic::error(Code::OutOfRange, "this is no database that can be reached")
-            .at(&url.place)
-            .label("expected sqlite://…, postgres://… or mysql://…"),
-    );
+/// A database is named by a URL; `None` after saying why.
+pub(super) fn sql_call(sql: &SqlDocument, problems: &mut Problems) -> Option<Call> {
+    let (url, query) = (sql.url.as_ref()?, sql.query.as_ref()?);
+    let known = |url: &str| ["sqlite:", "postgres:", "postgresql:", "{{"].iter().any(|s| url.starts_with(s));
+    if !known(url) {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, "this is no database that can be reached")
+                .at(&url.place)
+                .label("expected sqlite://… or postgres://…"),
+        );
+        return None;
+    }
+    let args = sql.args.iter().flat_map(|args| args.iter()).map(|arg| arg.value.0.to_json()).collect();
+    Some(Call::Sql(SqlCall { url: url.value.clone(), query: query.value.clone(), args }))
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json_path::JsonPath;
 
-use super::call::{check_command, check_sql, http_call};
+use super::call::{command_call, http_call, sql_call};
 use super::catalog::texts;
 use crate::project::document::ProbeDocument;
-use crate::project::model::{Probe, ProbeKind, Reconcile};
+use crate::project::model::{Call, Probe, ProbeKind, Reconcile};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{self, Field, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
@@ -40,15 +40,13 @@ fn kind(
     problems: &mut Problems,
 ) -> Option<ProbeKind> {
     if let Some(http) = &document.http {
-        return Some(ProbeKind::Http { call: http_call(http, problems)?, read });
+        return Some(ProbeKind::Call { call: Call::Http(http_call(http, problems)?), read });
     }
     if let Some(sql) = &document.sql {
-        check_sql(sql, problems);
-        return Some(ProbeKind::NotYet("sql"));
+        return Some(ProbeKind::Call { call: sql_call(sql, problems)?, read });
     }
     if let Some(command) = &document.command {
-        check_command(command, problems);
-        return Some(ProbeKind::NotYet("command"));
+        return Some(ProbeKind::Call { call: command_call(command, problems), read });
     }
     if let Some(page) = &document.page {
         http_call(page, problems)?;

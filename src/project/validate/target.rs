@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{check_command, check_path};
+use super::call::{check_path, command_call};
 use super::catalog::{text, texts};
 use super::environment::Later;
 use super::probe::json_path;
@@ -66,7 +66,7 @@ fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Probl
 
 fn process(name: &str, field: &Field<ProcessDocument>, problems: &mut Problems) -> Option<Process> {
     let command = field.command.as_ref()?;
-    check_command(command, problems);
+    let _ = command_call(command, problems);
     Some(Process {
         name: name.to_owned(),
         command: texts(Some(command)),
@@ -166,7 +166,7 @@ fn deploy_sha(document: &DeployShaDocument, problems: &mut Problems) -> Option<D
         return Some(DeploySha::Env(variable.value.clone()));
     }
     if let Some(command) = &document.command {
-        check_command(command, problems);
+        let _ = command_call(command, problems);
         return Some(DeploySha::Command(texts(Some(command))));
     }
     if let Some(literal) = &document.literal {

@@ -31,7 +31,7 @@ pub(super) fn line(at: Duration, kind: &RunEventKind) -> Vec<String> {
         }
         RunEventKind::Requested { case, record } => {
             let outcome = match &record.outcome {
-                Ok(status) => status.to_string(),
+                Ok(outcome) => outcome.to_string(),
                 Err(problem) => problem.clone(),
             };
             (Some(*case), format!("{}: {} {outcome}", record.name, record.call))

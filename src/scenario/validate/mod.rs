@@ -19,7 +19,7 @@ use super::matrix::{self, Combination};
 use super::model::{Drill, Head, Scenario, Story};
 use super::template::Names;
 use super::{lexical, template, tree};
-use crate::project::model::{ProbeKind, Project, RequestKind};
+use crate::project::model::{ProbeKind, Project};
 use crate::project::refusal;
 use crate::project::validate::unknown_probe;
 use crate::span::{Place, Source, Spanned};
@@ -127,7 +127,7 @@ impl Scope<'_> {
         names
     }
 
-    /// Names of requests, each of which must exist and be executed by this version.
+    /// Names of requests, each of which must exist.
     fn requests(
         &self,
         list: Option<&Field<List<Text>>>,
@@ -142,18 +142,15 @@ impl Scope<'_> {
 
     fn check_request(&self, name: &Spanned<String>, problems: &mut Problems) {
         let requests = &self.project.requests;
-        match requests.get(&name.value).map(|request| &request.kind) {
-            Some(RequestKind::Http(_)) => {}
-            Some(RequestKind::NotYet(kind)) => {
-                problems.push(refusal(&format!("request.{}.{kind}", name.value), &name.place));
-            }
-            None => problems.push(
-                Diagnostic::error(Code::UnknownRequest, format!("unknown request `{}`", name.value))
-                    .at(&name.place)
-                    .label("no such `[request.NAME]` in paydrill.toml")
-                    .maybe_help(suggest(&name.value, "requests", requests.keys().map(String::as_str))),
-            ),
+        if requests.contains_key(&name.value) {
+            return;
         }
+        problems.push(
+            Diagnostic::error(Code::UnknownRequest, format!("unknown request `{}`", name.value))
+                .at(&name.place)
+                .label("no such `[request.NAME]` in paydrill.toml")
+                .maybe_help(suggest(&name.value, "requests", requests.keys().map(String::as_str))),
+        );
     }
 
     /// Checks that a probe exists and that this version can read it. `builtin` is `delivery` where that may stand.
@@ -162,7 +159,7 @@ impl Scope<'_> {
             return;
         }
         match self.project.probes.get(name).map(|probe| &probe.kind) {
-            Some(ProbeKind::Http { .. }) => {}
+            Some(ProbeKind::Call { .. }) => {}
             Some(ProbeKind::NotYet(kind)) => problems.push(refusal(&format!("probe.{name}.{kind}"), place)),
             None => {
                 let all: Vec<&str> = self.project.probes.keys().map(String::as_str).chain(builtin).collect();

@@ -11,6 +11,7 @@ use crate::engine::case::InputKind;
 use crate::engine::plan::CasePlan;
 use crate::engine::scene::Scene;
 use crate::probe::Reading;
+use crate::probe::RequestOutcome;
 use crate::run_event::{AttemptOutcome, AttemptRecord, CallRecord, Reason, RequestRecord, Verdict};
 
 /// Everything that a case can be busy with: an arrangement, a bystander, a fault, both paces, an echo of a burst,
@@ -122,8 +123,16 @@ fn every_kind(number: usize, at: u64) -> Vec<InputKind> {
         InputKind::Begin,
         InputKind::Acted(Ok(())),
         InputKind::Acted(Err("failed to do it".to_owned())),
-        InputKind::Requested { slot: number, record: requested(Ok(200)), answer: Some(Map::new()) },
-        InputKind::Requested { slot: number, record: requested(Ok(500)), answer: None },
+        InputKind::Requested {
+            slot: number,
+            record: requested(Ok(RequestOutcome::Answered(200))),
+            answer: Some(Map::new()),
+        },
+        InputKind::Requested {
+            slot: number,
+            record: requested(Ok(RequestOutcome::Answered(500))),
+            answer: None,
+        },
         attempted(status(200)),
         attempted(status(500)),
         attempted(AttemptOutcome::TimedOut),

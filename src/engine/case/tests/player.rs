@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::case::{Action, AttemptOrder, Case, Input, InputKind, World};
 use crate::engine::plan::{CasePlan, Selection, cases};
 use crate::engine::scene::{EndpointAt, Scene, Variables};
+use crate::probe::RequestOutcome;
 use crate::probe::{ReadError, Reading};
 use crate::run_event::{AttemptOutcome, AttemptRecord, CaseRecord, Reason, RequestRecord, RunEventKind};
 use crate::scenario::folder::{Folder, parse_folder};
@@ -265,7 +266,7 @@ impl Player {
                 ("acted".to_owned(), InputKind::Acted(self.app.stripe.clone()))
             }
             Action::Request { name, slot, .. } => {
-                let outcome = (self.app.request)(&name);
+                let outcome = (self.app.request)(&name).map(RequestOutcome::Answered);
                 let label = format!("{name} answered");
                 let record = RequestRecord {
                     name,
