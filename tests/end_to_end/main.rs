@@ -1,9 +1,16 @@
 //! The `paydrill` program with a real app under test: what it does with bad input, and how a run ends.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
+#[path = "../support/heavy.rs"]
+mod heavy;
+#[cfg(feature = "sql")]
+#[path = "../support/postgres.rs"]
+mod postgres_server;
 mod support;
 
 mod bad_input;
 #[cfg(feature = "sql")]
 mod books;
 mod lifecycle;
+#[cfg(feature = "sql")]
+mod postgres;
