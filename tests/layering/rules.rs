@@ -182,8 +182,17 @@ pub(crate) const LAYERS: &[Layer] = &[
 const SMALL: &str = "everything shares it, so it can know nothing above it";
 
 /// What those who tell of a run know.
-const TOLD: &[&str] =
-    &["id", "probe::ReadError", "probe::Reading", "run_event", "scenario::model", "secret", "span", "time"];
+const TOLD: &[&str] = &[
+    "id",
+    "probe::ReadError",
+    "probe::Reading",
+    "probe::RequestOutcome",
+    "run_event",
+    "scenario::model",
+    "secret",
+    "span",
+    "time",
+];
 
 /// Two modules that may know each other: a scenario is checked against its project, both are read alike.
 pub(crate) const MUTUAL: [&str; 2] = ["scenario", "project"];
