@@ -54,7 +54,7 @@ pub(crate) struct Answer {
 
 /// Answers a request.
 pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
-    account.large.now = request.now;
+    account.catch_up(request.now);
     let home = match &request.call {
         Ok(call) => account.attribute(&call.segments(), &call.params),
         Err(_) => None,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::agenda::Agenda;
 use super::fault::Armed;
 use super::store::Store;
 use crate::id::IdMinter;
@@ -18,6 +19,8 @@ pub(crate) struct Part {
     /// For the ids of reads, which come as often as the app likes: they must not shift those of objects.
     pub(crate) reads: IdMinter,
     pub(crate) store: Store,
+    /// What will happen by itself.
+    pub(crate) agenda: Agenda,
     /// Events that the engine has not drained.
     pub(crate) outbox: Vec<Value>,
     pub(crate) slots: Vec<Slot>,
@@ -47,6 +50,7 @@ impl Part {
             ids,
             reads,
             store: Store::default(),
+            agenda: Agenda::default(),
             outbox: Vec::new(),
             slots: Vec::new(),
             faults: Vec::new(),

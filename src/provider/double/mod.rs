@@ -11,6 +11,7 @@
 
 mod account;
 mod act;
+mod agenda;
 mod answer;
 mod auth;
 mod case;
@@ -29,6 +30,7 @@ mod server;
 mod shape;
 mod state;
 mod store;
+mod time;
 mod watch;
 
 #[cfg(test)]
@@ -341,6 +343,26 @@ impl Double {
         if let Some(part) = self.shared.account().cases.get_mut(&case) {
             part.now = part.now.saturating_add(by).unwrap_or(part.now);
         }
+    }
+
+    /// Moves the account at large ahead of the wall clock by `by` more, with what falls due for everybody there;
+    /// gives the new time. Cases and test clocks have times of their own.
+    ///
+    /// # Errors
+    /// Too much fell due at once: the account stands where it came to, and may be advanced further.
+    pub fn advance_all(&self, by: SignedDuration) -> Result<Timestamp, ActError> {
+        self.shared.account().advance_all(by).map_err(|_| ActError::TooMuch)
+    }
+
+    /// Lets the account at large live up to now, as every call does.
+    pub fn catch_up(&self) {
+        self.shared.account().catch_up(self.shared.clock.now());
+    }
+
+    /// When the next thing falls due at large by the wall clock, for who plays it out without waiting for a call.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.shared.account().next_due()
     }
 
     /// Arms faults, in addition to those that are armed.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::account::{Home, World};
@@ -29,6 +29,8 @@ pub(crate) struct Account {
     pub(crate) seq: u64,
     /// The events that are kept for the account at large: it is never closed.
     pub(crate) keep_events: usize,
+    /// How far the time of the account at large is ahead of the wall clock.
+    pub(crate) ahead: SignedDuration,
     /// The ids of the catalogue's prices and products by their keys, in the catalogue's order.
     pub(crate) prices: Vec<(String, String)>,
     pub(crate) products: Vec<(String, String)>,
@@ -46,6 +48,7 @@ impl Account {
             keys: Keys::default(),
             seq: 0,
             keep_events: usize::MAX,
+            ahead: SignedDuration::ZERO,
             prices: Vec::new(),
             products: Vec::new(),
         }
@@ -63,7 +66,7 @@ impl Account {
             Some(part) => (home, part),
             None => (Home::Large, large),
         };
-        World { home, part, shop, index, seq, keep_events, cause, overlay: None }
+        World { home, part, shop, index, seq, keep_events, cause, overlay: None, clock: None }
     }
 
     pub(crate) fn part(&self, home: Home) -> &Part {
@@ -166,6 +169,8 @@ impl Account {
         let id = id.to_owned();
         let Some(part) = self.cases.get_mut(&case) else { return };
         if let Some(stored) = self.large.store.remove(&id) {
+            self.large.agenda.touch(&id);
+            part.agenda.touch(&id);
             let id = part.store.adopt(stored);
             self.index.insert(id, Home::Case(case));
         }

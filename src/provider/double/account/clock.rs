@@ -1,14 +1,17 @@
 //! Time that passes: what falls due on the way happens, in its order, each at its own moment.
 
-use jiff::SignedDuration;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
 use super::{World, checkout};
+use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
 
-/// More than this at once is a mistake, not a story.
+/// More than this at once for one customer is a mistake, not a story.
 const MOST: usize = 5_000;
 
 /// Something that happens by itself.
@@ -17,25 +20,111 @@ enum Happens {
     SessionExpires(String),
 }
 
-/// More fell due than could be played out.
-#[derive(Debug)]
+/// More fell due than could be played out. The clock stands at the last moment that was.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooMuch;
 
-/// Moves the clock by `by`, with what falls due for one customer. Others keep still until their own turn:
-/// no step is about them.
+/// For whom time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose<'a> {
+    /// Everybody who lives by the part's own time.
+    Everybody,
+    /// One customer. Others keep still until their own turn: no step is about them.
+    Customer(&'a str),
+}
+
+/// Moves the clock by `by`, with what falls due for one customer.
 pub(crate) fn advance(world: &mut World<'_>, customer: &str, by: SignedDuration) -> Result<(), TooMuch> {
-    let target = world.part.now.saturating_add(by).unwrap_or(world.part.now);
-    let until = target.as_second();
-    for _ in 0..MOST {
-        let Some((at, what)) = next(world, customer, until) else {
-            world.part.now = world.part.now.max(target);
-            return Ok(());
+    let until = world.part.now.saturating_add(by).unwrap_or(world.part.now);
+    play(world, Whose::Customer(customer), until, MOST)
+}
+
+/// Plays out what falls due until `until`, and moves the clock there. No more than `most` things happen.
+pub(crate) fn play(
+    world: &mut World<'_>,
+    whose: Whose<'_>,
+    until: Timestamp,
+    most: usize,
+) -> Result<(), TooMuch> {
+    let mut left = most;
+    while let Some(entry) = next(world, whose, until.as_second()) {
+        let Some((at, what)) = next_of(world, &entry.id).filter(|(at, _)| *at == entry.at) else {
+            // It changed with time alone.
+            look_at(world, &entry.id);
+            continue;
         };
+        left = left.checked_sub(1).ok_or(TooMuch)?;
         move_to(world, at);
         world.by_itself();
         happen(world, what);
+        look_at(world, &entry.id);
+        if world.part.agenda.due(entry.clock.as_ref(), at).any(|again| *again == entry) {
+            // Nothing came of it, and nothing will until the object changes.
+            world.part.agenda.set(&entry.id, None);
+        }
     }
-    Err(TooMuch)
+    world.part.now = world.part.now.max(until);
+    Ok(())
+}
+
+/// Notes when something is next due for what changed since the last time.
+pub(crate) fn settle(world: &mut World<'_>) {
+    while let Some(id) = world.part.agenda.take_touched() {
+        look_at(world, &id);
+    }
+}
+
+/// The earliest entry that is due until `until`.
+fn next(world: &mut World<'_>, whose: Whose<'_>, until: i64) -> Option<Entry> {
+    settle(world);
+    let clock = world.clock.clone();
+    let mut due = world.part.agenda.due(clock.as_ref(), until);
+    match whose {
+        Whose::Everybody => due.next().cloned(),
+        Whose::Customer(customer) => {
+            due.find(|entry| text(world.peek(&entry.id), "customer") == customer).cloned()
+        }
+    }
+}
+
+fn look_at(world: &mut World<'_>, id: &str) {
+    let entry = next_of(world, id).and_then(|(at, _)| {
+        let stored = world.part.store.get(id)?;
+        let clock = clock_of(world, id).map(Arc::from);
+        Some(Entry { clock, at, rank: rank(stored.kind), seq: stored.seq, id: id.into() })
+    });
+    world.part.agenda.set(id, entry);
+}
+
+/// The test clock that an object lives by: its own, or its customer's.
+pub(crate) fn clock_of<'a>(world: &'a World<'_>, id: &str) -> Option<&'a str> {
+    let object = world.peek(id);
+    object["test_clock"].as_str().or_else(|| world.peek(text(object, "customer"))["test_clock"].as_str())
+}
+
+/// What comes first of all that is due in one second.
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Schedule => 0,
+        Kind::Subscription => 1,
+        Kind::Invoice => 2,
+        _ => 3,
+    }
+}
+
+/// What is next due for an object; of one second, what comes first.
+fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
+    let stored = world.part.store.get(id)?;
+    match stored.kind {
+        Kind::Subscription => {
+            let due = due::of(world, id).into_iter().min_by_key(|(at, _)| *at);
+            due.map(|(at, due)| (at, Happens::Billing(due)))
+        }
+        Kind::Session if text(stored.value(), "status") == "open" => {
+            Some((int(stored.value(), "expires_at"), Happens::SessionExpires(id.to_owned())))
+        }
+        _ => None,
+    }
 }
 
 fn happen(world: &mut World<'_>, what: Happens) {
@@ -43,17 +132,4 @@ fn happen(world: &mut World<'_>, what: Happens) {
         Happens::Billing(due) => due::happen(world, due),
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
     }
-}
-
-/// The earliest thing that is due until `until`; of those of one moment, the first found.
-fn next(world: &World<'_>, customer: &str, until: i64) -> Option<(i64, Happens)> {
-    let mut all: Vec<(i64, Happens)> =
-        due::of(world, customer).into_iter().map(|(at, due)| (at, Happens::Billing(due))).collect();
-    for id in world.ids_where(Kind::Session, "customer", customer) {
-        let session = world.peek(&id);
-        if text(session, "status") == "open" {
-            all.push((int(session, "expires_at"), Happens::SessionExpires(id)));
-        }
-    }
-    all.into_iter().filter(|(at, _)| *at <= until).min_by_key(|(at, _)| *at)
 }

@@ -6,7 +6,6 @@ use super::payment::{self, Collect};
 use super::renewal;
 use super::subscription::{end, is_over};
 use super::{World, invoice, item, period};
-use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, put, text};
 
 /// How long a first payment may take until the subscription expires: Stripe gives it 23 hours.
@@ -23,12 +22,6 @@ pub(crate) enum Due {
     Retry { subscription: String, invoice: String },
 }
 
-/// All that is due for a customer, each with its second; of one subscription, in the order in which it is done.
-pub(crate) fn of(world: &World<'_>, customer: &str) -> Vec<(i64, Due)> {
-    let subscriptions = world.ids_where(Kind::Subscription, "customer", customer);
-    subscriptions.iter().flat_map(|id| of_subscription(world, id)).collect()
-}
-
 /// Does it, now.
 pub(crate) fn happen(world: &mut World<'_>, due: Due) {
     match due {
@@ -43,7 +36,8 @@ pub(crate) fn happen(world: &mut World<'_>, due: Due) {
     }
 }
 
-fn of_subscription(world: &World<'_>, id: &str) -> Vec<(i64, Due)> {
+/// All that is due for a subscription, each with its second, in the order in which it is done.
+pub(crate) fn of(world: &World<'_>, id: &str) -> Vec<(i64, Due)> {
     let subscription = world.copy(id);
     let mut due = Vec::new();
     if is_over(&subscription) {

@@ -35,7 +35,7 @@ use super::route::Route;
 use super::store::{Kind, Mark, Store, Stored};
 use crate::id::CaseId;
 use crate::stripe::object::envelope::{self, Cause};
-use crate::stripe::object::{NULL, merge, previous, put};
+use crate::stripe::object::{NULL, int, merge, previous, put};
 
 /// The routes of every resource; a new one is a line here and a file.
 pub(crate) const ROUTES: &[&[Route]] = &[
@@ -80,6 +80,14 @@ pub(crate) struct World<'a> {
     pub(crate) cause: Cause,
     /// Fields for the first object of a kind that is made (`set` of an action).
     pub(crate) overlay: Option<(Kind, Map<String, Value>)>,
+    /// The test clock by whose time everything happens; none for the part's own time.
+    pub(crate) clock: Option<Arc<str>>,
+}
+
+/// The time that a world was in before it [entered](World::enter) that of a test clock.
+pub(crate) struct Outside {
+    now: jiff::Timestamp,
+    clock: Option<Arc<str>>,
 }
 
 /// Where a world can go back to. Ids are not minted twice: those of what was undone are gone.
@@ -101,6 +109,7 @@ impl Marks {
         let own = world.part.store.undo(&self.part).into_iter().map(|touched| (touched, world.home));
         let shared = world.shop.undo(&self.shop).into_iter().map(|touched| (touched, Home::Shop));
         for ((id, was_there), home) in own.chain(shared) {
+            world.part.agenda.touch(&id);
             if was_there {
                 world.index.insert(id, home);
             } else {
@@ -114,9 +123,28 @@ impl Marks {
 }
 
 impl World<'_> {
-    /// Seconds since the epoch by this part's clock: all that happens now shares them.
+    /// Seconds since the epoch by this part's clock, or by the test clock whose time was entered: all that
+    /// happens now shares them.
     pub(crate) fn second(&self) -> i64 {
         self.part.now.as_second()
+    }
+
+    /// Enters the time of a test clock: what is made until the world [leaves](Self::leave) belongs to it.
+    pub(crate) fn enter(&mut self, clock: Option<&str>) -> Outside {
+        let outside = Outside { now: self.part.now, clock: self.clock.clone() };
+        if let Some(clock) = clock
+            && let Ok(frozen) = jiff::Timestamp::from_second(int(self.peek(clock), "frozen_time"))
+        {
+            self.part.now = frozen;
+            self.clock = Some(clock.into());
+        }
+        outside
+    }
+
+    /// Goes back to the time in which the world was before.
+    pub(crate) fn leave(&mut self, outside: Outside) {
+        self.part.now = outside.now;
+        self.clock = outside.clock;
     }
 
     pub(crate) fn mint(&mut self, prefix: &str) -> String {
@@ -166,18 +194,38 @@ impl World<'_> {
         if let Some((_, fields)) = self.overlay.take_if(|(overlaid, _)| *overlaid == kind) {
             merge(&mut value, &fields);
         }
+        if let (Some(clock), Some(field)) = (&self.clock, value.get_mut("test_clock")) {
+            *field = Value::from(&**clock);
+        }
         *self.seq += 1;
         let shared = kind.is_shared() && self.home == Home::Large;
         let (store, home) =
             if shared { (&mut *self.shop, Home::Shop) } else { (&mut self.part.store, self.home) };
         let id = store.insert(kind, *self.seq, value.clone(), hidden);
-        self.index.insert(id, home);
+        self.index.insert(Arc::clone(&id), home);
+        self.touch(&id);
         value
     }
 
     /// Changes an object without an event.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
         self.store_of(id).change(id, change);
+        self.touch(id);
+    }
+
+    /// Notes that something may be due at another time than before, now that this object is another.
+    fn touch(&mut self, id: &str) {
+        let Some(stored) = self.part.store.get(id) else { return };
+        match stored.kind {
+            Kind::Subscription | Kind::Session | Kind::Schedule | Kind::Quote | Kind::TestClock => {
+                self.part.agenda.touch(id);
+            }
+            Kind::Invoice => {
+                let owner = crate::stripe::object::invoice::subscription_of(stored.value()).unwrap_or(id);
+                self.part.agenda.touch(owner);
+            }
+            _ => {}
+        }
     }
 
     /// The same, and gives what it was.
@@ -186,6 +234,7 @@ impl World<'_> {
         if !self.store_of(id).change(id, change) {
             return Map::new();
         }
+        self.touch(id);
         previous(&before, self.peek(id))
     }
 
@@ -261,6 +310,7 @@ impl World<'_> {
 
     /// Forgets an object.
     pub(crate) fn remove(&mut self, id: &str) {
+        self.touch(id);
         self.part.store.remove(id);
         self.shop.remove(id);
         self.index.remove(id);
@@ -274,6 +324,7 @@ impl World<'_> {
     /// Changes what belongs to an object without being part of it.
     pub(crate) fn change_hidden(&mut self, id: &str, change: impl FnOnce(&mut Value)) {
         self.store_of(id).change_hidden(id, change);
+        self.touch(id);
     }
 
     /// Ids of the kind's objects whose `field` is `value`, oldest first.

@@ -78,6 +78,20 @@ fn may_become(from: &str, to: &str) -> bool {
     }
 }
 
+/// A history, and then time that passes in these steps.
+fn lived(story: &[(&str, Value)], steps: &[i64]) -> (Vec<Value>, Map<String, Value>, Timestamp) {
+    let advance = |seconds: &i64| ("advance", json!({"by": format!("{seconds}s")}));
+    let story: Vec<_> = story.iter().cloned().chain(steps.iter().map(advance)).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stand = Stand::seeded(11).await;
+        for (kind, keys) in &story {
+            let _ = stand.try_act(kind, keys.clone());
+        }
+        (stand.double.drain(CASE), stand.truth(), stand.double.now(CASE).unwrap())
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -142,6 +156,16 @@ proptest! {
         // Not `prop_assert_eq`, which would print both stories whole.
         prop_assert!(serde_json::to_string(&first.0).unwrap() == serde_json::to_string(&again.0).unwrap());
         prop_assert_eq!(first.1, again.1);
+    }
+
+    #[test]
+    fn time_that_passes_in_two_steps_is_time_that_passes_in_one(
+        story in prop::collection::vec(anything(), 1..6), first in 0_i64..8_000_000, second in 0_i64..8_000_000,
+    ) {
+        let (one, two) = (lived(&story, &[first + second]), lived(&story, &[first, second]));
+        // Not `prop_assert_eq`, which would print both stories whole.
+        prop_assert!(one.0 == two.0, "{:?}\n{:?}", types(&one.0), types(&two.0));
+        prop_assert_eq!((one.1, one.2), (two.1, two.2));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod fuzz;
 mod http;
 mod laws;
 mod sweep;
+mod time;
 mod versions;
 
 use serde_json::{Map, Value, json};
