@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::ActError;
 use super::account::payment::{self, Collect};
-use super::account::{World, change, checkout, clock, customer, refund, renewal, subscription};
+use super::account::{
+    World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, subscription,
+};
 use super::error::ApiError;
 use super::params::{Params, Table};
 use super::store::{Kind, Stored};
@@ -171,7 +173,7 @@ impl Stage<'_, '_> {
             (first, _) => collect(first),
         };
         let email = self.world.part.slots[self.slot].email.clone();
-        checkout::complete(self.world, &id, how, &email)?;
+        checkout_page::complete(self.world, &id, how, &email)?;
         Ok(id)
     }
 
@@ -190,8 +192,12 @@ impl Stage<'_, '_> {
         if let Some(days) = checkout.purchase.trial_days {
             put(&mut given, "subscription_data", json!({ "trial_period_days": days }));
         }
+        if checkout.discount_percent > 0 {
+            let coupon = coupon::premade(self.world, checkout.discount_percent);
+            put(&mut given, "discounts", json!([{ "coupon": coupon }]));
+        }
         let params = read(&given, checkout::CREATE)?;
-        let made = checkout::create(self.world, &params, checkout.discount_percent)?;
+        let made = checkout::create(self.world, &params)?;
         Ok(text(&made, "id").to_owned())
     }
 
@@ -221,7 +227,7 @@ impl Stage<'_, '_> {
         };
         let sessions = self.world.ids_where(Kind::Session, "customer", &customer);
         let id = sessions.into_iter().rev().find(waits).ok_or(ActError::NothingOpen)?;
-        checkout::settle(self.world, &id, outcome == Outcome::Succeeded);
+        checkout_page::settle(self.world, &id, outcome == Outcome::Succeeded);
         Ok(())
     }
 

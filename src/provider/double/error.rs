@@ -39,6 +39,11 @@ impl ApiError {
         Self::invalid(message).about(param)
     }
 
+    /// 400 with a code, about a parameter.
+    pub(crate) fn coded(code: &'static str, param: &str, message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", Some(code), message.into()).about(param)
+    }
+
     /// 404 for the object in the path.
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
         Self { status: 404, ..Self::no_such_param(noun, id, "id") }

@@ -47,6 +47,19 @@ fn walk(value: &mut Value, steps: &[&str], path: &str, source: &impl Source) -> 
     if let Value::String(id) = child {
         *child = source.resolve(id).ok_or_else(cannot)?;
     }
+    if let Value::Array(items) = child
+        && *name != "data"
+    {
+        // A list of ids, as of discounts.
+        for item in items.iter_mut() {
+            if let Value::String(id) = item {
+                *item = source.resolve(id).ok_or_else(cannot)?;
+            } else if item.get("object").is_none() {
+                return Err(cannot());
+            }
+        }
+        return if rest.is_empty() { Ok(()) } else { walk(child, rest, path, source) };
+    }
     match child {
         Value::Null => Ok(()),
         Value::Array(_) if *name == "data" => walk(child, rest, path, source),
@@ -68,7 +81,9 @@ mod tests {
     impl Source for Two {
         fn resolve(&self, id: &str) -> Option<Value> {
             match id {
-                "cus_1" => Some(json!({"id": "cus_1", "object": "customer", "best": "sub_1"})),
+                "cus_1" => {
+                    Some(json!({"id": "cus_1", "object": "customer", "best": "sub_1", "all": ["sub_1"]}))
+                }
                 "sub_1" => {
                     Some(json!({"id": "sub_1", "object": "subscription", "customer": "cus_1", "note": "x"}))
                 }
@@ -90,6 +105,13 @@ mod tests {
         let mut value = Two.resolve("sub_1").unwrap();
         expand(&mut value, &[path.to_owned()], &Two).unwrap();
         assert_eq!(value.pointer(pointer), Some(&expected));
+    }
+
+    #[test]
+    fn lists_of_ids_become_lists_of_objects() {
+        let mut value = Two.resolve("cus_1").unwrap();
+        expand(&mut value, &["all".to_owned(), "all.customer".to_owned()], &Two).unwrap();
+        assert_eq!(value["all"][0]["customer"]["id"], "cus_1");
     }
 
     #[test]

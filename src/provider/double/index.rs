@@ -44,9 +44,8 @@ pub(crate) fn overlap(one: Span, other: Span) -> Span {
 }
 
 /// The fields by which objects are found.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 17] = [
     "charge",
-    "code",
     "coupon",
     "customer",
     "email",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NULL, int, object, text};
+use super::{NULL, object, text};
 
 /// How long a session stays open, in seconds: Stripe's default is 24 hours.
 const OPEN_FOR: i64 = 24 * 60 * 60;
@@ -38,8 +38,7 @@ pub(crate) fn session(id: &str, created: i64, mode: &str) -> Value {
 }
 
 /// A line item of a session.
-pub(crate) fn line_item(id: &str, price: &Value, quantity: i64, description: &str) -> Value {
-    let amount = int(price, "unit_amount").saturating_mul(quantity);
+pub(crate) fn line_item(id: &str, price: &Value, quantity: i64, description: &str, amount: i64) -> Value {
     object! {
         "id": id, "object": "item", "adjustable_quantity": NULL, "amount_discount": 0,
         "amount_subtotal": amount, "amount_tax": 0, "amount_total": amount,

@@ -20,7 +20,7 @@ pub(crate) fn invoice(id: &str, created: i64, customer: &Value, currency: &str) 
         "custom_fields": NULL, "customer": text(customer, "id"), "customer_account": NULL,
         "customer_address": customer["address"].clone(), "customer_email": customer["email"].clone(),
         "customer_name": customer["name"].clone(), "customer_phone": customer["phone"].clone(),
-        "customer_shipping": customer["shipping"].clone(), "customer_tax_exempt": "none",
+        "customer_shipping": customer["shipping"].clone(), "customer_tax_exempt": customer["tax_exempt"].as_str().unwrap_or("none"),
         "customer_tax_ids": json!([]), "default_payment_method": NULL, "default_source": NULL,
         "default_tax_rates": json!([]), "description": NULL, "discounts": json!([]), "due_date": NULL,
         "effective_at": NULL, "ending_balance": NULL, "footer": NULL, "from_invoice": NULL,

@@ -7,11 +7,13 @@
 pub(crate) mod catalog;
 pub(crate) mod checkout;
 pub(crate) mod customer;
+pub(crate) mod discount;
 pub(crate) mod entitlement;
 pub(crate) mod envelope;
 pub(crate) mod invoice;
 pub(crate) mod payment;
 pub(crate) mod subscription;
+pub(crate) mod tax;
 
 use serde_json::{Map, Value};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Home, World};
+use super::{Home, World, pricing};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, names};
 use crate::provider::double::params::{Is, Params, Table, nested_int};
@@ -42,6 +42,29 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::create("/v1/prices", PRICE_CREATE, create_price),
     Route::change("/v1/prices/{id}", PRICE_UPDATE, update_price),
 ];
+
+/// A price made on the spot.
+pub(crate) const PRICE_DATA: Table = &[
+    ("currency", Is::Needed(&Is::Text)),
+    ("product", Is::Text),
+    ("product_data", Is::Fields(PRODUCT_DATA)),
+    ("recurring", Is::Fields(&[("interval", Is::Needed(&INTERVAL)), ("interval_count", Is::Int)])),
+    ("tax_behavior", TAX_BEHAVIOR),
+    ("unit_amount", Is::Int),
+    ("unit_amount_decimal", Is::Decimal),
+];
+
+const PRODUCT_DATA: Table = &[
+    ("name", Is::Needed(&Is::Text)),
+    ("description", Is::Text),
+    ("images", Is::Texts),
+    ("metadata", Is::Meta),
+    ("tax_code", Is::Text),
+    ("unit_label", Is::Text),
+];
+
+const INTERVAL: Is = Is::Choice(&["day", "week", "month", "year"]);
+const TAX_BEHAVIOR: Is = Is::Choice(&["exclusive", "inclusive", "unspecified"]);
 
 const PRODUCT_CREATE: Table = &[
     ("id", Is::Text),
@@ -287,9 +310,14 @@ pub(crate) fn name_of(world: &World<'_>, price: &Value) -> String {
     world.get(text(price, "product")).map_or_else(String::new, |product| text(product, "name").to_owned())
 }
 
+/// What so many of a price cost.
+pub(crate) fn amount(world: &World<'_>, price: &Value, quantity: i64) -> i64 {
+    pricing::amount(price, &world.hidden(text(price, "id"))["tiers"], quantity)
+}
+
 /// A price that parameters name, by id.
 pub(crate) fn price_param(world: &mut World<'_>, given: &Value, param: &str) -> Result<Value, ApiError> {
-    match (given["price"].as_str(), &given["price_data"]) {
+    match (given["price"].as_str().or_else(|| given["plan"].as_str()), &given["price_data"]) {
         (Some(id), _) => world.named_by(Kind::Price, id, &format!("{param}[price]")),
         (None, data @ Value::Object(_)) => {
             let data = data.clone();

@@ -4,15 +4,16 @@ use serde_json::{Value, json};
 
 use super::invoice::{self, Draft};
 use super::payment::{self, Collect};
+use super::redemption::{self, Buyer};
 use super::subscription::{self, FIELDS, is_over};
-use super::{World, entitlement, invoice_item, item, period, proration, put_all};
+use super::{World, entitlement, invoice_item, item, period, proration, put_all, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, data, merge, put, text};
 
 pub(crate) const UPDATE: Table = &[
-    ("items", Is::List),
+    ("items", Is::Rows(item::CHANGED)),
     ("cancel_at_period_end", Is::Bool),
     ("cancel_at", Is::Int),
     ("cancellation_details", Is::Map),
@@ -41,8 +42,10 @@ pub(crate) const UPDATE: Table = &[
     ("automatic_tax", Is::NotModelled),
     ("billing_cycle_anchor", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
-    ("default_tax_rates", Is::NotModelled),
-    ("discounts", Is::NotModelled),
+    ("default_tax_rates", Is::Texts),
+    ("discounts", redemption::ROWS),
+    ("coupon", Is::Text),
+    ("promotion_code", Is::Text),
     ("proration_date", Is::NotModelled),
     ("pending_invoice_item_interval", Is::NotModelled),
     ("trial_from_plan", Is::Bool),
@@ -71,6 +74,7 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
         let items = item::read_changed(world, &before, params.list("items"))?;
         item::replace(&mut after, items);
     }
+    lay_discounts(world, &mut after, params)?;
     let anew = starts_anew(world, &before, &after, params)?;
     lay_end(&mut after, params, world.second());
     if anew {
@@ -81,6 +85,21 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
     }
     apply(world, &before, after, params, anew);
     Ok(world.copy(id))
+}
+
+/// `discounts` and `default_tax_rates`.
+fn lay_discounts(world: &mut World<'_>, subscription: &mut Value, params: &Params) -> Result<(), ApiError> {
+    if params.given("default_tax_rates").is_some() {
+        let rates = tax_rate::named(world, params.list("default_tax_rates"), "default_tax_rates")?;
+        put(subscription, "default_tax_rates", rates);
+    }
+    let (customer, id) = (text(subscription, "customer").to_owned(), text(subscription, "id").to_owned());
+    let buyer = Buyer { customer: &customer, amount: None };
+    let Some(wanted) = redemption::asked(world, params, buyer)? else { return Ok(()) };
+    let on = [("customer", customer.as_str()), ("subscription", id.as_str())];
+    let ids: Vec<_> = wanted.iter().map(|wanted| redemption::redeem(world, wanted, &on)).collect();
+    put(subscription, "discounts", ids);
+    Ok(())
 }
 
 fn only_texts(params: &Params) -> bool {
@@ -192,6 +211,7 @@ fn apply(world: &mut World<'_>, before: &Value, after: Value, params: &Params, a
         put(&mut after, "latest_invoice", invoice.as_str());
     }
     world.update("customer.subscription.updated", &id, |subscription| *subscription = after.clone());
+    redemption::tell_changes(world, &redemption::held_by(before), &redemption::held_by(&after));
     if let Some(invoice) = invoice {
         bill_now(world, &after, invoice, anew);
     }
@@ -213,7 +233,8 @@ fn bill_now(world: &mut World<'_>, subscription: &Value, invoice: String, anew: 
         lines,
         subscription,
         period: item::period_of(subscription),
-        discount_percent: 0,
+        discounts: None,
+        tax_rates: None,
     };
     let invoice = invoice::draft(world, draft);
     invoice_item::settle_on(world, &pending, &invoice);

@@ -1,10 +1,11 @@
 //! Checkout sessions: opened by the app or by a scenario, completed by the customer.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::payment::{self, Collect};
-use super::subscription::{Start, Via};
-use super::{World, catalog, customer, invoice, item, period, put_all, subscription};
+use super::discount::{self, Line};
+use super::redemption::{self, Buyer, Redeem};
+use super::tax::{self, Payer};
+use super::{World, catalog, item, put_all, subscription, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table, nested_int};
@@ -29,7 +30,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     Route::retrieve("/v1/checkout/sessions/{id}", Kind::Session),
     Route::read("/v1/checkout/sessions/{id}/line_items", PARAMS, line_items),
-    Route::create("/v1/checkout/sessions", CREATE, |world, params| create(world, params, 0)),
+    Route::create("/v1/checkout/sessions", CREATE, create),
     Route::change("/v1/checkout/sessions/{id}", UPDATE, update),
     Route::change("/v1/checkout/sessions/{id}/expire", &[], |world, id, _| expire(world, id)),
 ];
@@ -44,7 +45,21 @@ fn line_items(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
 
 pub(crate) const CREATE: Table = &[
     ("mode", Is::Text),
-    ("line_items", Is::List),
+    (
+        "line_items",
+        Is::Rows(&[
+            ("price", Is::Text),
+            ("price_data", Is::Fields(catalog::PRICE_DATA)),
+            ("quantity", Is::Int),
+            ("metadata", Is::Meta),
+            ("tax_rates", Is::Texts),
+            (
+                "adjustable_quantity",
+                Is::Fields(&[("enabled", Is::Needed(&Is::Bool)), ("maximum", Is::Int), ("minimum", Is::Int)]),
+            ),
+            ("dynamic_tax_rates", Is::NotModelled),
+        ]),
+    ),
     ("customer", Is::Text),
     ("customer_email", Is::Text),
     ("customer_creation", Is::Choice(&["always", "if_required"])),
@@ -72,7 +87,7 @@ pub(crate) const CREATE: Table = &[
     ("ui_mode", Is::Text),
     ("automatic_tax", Is::NotModelled),
     ("after_expiration", Is::NotModelled),
-    ("discounts", Is::NotModelled),
+    ("discounts", Is::Rows(&[("coupon", Is::Text), ("promotion_code", Is::Text)])),
     ("invoice_creation", Is::NotModelled),
     ("optional_items", Is::NotModelled),
     ("payment_method_configuration", Is::NotModelled),
@@ -107,12 +122,8 @@ const FIELDS: [&str; 17] = [
 /// The most line items that Stripe takes.
 const MOST: usize = 100;
 
-/// `POST /v1/checkout/sessions`; `discount_percent` is what a coupon would take off.
-pub(crate) fn create(
-    world: &mut World<'_>,
-    params: &Params,
-    discount_percent: i64,
-) -> Result<Value, ApiError> {
+/// `POST /v1/checkout/sessions`.
+pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let mode = params.needed("mode")?.to_owned();
     if !["payment", "subscription"].contains(&mode.as_str()) {
         return Err(match mode.as_str() {
@@ -132,7 +143,9 @@ pub(crate) fn create(
         }
     }
     let trial = trial_days(params)?;
-    let lines = read_lines(world, params.list("line_items"), &mode, trial.is_some(), discount_percent)?;
+    let (mut lines, rates) = read_lines(world, params.list("line_items"), &mode, trial.is_some())?;
+    let discounts = discounts(world, params, &lines)?;
+    adjust_lines(world, &mut lines, &rates, &discounts, params.text("customer").unwrap_or_default());
     let mut id = "cs_test_a1".to_owned();
     world.part.ids.letters(&mut id, 56);
     let mut session = checkout::session(&id, world.second(), &mode);
@@ -145,12 +158,14 @@ pub(crate) fn create(
         put(&mut session, "customer_creation", creation);
     }
     add_up(&mut session, &lines);
+    let shown: Vec<Value> = discounts.iter().map(|discount| discount.shown(world)).collect();
+    put(&mut session, "discounts", shown);
     let hidden = object! {
         "line_items": lines,
         "subscription_data": params.given("subscription_data").cloned().unwrap_or_default(),
         "payment_intent_data": params.given("payment_intent_data").cloned().unwrap_or_default(),
         "trial_days": trial,
-        "discount_percent": discount_percent,
+        "tax_rates": rates,
     };
     Ok(world.insert_with(Kind::Session, session, hidden))
 }
@@ -175,15 +190,14 @@ fn read_lines(
     given: &[Value],
     mode: &str,
     trial: bool,
-    discount_percent: i64,
-) -> Result<Vec<Value>, ApiError> {
+) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
     if given.is_empty() {
         return Err(ApiError::missing_param("line_items"));
     }
     if given.len() > MOST {
         return Err(ApiError::invalid_param("line_items", "Sessions can have at most 100 line items."));
     }
-    let mut lines = Vec::new();
+    let (mut lines, mut rates) = (Vec::new(), Vec::new());
     for (at, given) in given.iter().enumerate() {
         let param = format!("line_items[{at}]");
         let price = catalog::price_param(world, given, &param)?;
@@ -196,26 +210,76 @@ fn read_lines(
         }
         let quantity = item::quantity(given, &param)?.unwrap_or(1);
         let name = catalog::name_of(world, &price);
-        let mut line = checkout::line_item(&world.mint("li"), &price, quantity, &name);
-        let metered = price["recurring"]["usage_type"] == "metered";
-        let subtotal = if recurring && trial || metered { 0 } else { int(&line, "amount_subtotal") };
-        let off = subtotal.saturating_mul(discount_percent) / 100;
-        put_all(
-            &mut line,
-            [
-                ("amount_discount", off.into()),
-                ("amount_subtotal", subtotal.into()),
-                ("amount_total", (subtotal - off).into()),
-            ],
-        );
+        let amount = if recurring && trial { 0 } else { subscription::amount(world, &price, quantity) };
+        let mut line = checkout::line_item(&world.mint("li"), &price, quantity, &name, amount);
+        put(&mut line, "adjustable_quantity", given["adjustable_quantity"].clone());
+        if given["metadata"].is_object() {
+            put(&mut line, "metadata", given["metadata"].clone());
+        }
         lines.push(line);
+        let own = given["tax_rates"].as_array().map_or(&[][..], Vec::as_slice);
+        rates.push(tax_rate::named(world, own, &format!("{param}[tax_rates]"))?.into());
     }
     if mode == "subscription" && lines.iter().all(|line| line["price"]["recurring"].is_null()) {
         return Err(ApiError::invalid(
             "You must provide at least one recurring price in `subscription` mode when using prices.",
         ));
     }
-    Ok(lines)
+    Ok((lines, rates))
+}
+
+/// What the session's `discounts` ask for: one at most.
+fn discounts(world: &World<'_>, params: &Params, lines: &[Value]) -> Result<Vec<Redeem>, ApiError> {
+    if params.given("allow_promotion_codes").is_some() && !params.list("discounts").is_empty() {
+        return Err(ApiError::invalid(
+            "You may only specify one of these parameters: allow_promotion_codes, discounts.",
+        ));
+    }
+    let amount = lines.iter().map(|line| int(line, "amount_subtotal")).fold(0, i64::saturating_add);
+    let currency = lines.first().map_or("", |line| text(line, "currency"));
+    let customer = params.text("customer").unwrap_or_default();
+    let buyer = Buyer { customer, amount: Some((amount, currency)) };
+    let asked = redemption::rows(world, params.list("discounts"), "discounts", buyer)?;
+    if asked.len() > 1 {
+        return Err(ApiError::invalid_param("discounts", "You can only apply one discount to a session."));
+    }
+    Ok(asked)
+}
+
+/// Takes discounts off the lines and puts taxes on what is left.
+fn adjust_lines(
+    world: &World<'_>,
+    lines: &mut [Value],
+    rates: &[Value],
+    discounts: &[Redeem],
+    customer: &str,
+) {
+    let seen: Vec<Line> = lines
+        .iter()
+        .map(|line| Line {
+            amount: int(line, "amount_subtotal"),
+            currency: text(line, "currency").to_owned(),
+            product: text(&line["price"], "product").to_owned(),
+            ..Line::default()
+        })
+        .collect();
+    let whole: Vec<_> = discounts.iter().map(|wanted| wanted.terms(world)).collect();
+    let payer = Payer::of(text(world.peek(customer), "tax_exempt"));
+    let taken = discount::take(&seen, &whole);
+    for ((line, taken), rates) in lines.iter_mut().zip(&taken).zip(rates) {
+        let off = discount::sum(taken);
+        let left = int(line, "amount_subtotal").saturating_sub(off);
+        let taxes = tax::on(left, &super::adjust::rates(rates), payer);
+        let taxed = taxes.iter().map(|tax| tax.amount).fold(0, i64::saturating_add);
+        put_all(
+            line,
+            [
+                ("amount_discount", off.into()),
+                ("amount_tax", taxed.into()),
+                ("amount_total", left.saturating_add(tax::on_top(&taxes)).into()),
+            ],
+        );
+    }
 }
 
 fn add_up(session: &mut Value, lines: &[Value]) {
@@ -230,6 +294,7 @@ fn add_up(session: &mut Value, lines: &[Value]) {
     );
     if let Some(details) = session.get_mut("total_details") {
         put(details, "amount_discount", sum("amount_discount"));
+        put(details, "amount_tax", sum("amount_tax"));
     }
 }
 
@@ -257,160 +322,6 @@ fn expire(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
 pub(crate) fn expire_now(world: &mut World<'_>, id: &str) {
     world.change(id, |session| put_all(session, [("status", "expired".into()), ("url", NULL)]));
     world.tell("checkout.session.expired", id);
-}
-
-/// The customer goes through the page. Whoever is declined there stays on it: the session stays open.
-pub(crate) fn complete(world: &mut World<'_>, id: &str, how: Collect, email: &str) -> Result<(), ApiError> {
-    let session = world.at_path(Kind::Session, id)?;
-    let hidden = world.stored(id).map(|stored| stored.hidden.clone()).unwrap_or_default();
-    world.by_itself();
-    let owner = owner_of(world, &session, email)?;
-    let (method, attached) = card_of(world, &owner, &session);
-    let total = int(&session, "amount_total");
-    let subscribes = text(&session, "mode") == "subscription";
-    let stays = matches!(how, Collect::Declined | Collect::ActionRequired);
-    if total > 0 && (stays || !subscribes) {
-        let metadata = hidden["payment_intent_data"]["metadata"].clone();
-        let currency = text(&session, "currency");
-        let intent = payment::open(world, total, currency, owner.clone().into(), "Checkout", metadata);
-        payment::collect(world, &intent, &method, how);
-        if stays {
-            return Ok(());
-        }
-        world.change(id, |session| put(session, "payment_intent", intent));
-    }
-    if subscribes {
-        if attached {
-            world.tell("payment_method.attached", &method);
-        }
-        let owner = owner.clone().unwrap_or_default();
-        let made = subscribe(world, &owner, &hidden, method, if total > 0 { how } else { Collect::Paid });
-        let invoice = world.peek(&made)["latest_invoice"].clone();
-        world.change(id, |session| put_all(session, [("invoice", invoice), ("subscription", made.into())]));
-    }
-    finish(world, id, owner.as_deref(), how, email);
-    Ok(())
-}
-
-/// The session's customer; in subscription mode, or where asked for, one made from the e-mail.
-fn owner_of(world: &mut World<'_>, session: &Value, email: &str) -> Result<Option<String>, ApiError> {
-    if let Some(customer) = session["customer"].as_str() {
-        return Ok(Some(customer.to_owned()));
-    }
-    if text(session, "customer_creation") != "always" && int(session, "amount_total") > 0 {
-        return Ok(None);
-    }
-    let email = session["customer_email"].as_str().unwrap_or(email);
-    let given = json!({ "email": email });
-    let params =
-        Params::read(given.as_object().unwrap_or(&Map::new()), customer::CREATE, &"POST /v1/customers")?;
-    let made = customer::create(world, &params)?;
-    Ok(Some(text(&made, "id").to_owned()))
-}
-
-/// The card that is typed in: a new one, or the one that the customer has.
-fn card_of(world: &mut World<'_>, owner: &Option<String>, session: &Value) -> (String, bool) {
-    let Some(owner) = owner else { return (payment::new_card(world, "", "4242"), false) };
-    match payment::default_of(world, owner) {
-        Some(method) => (method, false),
-        None => {
-            let method = payment::new_card(world, owner, "4242");
-            // A payment alone does not save the card.
-            if text(session, "mode") == "payment" {
-                world.change(&method, |method| put(method, "customer", NULL));
-            }
-            (method, true)
-        }
-    }
-}
-
-fn subscribe(world: &mut World<'_>, owner: &str, hidden: &Value, method: String, how: Collect) -> String {
-    let lines = hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
-    let pick = |recurring: bool| -> Vec<(Value, i64)> {
-        let of = lines.iter().filter(|line| line["price"]["recurring"].is_null() != recurring);
-        of.map(|line| (line["price"].clone(), int(line, "quantity"))).collect()
-    };
-    let data = &hidden["subscription_data"];
-    let mut fields = json!({});
-    for name in ["metadata", "description"] {
-        if !data[name].is_null() {
-            put(&mut fields, name, data[name].clone());
-        }
-    }
-    let trial_end = hidden["trial_days"].as_i64().map(|days| world.second() + days * period::DAY);
-    subscription::start(
-        world,
-        Start {
-            customer: owner.to_owned(),
-            items: pick(true),
-            extra: pick(false),
-            trial_end,
-            fields,
-            method: Some(method),
-            how,
-            via: Via::Checkout,
-            discount_percent: int(hidden, "discount_percent"),
-        },
-    )
-}
-
-fn finish(world: &mut World<'_>, id: &str, owner: Option<&str>, how: Collect, email: &str) {
-    let who = owner.map(|owner| world.copy(owner)).unwrap_or_default();
-    let address = if text(&who, "email").is_empty() { email.into() } else { who["email"].clone() };
-    world.change(id, |session| {
-        let status = match how {
-            _ if int(session, "amount_total") == 0 => "no_payment_required",
-            Collect::Processing => "unpaid",
-            _ => "paid",
-        };
-        put_all(
-            session,
-            [
-                ("customer", owner.into()),
-                ("customer_details", checkout::customer_details(address, who["name"].clone())),
-                ("payment_status", status.into()),
-                ("status", "complete".into()),
-                ("url", NULL),
-            ],
-        );
-    });
-    world.tell("checkout.session.completed", id);
-}
-
-/// A delayed payment of a completed session comes through, or does not.
-pub(crate) fn settle(world: &mut World<'_>, id: &str, arrives: bool) {
-    world.by_itself();
-    let session = world.copy(id);
-    let invoice = session["invoice"].as_str().map(str::to_owned);
-    let intent = match &invoice {
-        Some(invoice) => invoice::intent_of(world, invoice),
-        None => session["payment_intent"].as_str().map(str::to_owned),
-    };
-    let Some(intent) = intent else { return };
-    let method = text(world.peek(&intent), "payment_method").to_owned();
-    let how = if arrives { Collect::Paid } else { Collect::Declined };
-    match (&invoice, arrives) {
-        (Some(invoice), true) => {
-            invoice::pay(world, invoice, &method, how, None);
-        }
-        (None, true) => {
-            payment::collect(world, &intent, &method, how);
-        }
-        (invoice, false) => {
-            payment::bounce(world, &intent);
-            if let Some(invoice) = invoice {
-                world.tell("invoice.payment_failed", invoice);
-            }
-        }
-    }
-    if let Some(invoice) = invoice {
-        subscription::after_payment(world, &invoice, how);
-    }
-    if arrives {
-        world.change(id, |session| put(session, "payment_status", "paid"));
-    }
-    let outcome = if arrives { "succeeded" } else { "failed" };
-    world.tell(&format!("checkout.session.async_payment_{outcome}"), id);
 }
 
 /// Lays the fields of `set` over a session that the app opened.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::redemption::{self, Buyer};
 use super::{World, payment, subscription};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
@@ -34,6 +35,9 @@ pub(crate) const CREATE: Table = &[
     ("tax_exempt", Is::Choice(&["none", "exempt", "reverse"])),
     ("balance", Is::Int),
     ("payment_method", Is::Text),
+    // The names of old for a discount on everything; newer versions have none.
+    ("coupon", Is::Text),
+    ("promotion_code", Is::Text),
     ("source", Is::NotModelled),
     ("default_source", Is::NotModelled),
     ("tax", Is::NotModelled),
@@ -59,6 +63,7 @@ const FIELDS: [&str; 12] = [
 
 /// `POST /v1/customers`. With the e-mail of a slot, the customer becomes that slot's.
 pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    let discount = redemption::asked(world, params, Buyer::default())?;
     let id = world.mint("cus");
     let made = bare(world, &id, params);
     world.insert(Kind::Customer, made);
@@ -68,14 +73,21 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
     }
     adopt(world, &id);
     world.tell("customer.created", &id);
+    if let Some(discount) = discount.as_deref().and_then(<[_]>::first) {
+        redemption::set_on_customer(world, &id, Some(discount));
+    }
     Ok(world.copy(&id))
 }
 
 /// `POST /v1/customers/{id}`.
 pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::Customer, id)?;
+    let discount = redemption::asked(world, params, Buyer { customer: id, amount: None })?;
     set_card(world, id, params)?;
     world.change(id, |customer| params.apply(customer, &FIELDS));
+    if let Some(discount) = discount {
+        redemption::set_on_customer(world, id, discount.first());
+    }
     let changed = crate::stripe::object::previous(&before, world.peek(id));
     Ok(world.tell_changed("customer.updated", id, changed))
 }

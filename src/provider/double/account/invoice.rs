@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::adjust;
 use super::payment::{self, Collect};
+use super::redemption::{self, Buyer};
 use super::total::add_up;
-use super::{World, put_all};
+use super::{World, put_all, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
@@ -58,7 +60,8 @@ const CREATE: Table = &[
     ("footer", Is::Text),
     ("metadata", Is::Meta),
     ("pending_invoice_items_behavior", Is::Choice(&["include", "exclude"])),
-    ("discounts", Is::NotModelled),
+    ("discounts", redemption::ROWS),
+    ("default_tax_rates", Is::Texts),
     ("automatic_tax", Is::NotModelled),
 ];
 
@@ -67,7 +70,8 @@ const UPDATE: Table = &[
     ("description", Is::Text),
     ("footer", Is::Text),
     ("metadata", Is::Meta),
-    ("discounts", Is::NotModelled),
+    ("discounts", redemption::ROWS),
+    ("default_tax_rates", Is::Texts),
     ("automatic_tax", Is::NotModelled),
 ];
 
@@ -97,8 +101,10 @@ pub(crate) struct Draft<'a> {
     /// The subscription, in full; null for an invoice of none.
     pub(crate) subscription: &'a Value,
     pub(crate) period: (i64, i64),
-    /// Taken off every line, 0 to 100.
-    pub(crate) discount_percent: i64,
+    /// Discounts of the whole; left out, those of the subscription, else the customer's.
+    pub(crate) discounts: Option<Vec<String>>,
+    /// Tax rates, whole, for lines that have none; left out, those of the subscription.
+    pub(crate) tax_rates: Option<Vec<Value>>,
 }
 
 /// Drafts an invoice and tells `invoice.created`.
@@ -106,7 +112,8 @@ pub(crate) fn draft(world: &mut World<'_>, draft: Draft<'_>) -> String {
     let made = compose(world, draft);
     let id = text(&made, "id").to_owned();
     let made = world.insert(Kind::Invoice, made);
-    world.event("invoice.created", made, None);
+    world.event("invoice.created", made.clone(), None);
+    redemption::consume(world, &made);
     id
 }
 
@@ -131,7 +138,11 @@ pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
         put(&mut made, "automatically_finalizes_at", world.second() + 3_600);
     }
     let mut lines = draft.lines;
-    adjust(world, &mut made, &mut lines, draft.discount_percent);
+    let of_subscription = || draft.subscription["default_tax_rates"].as_array().cloned();
+    put(&mut made, "default_tax_rates", draft.tax_rates.or_else(of_subscription).unwrap_or_default());
+    let discounts =
+        draft.discounts.unwrap_or_else(|| redemption::in_force(world, draft.subscription, draft.customer));
+    adjust::adjust(world, &mut made, &mut lines, &discounts);
     for line in &mut lines {
         put_all(line, [("id", world.mint("il").into()), ("invoice", id.as_str().into())]);
     }
@@ -140,20 +151,6 @@ pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
     }
     add_up(&mut made, int(&customer, "balance"));
     made
-}
-
-/// Gives each line its `discount_amounts`, then its `taxes` on what is left, and the invoice its `discounts`.
-fn adjust(world: &mut World<'_>, invoice: &mut Value, lines: &mut [Value], percent: i64) {
-    if percent <= 0 {
-        return;
-    }
-    let discount = world.mint("di");
-    for line in lines {
-        let off = int(line, "amount").max(0).saturating_mul(percent) / 100;
-        put(line, "discount_amounts", json!([{ "amount": off, "discount": discount }]));
-        put(line, "discounts", json!([discount]));
-    }
-    put(invoice, "discounts", json!([discount]));
 }
 
 fn collection_method(subscription: &Value) -> Value {
@@ -345,17 +342,25 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let owned = world.overlay.take();
     world.overlay = fields.as_object().map(|fields: &Map<String, Value>| (Kind::Invoice, fields.clone()));
     let lines = super::invoice_item::lines(world, &pending);
+    let rates = tax_rate::named(world, params.list("default_tax_rates"), "default_tax_rates")?;
+    let buyer = Buyer { customer: &customer, amount: None };
+    let wanted = redemption::asked(world, params, buyer)?;
+    let id = world.mint("in");
+    let on = [("customer", customer.as_str()), ("invoice", id.as_str())];
+    let discounts =
+        wanted.map(|all| all.iter().map(|wanted| redemption::redeem(world, wanted, &on)).collect());
     let id = draft(
         world,
         Draft {
-            id: None,
+            id: Some(id),
             customer: &customer,
             currency: &currency,
             reason: "manual",
             lines,
             subscription: &NULL,
             period: (now, now),
-            discount_percent: 0,
+            discounts,
+            tax_rates: Some(rates),
         },
     );
     world.overlay = owned;
@@ -365,8 +370,11 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
 
 /// `POST /v1/invoices/{id}`.
 fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
-    world.at_path(Kind::Invoice, id)?;
-    Ok(world.update("invoice.updated", id, |invoice| params.apply(invoice, &FIELDS)))
+    let before = world.at_path(Kind::Invoice, id)?;
+    let mut after = before.clone();
+    params.apply(&mut after, &FIELDS);
+    adjust::change(world, &mut after, params)?;
+    Ok(world.update("invoice.updated", id, |invoice| *invoice = after))
 }
 
 /// `DELETE /v1/invoices/{id}`: drafts only.

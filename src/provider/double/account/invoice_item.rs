@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::redemption::{self, Buyer};
+use super::{World, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -37,7 +38,9 @@ const CREATE: Table = &[
     ("pricing", Is::Map),
     ("invoice", Is::NotModelled),
     ("subscription", Is::NotModelled),
-    ("discounts", Is::NotModelled),
+    ("discounts", redemption::ROWS),
+    ("discountable", Is::Bool),
+    ("tax_rates", Is::Texts),
     ("price_data", Is::NotModelled),
     ("unit_amount_decimal", Is::NotModelled),
 ];
@@ -63,9 +66,16 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let description =
         params.text("description").map_or_else(|| super::catalog::name_of(world, &price), str::to_owned);
     let billed = Billed { price: &price, quantity: Some(quantity), amount, description, period: (now, now) };
+    let rates = tax_rate::named(world, params.list("tax_rates"), "tax_rates")?;
+    let buyer = Buyer { customer: &customer, amount: None };
+    let wanted = redemption::asked(world, params, buyer)?.unwrap_or_default();
     let id = world.mint("ii");
     let mut item = invoice::invoice_item(&id, now, &customer, &billed);
-    params.apply(&mut item, &["metadata"]);
+    params.apply(&mut item, &["metadata", "discountable"]);
+    let on = [("customer", customer.as_str()), ("invoice_item", id.as_str())];
+    let discounts: Vec<_> = wanted.iter().map(|wanted| redemption::redeem(world, wanted, &on)).collect();
+    put(&mut item, "discounts", discounts);
+    put(&mut item, "tax_rates", rates);
     let item = world.insert(Kind::InvoiceItem, item);
     world.event("invoiceitem.created", item.clone(), None);
     Ok(item)
@@ -128,7 +138,11 @@ fn line(world: &World<'_>, item: &Value) -> Value {
         description: text(item, "description").to_owned(),
         period: (int(&item["period"], "start"), int(&item["period"], "end")),
     };
-    invoice::line(&billed, invoice::line_of_item(item))
+    let mut line = invoice::line(&billed, invoice::line_of_item(item));
+    for field in ["discountable", "discounts", "tax_rates"] {
+        put(&mut line, field, item[field].clone());
+    }
+    line
 }
 
 /// Items that an invoice took are no longer pending.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{World, catalog, change};
+use super::redemption::{self, Buyer, Redeem};
+use super::{World, catalog, change, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list;
 use crate::provider::double::params::{Is, Params, Table, nested_int};
@@ -29,28 +30,59 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::delete("/v1/subscription_items/{id}", DELETE, delete),
 ];
 
+/// A row of a new subscription's `items`.
+pub(crate) const NEW: Table = &[
+    ("price", Is::Text),
+    // The name of old for a recurring price.
+    ("plan", Is::Text),
+    ("price_data", Is::Fields(catalog::PRICE_DATA)),
+    ("quantity", Is::Int),
+    ("metadata", Is::Meta),
+    ("discounts", redemption::ROWS),
+    ("tax_rates", Is::Texts),
+    ("billing_thresholds", Is::NotModelled),
+    ("trial", Is::NotModelled),
+];
+
+/// A row of `items` where a subscription is changed.
+pub(crate) const CHANGED: Table = &[
+    ("id", Is::Text),
+    ("deleted", Is::Bool),
+    ("clear_usage", Is::NotModelled),
+    ("price", Is::Text),
+    ("plan", Is::Text),
+    ("price_data", Is::Fields(catalog::PRICE_DATA)),
+    ("quantity", Is::Int),
+    ("metadata", Is::Meta),
+    ("discounts", redemption::ROWS),
+    ("tax_rates", Is::Texts),
+    ("billing_thresholds", Is::NotModelled),
+];
+
 const CREATE: Table = &[
     ("subscription", Is::Text),
     ("price", Is::Text),
-    ("price_data", Is::Map),
+    ("plan", Is::Text),
+    ("price_data", Is::Fields(catalog::PRICE_DATA)),
     ("quantity", Is::Int),
-    ("metadata", Is::Map),
+    ("metadata", Is::Meta),
     ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
     ("payment_behavior", Is::Text),
-    ("discounts", Is::NotModelled),
-    ("tax_rates", Is::NotModelled),
+    ("discounts", redemption::ROWS),
+    ("tax_rates", Is::Texts),
     ("proration_date", Is::NotModelled),
 ];
 
 const UPDATE: Table = &[
     ("price", Is::Text),
-    ("price_data", Is::Map),
+    ("plan", Is::Text),
+    ("price_data", Is::Fields(catalog::PRICE_DATA)),
     ("quantity", Is::Int),
-    ("metadata", Is::Map),
+    ("metadata", Is::Meta),
     ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
     ("payment_behavior", Is::Text),
-    ("discounts", Is::NotModelled),
-    ("tax_rates", Is::NotModelled),
+    ("discounts", redemption::ROWS),
+    ("tax_rates", Is::Texts),
     ("proration_date", Is::NotModelled),
 ];
 
@@ -63,28 +95,50 @@ const DELETE: Table = &[
 /// The most items that Stripe takes.
 const MOST: usize = 20;
 
-/// Prices and quantities of a new subscription's `items`.
-pub(crate) fn read_new(world: &mut World<'_>, given: &[Value]) -> Result<Vec<(Value, i64)>, ApiError> {
+/// An item about to be made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct New {
+    /// In full.
+    pub(crate) price: Value,
+    pub(crate) quantity: i64,
+    pub(crate) metadata: Value,
+    /// In full.
+    pub(crate) tax_rates: Vec<Value>,
+    pub(crate) discounts: Vec<Redeem>,
+}
+
+/// What a new subscription's `items` say.
+pub(crate) fn read_new(world: &mut World<'_>, customer: &str, given: &[Value]) -> Result<Vec<New>, ApiError> {
     if given.is_empty() {
         return Err(ApiError::missing_param("items"));
     }
     if given.len() > MOST {
         return Err(ApiError::invalid_param("items", "Subscriptions can have at most 20 items."));
     }
-    let mut items: Vec<(Value, i64)> = Vec::new();
+    let mut items: Vec<New> = Vec::new();
     for (at, given) in given.iter().enumerate() {
-        let param = format!("items[{at}]");
-        let price = recurring_price(world, given, &param)?;
-        let quantity = quantity(given, &param)?.unwrap_or(1);
-        fits(&items, &price)?;
-        items.push((price, quantity));
+        let item = read_one(world, customer, given, &format!("items[{at}]"))?;
+        fits(&items, &item.price)?;
+        items.push(item);
     }
     Ok(items)
 }
 
+fn read_one(world: &mut World<'_>, customer: &str, given: &Value, param: &str) -> Result<New, ApiError> {
+    let list = |name: &str| given[name].as_array().map_or(&[][..], Vec::as_slice);
+    let buyer = Buyer { customer, amount: None };
+    Ok(New {
+        price: recurring_price(world, given, param)?,
+        quantity: quantity(given, param)?.unwrap_or(1),
+        metadata: given["metadata"].clone(),
+        tax_rates: tax_rate::named(world, list("tax_rates"), &format!("{param}[tax_rates]"))?,
+        discounts: redemption::rows(world, list("discounts"), &format!("{param}[discounts]"), buyer)?,
+    })
+}
+
 /// Items of one subscription share interval and currency, and no price twice.
-fn fits(items: &[(Value, i64)], price: &Value) -> Result<(), ApiError> {
-    let Some((first, _)) = items.first() else { return Ok(()) };
+fn fits(items: &[New], price: &Value) -> Result<(), ApiError> {
+    let Some(New { price: first, .. }) = items.first() else { return Ok(()) };
     let interval = |price: &Value| {
         (price["recurring"]["interval"].clone(), price["recurring"]["interval_count"].clone())
     };
@@ -94,7 +148,7 @@ fn fits(items: &[(Value, i64)], price: &Value) -> Result<(), ApiError> {
     if first["currency"] != price["currency"] {
         return Err(ApiError::invalid("All prices of a subscription must have the same currency."));
     }
-    if items.iter().any(|(other, _)| other["id"] == price["id"]) {
+    if items.iter().any(|other| other.price["id"] == price["id"]) {
         return Err(ApiError::invalid("Cannot add multiple subscription items with the same price."));
     }
     Ok(())
@@ -126,21 +180,37 @@ pub(crate) fn quantity(given: &Value, param: &str) -> Result<Option<i64>, ApiErr
 /// New items over a period.
 pub(crate) fn build(
     world: &mut World<'_>,
-    subscription: &str,
-    items: &[(Value, i64)],
+    (customer, subscription): (&str, &str),
+    items: &[New],
     period: (i64, i64),
 ) -> Vec<Value> {
-    items.iter().map(|(price, quantity)| one(world, subscription, price, *quantity, period)).collect()
+    items.iter().map(|item| one(world, (customer, subscription), item, period)).collect()
 }
 
-fn one(world: &mut World<'_>, owner: &str, price: &Value, quantity: i64, period: (i64, i64)) -> Value {
+fn one(world: &mut World<'_>, (customer, owner): (&str, &str), wanted: &New, period: (i64, i64)) -> Value {
     let id = world.mint("si");
-    let metered = price["recurring"]["usage_type"] == "metered";
-    let quantity = (!metered).then_some(quantity);
-    let mut item = subscription::item(&id, world.second(), owner, price, quantity);
+    let metered = wanted.price["recurring"]["usage_type"] == "metered";
+    let quantity = (!metered).then_some(wanted.quantity);
+    let mut item = subscription::item(&id, world.second(), owner, &wanted.price, quantity);
     set_period(&mut item, period);
+    if let Some(metadata) = item.get_mut("metadata").filter(|_| wanted.metadata.is_object()) {
+        crate::provider::double::params::merge_metadata(metadata, &wanted.metadata);
+    }
+    let discounts = redeem_on((customer, owner, &id), world, &wanted.discounts);
+    put(&mut item, "discounts", discounts);
+    put(&mut item, "tax_rates", wanted.tax_rates.clone());
     world.insert(Kind::Item, object! { "id": id, "subscription": owner });
     item
+}
+
+/// Redeems what an item asks for; gives the ids.
+fn redeem_on(
+    (customer, subscription, item): (&str, &str, &str),
+    world: &mut World<'_>,
+    wanted: &[Redeem],
+) -> Vec<String> {
+    let on = [("customer", customer), ("subscription", subscription), ("subscription_item", item)];
+    wanted.iter().map(|wanted| redemption::redeem(world, wanted, &on)).collect()
 }
 
 pub(crate) fn set_period(item: &mut Value, (start, end): (i64, i64)) {
@@ -179,9 +249,9 @@ pub(crate) fn read_changed(
     for (at, given) in given.iter().enumerate() {
         let param = format!("items[{at}]");
         let Some(id) = given["id"].as_str() else {
-            let price = recurring_price(world, given, &param)?;
-            let quantity = quantity(given, &param)?.unwrap_or(1);
-            items.push(one(world, text(subscription, "id"), &price, quantity, period));
+            let wanted = read_one(world, text(subscription, "customer"), given, &param)?;
+            let owner = (text(subscription, "customer"), text(subscription, "id"));
+            items.push(one(world, owner, &wanted, period));
             continue;
         };
         let Some(place) = items.iter().position(|item| text(item, "id") == id) else {
@@ -191,7 +261,8 @@ pub(crate) fn read_changed(
             items.remove(place);
             continue;
         }
-        items[place] = changed(world, &items[place], given, &param)?;
+        let customer = text(subscription, "customer");
+        items[place] = changed(world, customer, &items[place], given, &param)?;
     }
     match items.len() {
         0 => Err(ApiError::invalid("A subscription must have at least one active item.")),
@@ -200,9 +271,15 @@ pub(crate) fn read_changed(
     }
 }
 
-fn changed(world: &mut World<'_>, item: &Value, given: &Value, param: &str) -> Result<Value, ApiError> {
+fn changed(
+    world: &mut World<'_>,
+    customer: &str,
+    item: &Value,
+    given: &Value,
+    param: &str,
+) -> Result<Value, ApiError> {
     let mut item = item.clone();
-    if !given["price"].is_null() || !given["price_data"].is_null() {
+    if ["price", "plan", "price_data"].iter().any(|name| !given[*name].is_null()) {
         let price = recurring_price(world, given, param)?;
         put(&mut item, "plan", crate::stripe::object::catalog::plan(&price));
         put(&mut item, "price", price);
@@ -212,6 +289,16 @@ fn changed(world: &mut World<'_>, item: &Value, given: &Value, param: &str) -> R
     }
     if let Some(metadata) = item.get_mut("metadata").filter(|_| !given["metadata"].is_null()) {
         crate::provider::double::params::merge_metadata(metadata, &given["metadata"]);
+    }
+    if let Some(rates) = given["tax_rates"].as_array() {
+        put(&mut item, "tax_rates", tax_rate::named(world, rates, &format!("{param}[tax_rates]"))?);
+    }
+    if let Some(rows) = given["discounts"].as_array() {
+        let buyer = Buyer { customer, amount: None };
+        let wanted = redemption::rows(world, rows, &format!("{param}[discounts]"), buyer)?;
+        let on = (customer, text(&item, "subscription").to_owned(), text(&item, "id").to_owned());
+        let discounts = redeem_on((on.0, &on.1, &on.2), world, &wanted);
+        put(&mut item, "discounts", discounts);
     }
     Ok(item)
 }
@@ -272,7 +359,7 @@ fn update_one(
     more: &[(&str, Value)],
 ) -> Result<Value, ApiError> {
     let mut item = Map::new();
-    for name in ["price", "price_data", "quantity", "metadata"] {
+    for name in ["price", "plan", "price_data", "quantity", "metadata", "discounts", "tax_rates"] {
         if let Some(value) = params.given(name) {
             item.insert(name.to_owned(), value.clone());
         }

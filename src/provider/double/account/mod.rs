@@ -3,11 +3,16 @@
 //! No I/O; time and ids come from the [`Part`] that is worked on. HTTP routes and scenario actions both end
 //! in the functions of these modules, so there is one truth.
 
+pub(crate) mod adjust;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod checkout;
+pub(crate) mod checkout_page;
 pub(crate) mod clock;
+pub(crate) mod coupon;
 pub(crate) mod customer;
+pub(crate) mod decimal;
+pub(crate) mod discount;
 pub(crate) mod due;
 pub(crate) mod entitlement;
 pub(crate) mod event;
@@ -17,10 +22,15 @@ pub(crate) mod item;
 pub(crate) mod payment;
 pub(crate) mod payment_method;
 pub(crate) mod period;
+pub(crate) mod pricing;
+pub(crate) mod promotion_code;
 pub(crate) mod proration;
+pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
 pub(crate) mod subscription;
+pub(crate) mod tax;
+pub(crate) mod tax_rate;
 pub(crate) mod total;
 
 use std::collections::HashMap;
@@ -41,6 +51,7 @@ use crate::stripe::object::{NULL, int, merge, previous, put};
 pub(crate) const ROUTES: &[&[Route]] = &[
     catalog::ROUTES,
     checkout::ROUTES,
+    coupon::ROUTES,
     customer::ROUTES,
     entitlement::ROUTES,
     event::ROUTES,
@@ -49,8 +60,11 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     item::ROUTES,
     payment::ROUTES,
     payment_method::ROUTES,
+    promotion_code::ROUTES,
+    redemption::ROUTES,
     refund::ROUTES,
     subscription::ROUTES,
+    tax_rate::ROUTES,
 ];
 
 /// Where an object is kept.

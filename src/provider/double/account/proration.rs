@@ -42,7 +42,7 @@ fn pend(world: &mut World<'_>, owner: &Value, item: &Value, (start, end): (i64, 
     let Some(quantity) = item["quantity"].as_i64() else { return };
     let now = world.second();
     let price = &item["price"];
-    let part = share(subscription::amount(price, quantity), end - now, end - start);
+    let part = share(subscription::amount(world, price, quantity), end - now, end - start);
     if *price == NULL || part == 0 {
         return;
     }

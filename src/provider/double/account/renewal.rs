@@ -7,7 +7,7 @@ use super::change::set_periods;
 use super::invoice::{self, Draft};
 use super::payment::{self, Collect};
 use super::subscription::{after_payment, end, lines_of};
-use super::{World, entitlement, invoice_item, item, period, put_all};
+use super::{World, entitlement, invoice_item, item, period, put_all, redemption};
 use crate::provider::double::store::Kind;
 use crate::stripe::action::{Declines, Leaves};
 use crate::stripe::object::{NULL, data, int, put, text};
@@ -18,6 +18,7 @@ const RETRIES: [i64; 3] = [3, 5, 7];
 /// Begins the next period of a subscription and bills it; gives the invoice.
 pub(crate) fn roll(world: &mut World<'_>, id: &str, how: Collect) -> String {
     world.by_itself();
+    redemption::drop_ended(world, id);
     let invoice = world.mint("in");
     let before = world.copy(id);
     let (_, starts) = item::period_of(&before);
@@ -43,7 +44,8 @@ pub(crate) fn roll(world: &mut World<'_>, id: &str, how: Collect) -> String {
         lines,
         subscription: &after,
         period: item::period_of(&before),
-        discount_percent: 0,
+        discounts: None,
+        tax_rates: None,
     };
     let invoice = invoice::draft(world, draft);
     invoice_item::settle_on(world, &pending, &invoice);

@@ -7,9 +7,12 @@
 
 use serde_json::{Value, json};
 
+use super::discount::{self, Line};
 use super::invoice::{self, Draft};
+use super::item::New;
 use super::payment::{self, Collect};
-use super::{World, catalog, entitlement, invoice_item, item, period, put_all};
+use super::redemption::{Buyer, Redeem};
+use super::{World, catalog, entitlement, invoice_item, item, period, put_all, redemption, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -74,7 +77,7 @@ fn keeps(name: &str, wanted: Option<&Value>, stored: &Stored) -> Option<bool> {
 
 pub(crate) const CREATE: Table = &[
     ("customer", Is::Text),
-    ("items", Is::List),
+    ("items", Is::Rows(item::NEW)),
     ("cancel_at_period_end", Is::Bool),
     ("cancel_at", Is::Int),
     ("collection_method", Is::Choice(&["charge_automatically", "send_invoice"])),
@@ -107,8 +110,11 @@ pub(crate) const CREATE: Table = &[
     ("billing_cycle_anchor", Is::NotModelled),
     ("billing_cycle_anchor_config", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
-    ("default_tax_rates", Is::NotModelled),
-    ("discounts", Is::NotModelled),
+    ("default_tax_rates", Is::Texts),
+    ("discounts", redemption::ROWS),
+    // The names of old for a single discount.
+    ("coupon", Is::Text),
+    ("promotion_code", Is::Text),
     ("on_behalf_of", Is::NotModelled),
     ("application_fee_percent", Is::NotModelled),
     ("transfer_data", Is::NotModelled),
@@ -139,17 +145,18 @@ pub(crate) enum Via {
 /// A subscription about to start.
 pub(crate) struct Start {
     pub(crate) customer: String,
-    /// Recurring prices, in full, and how many of each.
-    pub(crate) items: Vec<(Value, i64)>,
+    /// Recurring prices.
+    pub(crate) items: Vec<New>,
     /// One-off prices on the first invoice.
-    pub(crate) extra: Vec<(Value, i64)>,
+    pub(crate) extra: Vec<New>,
     pub(crate) trial_end: Option<i64>,
     /// Fields laid over the new object.
     pub(crate) fields: Value,
     pub(crate) method: Option<String>,
     pub(crate) how: Collect,
     pub(crate) via: Via,
-    pub(crate) discount_percent: i64,
+    /// What the subscription redeems.
+    pub(crate) discounts: Vec<Redeem>,
 }
 
 /// `POST /v1/subscriptions`. `how` overrides what the payment method would do: the scenario decides.
@@ -160,10 +167,14 @@ pub(crate) fn create(
 ) -> Result<Value, ApiError> {
     let customer = params.needed("customer")?.to_owned();
     world.named_by(Kind::Customer, &customer, "customer")?;
-    let items = item::read_new(world, params.list("items"))?;
+    let items = item::read_new(world, &customer, params.list("items"))?;
+    let buyer = Buyer { customer: &customer, amount: None };
+    let discounts = redemption::asked(world, params, buyer)?.unwrap_or_default();
     let trial_end = trial_end(world, params)?;
     let mut fields = json!({ "metadata": {} });
     params.apply(&mut fields, &FIELDS);
+    let rates = tax_rate::named(world, params.list("default_tax_rates"), "default_tax_rates")?;
+    put(&mut fields, "default_tax_rates", rates);
     let method = match params.text("default_payment_method") {
         Some(method) => {
             let method = payment::attach(world, method, &customer, "default_payment_method")?;
@@ -179,10 +190,6 @@ pub(crate) fn create(
         Some(method) => payment::outcome_of(world.peek(method)),
         None => Collect::Later,
     });
-    let due = trial_end.is_none() && items.iter().any(|(price, quantity)| amount(price, *quantity) > 0);
-    if due && method.is_none() && !later {
-        return Err(ApiError::no_payment_method());
-    }
     let start = Start {
         customer,
         items,
@@ -192,8 +199,11 @@ pub(crate) fn create(
         method,
         how,
         via: Via::Api,
-        discount_percent: 0,
+        discounts,
     };
+    if start.method.is_none() && !later && due_now(world, &start) {
+        return Err(ApiError::no_payment_method());
+    }
     let must_pay = params.text("payment_behavior") == Some("error_if_incomplete");
     let id = world.attempt(|world| {
         let id = self::start(world, start);
@@ -236,15 +246,21 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
     let now = world.second();
     let id = world.mint("sub");
     let invoice = world.mint("in");
-    let recurring = start.items.first().map_or(NULL, |(price, _)| price["recurring"].clone());
+    let recurring = start.items.first().map_or(NULL, |item| item.price["recurring"].clone());
     let ends = start.trial_end.unwrap_or_else(|| period::end(now, now, &recurring));
     let mut made = subscription::subscription(&id, now, &start.customer);
     if let Value::Object(fields) = &start.fields {
         merge(&mut made, fields);
     }
-    let items = item::build(world, &id, &start.items, (now, ends));
+    let status = first_status(&start, due_now(world, &start));
+    let items = item::build(world, (&start.customer, &id), &start.items, (now, ends));
     item::replace(&mut made, items);
-    let status = first_status(&start, due_now(&start));
+    let on = [("customer", start.customer.as_str()), ("subscription", id.as_str())];
+    let redeemed: Vec<String> =
+        start.discounts.iter().map(|wanted| redemption::redeem(world, wanted, &on)).collect();
+    // The first invoice consumes what counts once, so nobody ever sees that on the subscription.
+    let lasting = |id: &&String| start.trial_end.is_some() || !redemption::is_once(world, id);
+    put(&mut made, "discounts", redeemed.iter().filter(lasting).cloned().collect::<Vec<_>>());
     if start.via == Via::Checkout && status != "incomplete" {
         put(&mut made, "default_payment_method", start.method.clone());
     }
@@ -261,7 +277,8 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
     let made = world.insert(Kind::Subscription, made);
     world.event("customer.subscription.created", made.clone(), None);
     let mut lines = lines_of(world, &made);
-    lines.extend(start.extra.iter().map(|(price, quantity)| one_off(world, price, *quantity)));
+    lines.extend(start.extra.iter().map(|extra| one_off(world, extra)));
+    redemption::tell_changes(world, &[], &redemption::held_by(&made));
     let draft = Draft {
         id: Some(invoice.clone()),
         customer: &start.customer,
@@ -270,7 +287,8 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
         lines,
         subscription: &made,
         period: (now, now),
-        discount_percent: start.discount_percent,
+        discounts: (!redeemed.is_empty()).then_some(redeemed),
+        tax_rates: None,
     };
     invoice::draft(world, draft);
     invoice::finalize(world, &invoice);
@@ -299,10 +317,30 @@ fn begin(world: &mut World<'_>, id: &str, start: &Start) {
     }
 }
 
-fn due_now(start: &Start) -> bool {
-    let paid = |(price, quantity): &(Value, i64)| amount(price, *quantity) > 0;
-    let recurring = start.trial_end.is_none() && start.items.iter().any(paid);
-    start.discount_percent < 100 && (recurring || start.extra.iter().any(paid))
+/// Whether the first invoice asks for anything.
+fn due_now(world: &World<'_>, start: &Start) -> bool {
+    let recurring = if start.trial_end.is_none() { &start.items[..] } else { &[] };
+    let lines: Vec<Line> = recurring.iter().chain(&start.extra).map(|item| seen(world, item)).collect();
+    let whole: Vec<_> = match start.discounts.is_empty() {
+        false => start.discounts.iter().map(|wanted| wanted.terms(world)).collect(),
+        true => redemption::in_force(world, &NULL, &start.customer)
+            .iter()
+            .map(|id| redemption::terms_of(world, id))
+            .collect(),
+    };
+    let taken = discount::take(&lines, &whole);
+    lines.iter().zip(&taken).any(|(line, taken)| line.amount > discount::sum(taken))
+}
+
+/// An item as discounts see it.
+fn seen(world: &World<'_>, item: &New) -> Line {
+    Line {
+        amount: amount(world, &item.price, item.quantity),
+        currency: text(&item.price, "currency").to_owned(),
+        product: text(&item.price, "product").to_owned(),
+        fixed: false,
+        own: item.discounts.iter().map(|wanted| wanted.terms(world)).collect(),
+    }
 }
 
 fn first_status(start: &Start, due: bool) -> &'static str {
@@ -319,11 +357,11 @@ fn first_status(start: &Start, due: bool) -> &'static str {
 }
 
 /// What a period of this costs in advance: usage is billed afterwards.
-pub(crate) fn amount(price: &Value, quantity: i64) -> i64 {
+pub(crate) fn amount(world: &World<'_>, price: &Value, quantity: i64) -> i64 {
     if price["recurring"]["usage_type"] == "metered" {
         return 0;
     }
-    int(price, "unit_amount").saturating_mul(quantity)
+    catalog::amount(world, price, quantity)
 }
 
 /// The lines of a subscription's current period; nothing is asked for while it is on trial.
@@ -336,22 +374,30 @@ pub(crate) fn lines_of(world: &World<'_>, subscription: &Value) -> Vec<Value> {
         let (amount, description) = match (trial, quantity) {
             (true, _) => (0, format!("Trial period for {name}")),
             (false, None) => (0, name),
-            (false, Some(quantity)) => (amount(price, quantity), priced(price, quantity, &name)),
+            (false, Some(quantity)) => (amount(world, price, quantity), priced(price, quantity, &name)),
         };
         let period = (int(item, "current_period_start"), int(item, "current_period_end"));
         let parent =
             crate::stripe::object::invoice::line_of_subscription(text(subscription, "id"), text(item, "id"));
-        crate::stripe::object::invoice::line(&Billed { price, quantity, amount, description, period }, parent)
+        let billed = Billed { price, quantity, amount, description, period };
+        let mut line = crate::stripe::object::invoice::line(&billed, parent);
+        put(&mut line, "discounts", item["discounts"].clone());
+        put(&mut line, "tax_rates", item["tax_rates"].clone());
+        line
     };
     data(&subscription["items"]).iter().map(line).collect()
 }
 
-fn one_off(world: &World<'_>, price: &Value, quantity: i64) -> Value {
+/// A line for something that is paid once.
+pub(crate) fn one_off(world: &World<'_>, wanted: &New) -> Value {
     let now = world.second();
+    let (price, quantity) = (&wanted.price, wanted.quantity);
     let description = catalog::name_of(world, price);
-    let amount = amount(price, quantity);
+    let amount = amount(world, price, quantity);
     let billed = Billed { price, quantity: Some(quantity), amount, description, period: (now, now) };
-    crate::stripe::object::invoice::line(&billed, NULL)
+    let mut line = crate::stripe::object::invoice::line(&billed, NULL);
+    put(&mut line, "tax_rates", wanted.tax_rates.clone());
+    line
 }
 
 /// `2 × Pro (at $99.00 / month)`

@@ -3,6 +3,7 @@
 mod bounds;
 mod bursts;
 mod cases;
+mod discounts;
 mod fuzz;
 mod http;
 mod laws;
