@@ -38,7 +38,7 @@
 //!    reached under the URL that the project names.
 //! 5. A secret never reaches a sink unredacted; redaction stands before the first sink (`tests/incident.rs`).
 //! 6. Exported formats have a version and structs of their own (`report::ndjson`, `incident::render::json`).
-//! 7. The double never guesses: a route is modelled, or refused by name with 501, and a refusal makes the case
+//! 7. The double never guesses: a route is modelled, stored, or refused by name with 501, and a refusal makes the case
 //!    errored (`tests/bad_input.rs`).
 //! 8. The app is stopped with its whole process group however the run ends, `kill -9` of Paydrill included
 //!    (`tests/target.rs`, `tests/lifecycle.rs`).

@@ -39,7 +39,8 @@ fn walk(value: &mut Value, steps: &[&str], path: &str, source: &impl Source) -> 
     }
     let Some((name, rest)) = steps.split_first() else { return Ok(()) };
     let cannot = || ApiError::invalid_param("expand", format!("This property cannot be expanded ({path})."));
-    if value.get(name).is_none() {
+    let included = value.get(name).is_none();
+    if included {
         let part = source.include(value, name).ok_or_else(cannot)?;
         crate::stripe::object::put(value, name, part);
     }
@@ -63,7 +64,7 @@ fn walk(value: &mut Value, steps: &[&str], path: &str, source: &impl Source) -> 
     match child {
         Value::Null => Ok(()),
         Value::Array(_) if *name == "data" => walk(child, rest, path, source),
-        Value::Object(fields) if !rest.is_empty() || fields.contains_key("object") => {
+        Value::Object(fields) if included || !rest.is_empty() || fields.contains_key("object") => {
             walk(child, rest, path, source)
         }
         _ => Err(cannot()),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use matchit::Router;
 use serde_json::{Map, Value};
 
+use super::account::stored::{Op, Resource};
 use super::account::{self, Home, World};
 use super::error::ApiError;
 use super::list::{self, Keeps};
@@ -114,6 +115,8 @@ enum Writes {
     Change(Changes),
     /// The same, with both ids of the path.
     ChangeIn(ChangesIn),
+    /// Makes or changes a stored resource.
+    Stored(&'static Resource, Op),
 }
 
 impl Writes {
@@ -122,6 +125,7 @@ impl Writes {
             Self::Create(creates) => creates(world, params),
             Self::Change(changes) => changes(world, ids.id, params),
             Self::ChangeIn(changes) => changes(world, ids, params),
+            Self::Stored(resource, op) => resource.run(op, world, ids.id, params),
         }
     }
 }
@@ -168,6 +172,11 @@ impl Route {
     /// `POST` to an object inside another.
     pub(crate) const fn change_in(path: &'static str, params: Table, changes: ChangesIn) -> Self {
         Self::new(Method::Post, path, params, Does::Write(Writes::ChangeIn(changes)))
+    }
+
+    /// `POST` that makes or changes a stored resource.
+    pub(crate) const fn stored(path: &'static str, resource: &'static Resource, op: Op) -> Self {
+        Self::new(Method::Post, path, resource.table(op), Does::Write(Writes::Stored(resource, op)))
     }
 
     /// `DELETE`, answered with what `changes` gives.

@@ -224,6 +224,9 @@ impl Source for Account {
                 let lines = self.find(id)?.hidden["line_items"].as_array().cloned().unwrap_or_default();
                 Some(list(lines, &format!("/v1/checkout/sessions/{id}/line_items")))
             }
+            ("issuing.transaction", "purchase_details") => {
+                Some(self.find(id)?.hidden["purchase_details"].clone())
+            }
             ("charge", "refunds") => {
                 Some(list(of(Kind::Refund, "charge"), &format!("/v1/charges/{id}/refunds")))
             }

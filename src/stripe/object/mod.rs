@@ -6,11 +6,14 @@
 
 pub(crate) mod catalog;
 pub(crate) mod checkout;
+pub(crate) mod connect;
 pub(crate) mod customer;
 pub(crate) mod discount;
 pub(crate) mod entitlement;
 pub(crate) mod envelope;
 pub(crate) mod invoice;
+pub(crate) mod issuing;
+pub(crate) mod other;
 pub(crate) mod payment;
 pub(crate) mod subscription;
 pub(crate) mod tax;

@@ -28,6 +28,7 @@ pub(crate) mod proration;
 pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
+pub(crate) mod stored;
 pub(crate) mod subscription;
 pub(crate) mod tax;
 pub(crate) mod tax_rate;
@@ -63,6 +64,13 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     promotion_code::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,
+    stored::account::ROUTES,
+    stored::identity::ROUTES,
+    stored::issuing::ROUTES,
+    stored::meter::ROUTES,
+    stored::money::ROUTES,
+    stored::purchase::ROUTES,
+    stored::report::ROUTES,
     subscription::ROUTES,
     tax_rate::ROUTES,
 ];
@@ -284,8 +292,22 @@ impl World<'_> {
 
     /// An event about `about`.
     pub(crate) fn event(&mut self, kind: &str, about: Value, changed: Option<Map<String, Value>>) {
+        self.event_at(kind, about, changed, None);
+    }
+
+    /// The same, of a connected account.
+    pub(crate) fn event_at(
+        &mut self,
+        kind: &str,
+        about: Value,
+        changed: Option<Map<String, Value>>,
+        account: Option<&str>,
+    ) {
         let id = self.mint("evt");
-        let event = envelope::event(&id, self.second(), kind, about, changed, &self.cause);
+        let mut event = envelope::event(&id, self.second(), kind, about, changed, &self.cause);
+        if let Some(account) = account {
+            put(&mut event, "account", account);
+        }
         *self.seq += 1;
         let id = self.part.store.insert_event(*self.seq, &event);
         self.index.insert(id, self.home);
