@@ -73,7 +73,7 @@ enum Odd {
     /// It answers that with a page.
     ReadIsAPage,
     /// It asks Stripe for what the double does not model.
-    AsksForPayouts,
+    AsksForReviews,
     /// The same, and the call names the customer.
     AsksForTaxIds,
 }
@@ -154,7 +154,7 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
         Odd::Hangs => std::future::pending().await,
         Odd::AnswersHuge => vec![b'x'; HUGE].into_response(),
         Odd::Refuses => (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response(),
-        Odd::AsksForPayouts => ask(&app.stripe, "/v1/payouts").await,
+        Odd::AsksForReviews => ask(&app.stripe, "/v1/reviews").await,
         Odd::AsksForTaxIds => ask(&app.stripe, &format!("/v1/customers/{customer}/tax_ids")).await,
         _ => StatusCode::OK.into_response(),
     }

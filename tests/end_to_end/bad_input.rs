@@ -216,8 +216,8 @@ fn an_odd_answer_is_the_cases_own_matter(
 
 #[test]
 fn a_call_that_the_double_does_not_model_proves_nothing() {
-    let (project, ran) = between_good_ones("asks-for-payouts");
-    ran.code(3).says(&["failed to answer the app: provider double: GET /v1/payouts is not modelled"]);
+    let (project, ran) = between_good_ones("asks-for-reviews");
+    ran.code(3).says(&["failed to answer the app: provider double: GET /v1/reviews is not modelled"]);
     assert_eq!(ran.verdicts(), ["1-good passed", "2-odd passed", "3-good passed"]);
     assert_eq!(junit(&project)[1..], [0, 1]);
 }

@@ -49,7 +49,7 @@ impl Call {
         self.path.split('/').filter(|part| !part.is_empty()).collect()
     }
 
-    /// `POST /v1/payouts`: the route as messages name it, with `{id}` for what is no word of the API.
+    /// `POST /v1/reviews`: the route as messages name it, with `{id}` for what is no word of the API.
     fn route(&self) -> String {
         let is_id = |part: &&str| {
             part.contains(|letter: char| letter.is_ascii_digit()) && *part != "v1" && *part != "v2"

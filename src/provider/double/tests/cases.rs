@@ -64,7 +64,7 @@ async fn calls_belong_to_the_case_that_they_name() {
     app.get("/v1/customers?email=OTHER@example.com").await;
     app.post("/v1/checkout/sessions", &format!("mode=payment&metadata[customer]={mine}")).await;
     app.get("/v1/prices/price_pro").await;
-    app.send("POST", &format!("/v1/payouts?to={other}"), "", &[("stripe-version", "2026-10-28.endive")])
+    app.send("POST", &format!("/v1/reviews?to={other}"), "", &[("stripe-version", "2026-10-28.endive")])
         .await
         .unwrap();
     let mut seen = Vec::new();
@@ -83,7 +83,7 @@ async fn calls_belong_to_the_case_that_they_name() {
     assert_eq!(seen[3].params, format!("{{\"mode\":\"payment\",\"metadata\":{{\"customer\":\"{mine}\"}}}}"));
     assert_eq!(seen[5].stripe_version.as_deref(), Some("2026-10-28.endive"));
     assert!(seen[5].at >= seen[0].at);
-    assert_eq!(stand.double.close(OTHER).refused, ["provider double: POST /v1/payouts is not modelled"]);
+    assert_eq!(stand.double.close(OTHER).refused, ["provider double: POST /v1/reviews is not modelled"]);
     assert_eq!(stand.double.close(CASE).refused, Vec::<String>::new());
 }
 

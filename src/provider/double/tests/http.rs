@@ -200,7 +200,7 @@ async fn what_is_no_form_is_refused() {
 }
 
 #[rstest::rstest]
-#[case("POST", "/v1/payouts", "POST /v1/payouts")]
+#[case("POST", "/v1/reviews", "POST /v1/reviews")]
 #[case("GET", "/v1/customers/search?query=x", "GET /v1/customers/search")]
 #[case("POST", "/v1/invoices/create_preview", "POST /v1/invoices/create_preview")]
 #[case("GET", "/v2/core/events/evt_1", "GET /v2/core/events/{id}")]

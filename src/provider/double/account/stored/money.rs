@@ -208,7 +208,7 @@ fn show_first(list: &mut Value, object: Value) {
 /// `GET /v1/transfers/{id}/reversals`.
 fn reversals(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let id = asked.ids.id;
-    if !account.find(id).is_some_and(|stored| stored.kind == Kind::Transfer) {
+    if account.find(id).is_none_or(|stored| stored.kind != Kind::Transfer) {
         return Err(ApiError::no_such(Kind::Transfer.noun(), id));
     }
     let all: Vec<Value> = account
