@@ -54,16 +54,19 @@ table! {
         "redirect/page-and-webhook-together",
     ];
     dup_same_event_credits: DupSameEventCredits => [
+        "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
     ];
     dup_notification: DupNotification => [
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
+        "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
         "duplicates/two-events-one-payment",
     ];
+    dup_memory_only: DupMemoryOnly => ["duplicates/same-event-after-restart"];
     dup_marked_before_work: DupMarkedBeforeWork => [
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
@@ -117,6 +120,7 @@ table! {
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
+        "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
         "duplicates/two-events-one-payment",

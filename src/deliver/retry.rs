@@ -112,6 +112,7 @@ mod tests {
             name: "paid".into(),
             place: place(),
             customer: 0,
+            restart: None,
             faults: vec![],
             stripe: None,
             requests: vec![],

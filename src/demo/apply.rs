@@ -78,7 +78,7 @@ pub(super) async fn commit(
 ) -> Result<Written, sqlx::Error> {
     let mut tx = app.store.begin().await?;
     if let Origin::Event { id, kind } = origin
-        && !is_first(&mut tx, id, kind).await?
+        && !is_first(&mut tx, app, id, kind).await?
         && !forgets_events(app)
         && !app.has(Bug::DupMarkedBeforeWork)
     {
@@ -100,7 +100,7 @@ pub(super) async fn commit(
 /// Marks an event as done before anything was done.
 pub(super) async fn mark_early(app: &App, id: &str, kind: &str) -> Result<(), sqlx::Error> {
     let mut tx = app.store.begin().await?;
-    is_first(&mut tx, id, kind).await?;
+    is_first(&mut tx, app, id, kind).await?;
     tx.commit().await
 }
 
@@ -109,10 +109,20 @@ pub(super) fn forgets_events(app: &App) -> bool {
     app.has(Bug::DupSameEventCredits) || app.has(Bug::DupNotification)
 }
 
+/// The name under which something that was done is remembered; with the bug, for as long as the process lives.
+pub(super) fn remembered(app: &App, name: &str) -> String {
+    if app.has(Bug::DupMemoryOnly) { format!("{name} in {}", app.started) } else { name.to_owned() }
+}
+
 /// Records an event; `false` when it was recorded before.
-async fn is_first(tx: &mut Transaction<'_, Sqlite>, id: &str, kind: &str) -> Result<bool, sqlx::Error> {
+async fn is_first(
+    tx: &mut Transaction<'_, Sqlite>,
+    app: &App,
+    id: &str,
+    kind: &str,
+) -> Result<bool, sqlx::Error> {
     let insert = sqlx::query("INSERT INTO events (id, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-    Ok(insert.bind(id).bind(kind).execute(&mut **tx).await?.rows_affected() == 1)
+    Ok(insert.bind(remembered(app, id)).bind(kind).execute(&mut **tx).await?.rows_affected() == 1)
 }
 
 async fn write(
@@ -162,7 +172,7 @@ async fn write(
 
 /// The name under which an effect happens once; with the bug, a new one for every delivery.
 fn key(app: &App, bug: Bug, fact: &str) -> String {
-    if app.has(bug) { format!("{fact} at {}", clock::now().as_nanos()) } else { fact.to_owned() }
+    if app.has(bug) { format!("{fact} at {}", clock::now().as_nanos()) } else { remembered(app, fact) }
 }
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;

@@ -59,6 +59,8 @@ bugs! {
         "Adds the credits with every delivery, and Stripe delivers an event more than once.";
     DupNotification = "dup-notification", "dup-notification",
         "Writes its state once, but sends the mail with every delivery.";
+    DupMemoryOnly = "dup-memory-only", "dup-memory-only",
+        "Remembers what it has done in the memory of its process, so after a restart a repeated event is new to it.";
     DupMarkedBeforeWork = "dup-marked-before-work", "dup-marked-before-work",
         "Marks an event as done before doing it, so the retry after a failure is taken for a duplicate.";
     AckSwallowedError = "ack-swallowed-error", "ack-swallowed-error",

@@ -1,7 +1,7 @@
 //! The life of one event in the app, from the checked signature to the answer.
 
 use super::App;
-use super::apply::{Origin, Written, commit, forgets_events, mark_early};
+use super::apply::{Origin, Written, commit, forgets_events, mark_early, remembered};
 use super::bug::Bug;
 use super::event::Event;
 use super::stripe::StripeError;
@@ -56,7 +56,7 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
         };
     };
     let _turn = app.turns.take(&customer).await;
-    if app.store.has_seen(&event.id).await? && !forgets_events(app) {
+    if app.store.has_seen(&remembered(app, &event.id)).await? && !forgets_events(app) {
         return Ok(Outcome::Duplicate);
     }
     if app.has(Bug::DupMarkedBeforeWork) {

@@ -119,6 +119,8 @@ struct App {
     cache: Cache,
     turns: Turns,
     webhook_secret: String,
+    /// Tells this process from those before it.
+    started: u128,
     bug: Option<Bug>,
 }
 
@@ -134,6 +136,7 @@ impl App {
             cache: Cache::default(),
             turns: Turns::default(),
             webhook_secret: settings.webhook_secret,
+            started: clock::now().as_nanos(),
             bug: settings.bug,
         }))
     }

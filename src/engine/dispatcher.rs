@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::app::{App, Back};
 use super::cancel::Cancel;
 use super::case::{Action, Case, Input, InputKind};
 use super::driver::{Driver, Report};
@@ -19,7 +20,7 @@ use crate::run_event::{
     RunEventKind, RunStats, Trouble, Verdict,
 };
 use crate::secret::Redactor;
-use crate::target::{Death, Launched};
+use crate::target::Death;
 
 /// How many lines of the app's output a case that did not pass keeps.
 const LOG_LINES: usize = 40;
@@ -50,7 +51,7 @@ pub(super) struct Dispatcher<'a> {
     pub(super) plan: &'a RunPlan,
     pub(super) scene: Arc<Scene>,
     pub(super) driver: Driver,
-    pub(super) target: &'a Launched,
+    pub(super) app: App,
     pub(super) sink: Sink<'a>,
     pub(super) redactor: &'a Redactor,
     pub(super) cancel: Cancel,
@@ -78,15 +79,22 @@ enum Woken {
     Timer,
     Cancelled(CancelReason),
     Died(Box<Death>),
+    Back(Box<Back>),
+}
+
+/// What the dispatcher hears.
+pub(super) struct Inbox<'a> {
+    /// What cases asked for was done.
+    pub(super) reports: UnboundedReceiver<Report>,
+    /// The app asked Stripe.
+    pub(super) calls: &'a mut UnboundedReceiver<ApiCall>,
+    /// The app was restarted.
+    pub(super) back: UnboundedReceiver<Back>,
 }
 
 impl Dispatcher<'_> {
     /// Runs every case to its end, or until the run is cancelled.
-    pub(super) async fn run(
-        &mut self,
-        mut reports: UnboundedReceiver<Report>,
-        mut calls: UnboundedReceiver<ApiCall>,
-    ) -> Option<CancelReason> {
+    pub(super) async fn run(&mut self, mut inbox: Inbox<'_>) -> Option<CancelReason> {
         let mut stopped = None;
         loop {
             self.release(stopped);
@@ -98,10 +106,15 @@ impl Dispatcher<'_> {
             if self.cases.is_empty() && self.held.is_empty() && !self.awaits_last_words(stopped) {
                 return stopped;
             }
-            match self.next(&mut reports, &mut calls, stopped).await {
+            match self.next(&mut inbox, stopped).await {
                 Woken::Call(call) => self.called(call),
                 Woken::Report((case, kind)) => self.report(case, kind),
                 Woken::Timer => self.timers_due(),
+                Woken::Back(back) => {
+                    let (case, launched) = *back;
+                    let back = self.app.take_back(launched);
+                    self.report(case, InputKind::Restarted(back));
+                }
                 Woken::Cancelled(reason) => {
                     stopped = Some(reason);
                     self.stop(reason);
@@ -114,23 +127,19 @@ impl Dispatcher<'_> {
         }
     }
 
-    async fn next(
-        &self,
-        reports: &mut UnboundedReceiver<Report>,
-        calls: &mut UnboundedReceiver<ApiCall>,
-        stopped: Option<CancelReason>,
-    ) -> Woken {
+    async fn next(&self, inbox: &mut Inbox<'_>, stopped: Option<CancelReason>) -> Woken {
         // At the limit of failures no new case starts, but what was begun is judged.
         let judging = matches!(stopped, None | Some(CancelReason::MaxFail));
         let timer = self.timers.peek().map(|Reverse((when, _))| *when);
         tokio::select! {
             // The app's calls first: what it asked Stripe happened before what it then answered us.
             biased;
-            Some(call) = calls.recv() => Woken::Call(call),
-            Some(report) = reports.recv() => Woken::Report(report),
+            Some(call) = inbox.calls.recv() => Woken::Call(call),
+            Some(report) = inbox.reports.recv() => Woken::Report(report),
+            Some(back) = inbox.back.recv() => Woken::Back(Box::new(back)),
             () = sleep_until(self.driver.clock, timer), if timer.is_some() => Woken::Timer,
             reason = self.cancel.wanted(), if judging => Woken::Cancelled(reason),
-            death = self.target.died(), if judging => Woken::Died(Box::new(death)),
+            death = self.app.died(), if judging => Woken::Died(Box::new(death)),
         }
     }
 
@@ -143,7 +152,7 @@ impl Dispatcher<'_> {
         }
         while self.cases.len() < self.plan.options.jobs.max(1)
             && self.held.is_empty()
-            && !self.target.gone()
+            && !self.app.gone()
             && let Some(plan) = self.queue.pop_front()
         {
             let at = self.driver.clock.elapsed();
@@ -167,6 +176,7 @@ impl Dispatcher<'_> {
             let Some(case) = self.cases.get_mut(&id) else { return };
             for action in case.step(Input { at, kind, world }) {
                 match action {
+                    Action::Restart => self.app.restart(id),
                     Action::WakeAt(when) => self.timers.push(Reverse((when, id))),
                     Action::Emit(kind) => self.emit(at, kind),
                     Action::Finish(record) => self.finish(id, *record),
@@ -240,7 +250,7 @@ impl Dispatcher<'_> {
 
     fn finish(&mut self, id: CaseId, record: CaseRecord) {
         let Some(case) = self.cases.remove(&id) else { return };
-        if broke_off(&record) && !self.target.gone() {
+        if broke_off(&record) && !self.app.gone() {
             let until = self.driver.clock.elapsed() + END_IS_TOLD;
             self.timers.push(Reverse((until, id)));
             self.held.push(Held { until, case, record });
@@ -252,7 +262,7 @@ impl Dispatcher<'_> {
     /// Closes the cases that were held, once it is known whether the app has ended.
     fn release(&mut self, stopped: Option<CancelReason>) {
         let ending = matches!(stopped, Some(CancelReason::Interrupted | CancelReason::TargetDied));
-        let known = ending || self.target.gone();
+        let known = ending || self.app.gone();
         let now = self.driver.clock.elapsed();
         for held in self.held.extract_if(.., |held| known || held.until <= now).collect::<Vec<_>>() {
             self.close(&held.case, held.record);
@@ -269,7 +279,7 @@ impl Dispatcher<'_> {
             let message = format!("the app asked Stripe for what the double does not model: {route}");
             record.reason = Some(Reason { message, place: None });
         }
-        let gone = self.target.gone();
+        let gone = self.app.gone();
         if gone && record.verdict == Verdict::Failed {
             without_what_the_end_refused(&mut record);
         }
@@ -280,7 +290,7 @@ impl Dispatcher<'_> {
             self.retry(case.plan().clone(), &record);
         }
         if bad {
-            let lines = self.target.log_since(record.started_at);
+            let lines = self.app.log_since(record.started_at);
             let from = lines.len().saturating_sub(LOG_LINES);
             record.log =
                 lines[from..].iter().map(|line| format!("{}: {}", line.process, line.text)).collect();
@@ -304,7 +314,7 @@ impl Dispatcher<'_> {
     /// Whether the app has just ended, and what it said last is to be told with what it spoiled.
     fn awaits_last_words(&self, stopped: Option<CancelReason>) -> bool {
         let spoiled = !self.queue.is_empty() || self.stats.errored > 0;
-        stopped.is_none() && spoiled && self.target.gone()
+        stopped.is_none() && spoiled && self.app.gone()
     }
 
     /// Tries a case again with fresh ids: an app that has seen an event id cannot be asked twice.

@@ -65,7 +65,7 @@ impl Driver {
                 self.read(case, slot, probe, *call);
                 None
             }
-            Action::WakeAt(_) | Action::Emit(_) | Action::Finish(_) => None,
+            Action::Restart | Action::WakeAt(_) | Action::Emit(_) | Action::Finish(_) => None,
         }
     }
 

@@ -126,6 +126,10 @@ impl Rehearsal<'_> {
                 self.double.advance(case.id, by);
                 None
             }
+            Action::Restart => {
+                self.line(2, "restart  the app, on the same data");
+                Some(InputKind::Restarted(Ok(())))
+            }
             Action::Arm(faults) => {
                 for fault in faults {
                     let times =

@@ -4,6 +4,7 @@
 //! next. The driver does it and reports back. So every order of answers, timers and interruptions can be put to a
 //! case in a table test, and nothing in it waits, reads a clock or opens a socket.
 
+mod app;
 mod cancel;
 pub(crate) mod case;
 mod dispatcher;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::CaseId;
-use crate::project::model::{Environment, Project};
+use crate::project::model::{Environment, Launch, Project};
 use crate::run_event::Reason;
 use crate::scenario::model::{Head, Scenario, Send, Story};
 
@@ -53,6 +53,12 @@ pub struct CasePlan {
 }
 
 impl CasePlan {
+    /// Whether it touches the app's life, so that no other case may live in the same app.
+    #[must_use]
+    pub fn needs_own_app(&self) -> bool {
+        self.skip.is_none() && self.story.steps.iter().any(|step| step.restart.is_some())
+    }
+
     /// Tells the cases of a run apart for the seed. It depends on the name and the try only, so that one case
     /// run alone with the same seed has the ids it had among a thousand.
     #[must_use]
@@ -142,7 +148,15 @@ fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
             return Some(Reason { message, place: Some(entry.place.clone()) });
         }
     }
-    None
+    let restart = story.steps.iter().find_map(|step| step.restart.as_ref())?;
+    let started_by_us = matches!(environment.target.launch, Launch::Processes(_));
+    (!started_by_us).then(|| Reason {
+        message: format!(
+            "environment `{}` does not start its app, so it cannot restart it",
+            environment.name
+        ),
+        place: Some(restart.clone()),
+    })
 }
 
 /// Numbers in names sort by value: `#2` before `#10`.
@@ -246,6 +260,15 @@ mod tests {
     #[case("repeat = 2", 2, &["a #1", "a #2", "a #3", "a #4"])]
     fn repetitions_are_numbered(#[case] lines: &str, #[case] repeat: u32, #[case] expected: &[&str]) {
         assert_eq!(names(&[("a", lines)], &Selection { repeat, ..Selection::default() }), expected);
+    }
+
+    #[test]
+    fn an_app_that_already_runs_cannot_be_restarted() {
+        let restarts = "[[step]]\ntarget = \"restart\"\nrequest = [\"page\"]";
+        let [case] = &planned(&[("a", restarts)], &Selection::default())[..] else { panic!("one case") };
+        let said = case.skip.as_ref().map(|reason| reason.message.as_str());
+        assert_eq!(said, Some("environment `ci` does not start its app, so it cannot restart it"));
+        assert!(!case.needs_own_app());
     }
 
     #[test]

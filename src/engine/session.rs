@@ -1,25 +1,25 @@
 //! A run from start to end: double up, app up, cases, app down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::app::App;
 use super::cancel::Cancel;
-use super::dispatcher::{Dispatcher, RunSummary, Sink};
-use super::driver::{Driver, STOP_GRACE};
-use super::plan::RunPlan;
+use super::dispatcher::{Dispatcher, Inbox, RunSummary, Sink};
+use super::driver::{Driver, Report, STOP_GRACE};
+use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
 use super::stage::{self, Stage};
 use crate::deliver::http::Sender;
 use crate::probe::{Caller, ReadError, Reader, Text};
 use crate::project::model::ProbeKind;
-use crate::provider::double::Double;
+use crate::provider::double::{ApiCall, Double};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
-use crate::secret::{Redactor, Secret};
-use crate::target::Launched;
+use crate::secret::Secret;
 use crate::time::Clock;
 
 /// What a run needs of the world, read once by whoever starts it.
@@ -142,44 +142,121 @@ async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
     let catalog = stage::catalog(&plan.project);
     let double =
         Double::start(stage::double(&plan.environment)?, &catalog, ports.clock, plan.options.seed).await?;
-    let staged = tokio::select! {
-        staged = stage::bring_up(plan, ports, &double) => Some(staged),
-        // What has started by then ends with what is dropped here.
-        _ = ports.cancel.wanted() => None,
-    };
-    let summary = match staged {
-        None => Ok(interrupted(plan, ports, sink)),
-        Some(Ok(stage)) => {
-            let redactor = stage.redactor(plan, ports);
-            let summary = cases(plan, ports, &double, &stage, &redactor, sink).await;
-            stop(stage.target).await;
-            summary
-        }
-        Some(Err(error)) => Err(error),
-    };
+    let summary = all(plan, ports, &double, sink).await;
     double.stop().await;
     summary
 }
 
-/// Nothing was begun.
-fn interrupted(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> RunSummary {
-    let reason = CancelReason::Interrupted;
-    let took = ports.clock.elapsed();
-    sink(RunEvent { at: took, kind: RunEventKind::Cancelled { reason } });
-    let stats = RunStats { cases: plan.cases.len(), ..RunStats::default() };
-    RunSummary { stats, took, trouble: None, cancelled: Some(reason) }
+/// How far a run has come.
+struct Progress {
+    stats: RunStats,
+    /// The next case's number, for those that are tried again.
+    next_id: u32,
+    /// What the app asks Stripe, whichever app that is.
+    calls: mpsc::UnboundedReceiver<ApiCall>,
 }
 
-async fn cases(
+/// Cases share one app and run in parallel. One that touches the app's life gets an app of its own, after them.
+async fn all(
+    plan: &RunPlan,
+    ports: &Ports,
+    double: &Double,
+    sink: Sink<'_>,
+) -> Result<RunSummary, SessionError> {
+    let (own, shared): (Vec<_>, Vec<_>) = plan.cases.iter().cloned().partition(CasePlan::needs_own_app);
+    let alone = own.into_iter().map(|case| VecDeque::from([case]));
+    let shared = (!shared.is_empty() || alone.len() == 0).then(|| VecDeque::from(shared));
+    let mut progress = Progress {
+        stats: RunStats { cases: plan.cases.len(), ..RunStats::default() },
+        next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
+        calls: double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1),
+    };
+    let (mut trouble, mut cancelled) = (None, None);
+    for (nth, cases) in shared.into_iter().chain(alone).enumerate() {
+        match with_an_app(plan, ports, double, cases, &mut progress, sink).await {
+            Ok(ended) => (trouble, cancelled) = ended,
+            Err(error) if nth == 0 => return Err(error),
+            // What was found with other apps stays found.
+            Err(error) => {
+                let message = stage::redactor(plan, ports).redact(&error.to_string());
+                trouble = Some(Trouble { message, log: Vec::new() });
+            }
+        }
+        if trouble.is_some() || cancelled.is_some() {
+            break;
+        }
+    }
+    let trouble = trouble.or_else(|| refused_at_large(double));
+    Ok(RunSummary { stats: progress.stats, took: ports.clock.elapsed(), trouble, cancelled })
+}
+
+/// Why cases ended early, if they did.
+type Ended = (Option<Trouble>, Option<CancelReason>);
+
+/// Brings an app up, runs cases on it, and ends it.
+async fn with_an_app(
+    plan: &RunPlan,
+    ports: &Ports,
+    double: &Double,
+    cases: VecDeque<CasePlan>,
+    progress: &mut Progress,
+    sink: Sink<'_>,
+) -> Result<Ended, SessionError> {
+    let staged = tokio::select! {
+        staged = stage::bring_up(plan, ports, double) => staged?,
+        // What has started by then ends with what is dropped here.
+        _ = ports.cancel.wanted() => {
+            let reason = CancelReason::Interrupted;
+            sink(RunEvent { at: ports.clock.elapsed(), kind: RunEventKind::Cancelled { reason } });
+            return Ok((None, Some(reason)));
+        }
+    };
+    let redactor = staged.redactor(plan, ports);
+    let (reports, inbox) = mpsc::unbounded_channel();
+    let (back, restarted) = mpsc::unbounded_channel();
+    let driver = driver(plan, ports, double, &staged, reports)?;
+    let Stage { target, launcher, ready_at, scene, deploy_sha, dir, .. } = staged;
+    let started = RunEventKind::TargetStarted {
+        url: target.base_url().to_owned(),
+        ready_after: target.ready_after(),
+        deploy_sha,
+    };
+    let mut dispatcher = Dispatcher {
+        plan,
+        scene,
+        driver,
+        app: App::new(target, launcher, ports.clock, back),
+        sink,
+        redactor: &redactor,
+        cancel: ports.cancel.clone(),
+        queue: cases,
+        cases: BTreeMap::new(),
+        timers: std::collections::BinaryHeap::new(),
+        stats: progress.stats,
+        next_id: progress.next_id,
+        trouble: None,
+        held: Vec::new(),
+    };
+    dispatcher.emit(ready_at, started);
+    let inbox = Inbox { reports: inbox, calls: &mut progress.calls, back: restarted };
+    let cancelled: Option<CancelReason> = dispatcher.run(inbox).await;
+    let Dispatcher { stats, next_id, trouble, app, .. } = dispatcher;
+    (progress.stats, progress.next_id) = (stats, next_id);
+    // A target that does not stop is killed by its supervisor when we end.
+    let _ = tokio::time::timeout(STOP_GRACE + Duration::from_secs(5), app.stop()).await;
+    // Its folder goes after it.
+    drop(dir);
+    Ok((trouble, cancelled))
+}
+
+fn driver(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
     stage: &Stage,
-    redactor: &Redactor,
-    sink: Sink<'_>,
-) -> Result<RunSummary, SessionError> {
-    let (reports, inbox) = mpsc::unbounded_channel();
-    let driver = Driver {
+    reports: mpsc::UnboundedSender<Report>,
+) -> Result<Driver, SessionError> {
+    Ok(Driver {
         clock: ports.clock,
         double: double.clone(),
         sender: Sender::new()?,
@@ -188,33 +265,7 @@ async fn cases(
         reports,
         cookies: BTreeMap::new(),
         seen: BTreeMap::new(),
-    };
-    let mut dispatcher = Dispatcher {
-        plan,
-        scene: Arc::clone(&stage.scene),
-        driver,
-        target: &stage.target,
-        sink,
-        redactor,
-        cancel: ports.cancel.clone(),
-        queue: plan.cases.iter().cloned().collect(),
-        cases: BTreeMap::new(),
-        timers: std::collections::BinaryHeap::new(),
-        stats: RunStats { cases: plan.cases.len(), ..RunStats::default() },
-        next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
-        trouble: None,
-        held: Vec::new(),
-    };
-    let started = RunEventKind::TargetStarted {
-        url: stage.target.base_url().to_owned(),
-        ready_after: stage.target.ready_after(),
-        deploy_sha: stage.deploy_sha.clone(),
-    };
-    dispatcher.emit(stage.ready_at, started);
-    let calls = double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1);
-    let cancelled: Option<CancelReason> = dispatcher.run(inbox, calls).await;
-    let trouble = dispatcher.trouble.take().or_else(|| refused_at_large(double));
-    Ok(RunSummary { stats: dispatcher.stats, took: ports.clock.elapsed(), trouble, cancelled })
+    })
 }
 
 /// Invariant 7, for calls that name no case's object: what the double does not model cannot have been proved.
@@ -245,9 +296,4 @@ fn uses_text(plan: &RunPlan, probe: &str) -> bool {
     let steps = plan.cases.iter().flat_map(|case| &case.story.steps);
     let mut expected = steps.flat_map(|step| step.then.iter().chain(step.either.iter().flatten()));
     expected.any(|expected| expected.probe == probe && expected.fields.contains_key("text"))
-}
-
-async fn stop(target: Launched) {
-    // A target that does not stop is killed by its supervisor when we end.
-    let _ = tokio::time::timeout(STOP_GRACE + Duration::from_secs(5), target.stop()).await;
 }

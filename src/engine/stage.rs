@@ -29,14 +29,16 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 /// The app is up.
 pub(super) struct Stage {
     pub(super) target: Launched,
+    /// Starts it again.
+    pub(super) launcher: Arc<dyn Launcher>,
     /// When the app was found ready, since the run's start.
     pub(super) ready_at: Duration,
     pub(super) scene: Arc<Scene>,
     pub(super) deploy_sha: Option<String>,
     /// Where programs beside the app run.
     pub(super) workplace: Workplace,
-    /// Removed when the run ends.
-    _dir: tempfile::TempDir,
+    /// Removed when it is dropped.
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl Stage {
@@ -143,7 +145,7 @@ pub(super) fn prepare(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<
 /// Starts the app, or finds it running, and reads its deploy SHA.
 pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<Stage, SessionError> {
     let Prepared { scene, base_url, port, reserved, dir } = prepare(plan, ports, double)?;
-    let launcher: Box<dyn Launcher> = match &plan.environment.target.launch {
+    let launcher: Arc<dyn Launcher> = match &plan.environment.target.launch {
         Launch::Processes(processes) => {
             let launcher = ProcessLauncher::new(LaunchSpec {
                 processes: specs(plan, ports, processes, &scene)?,
@@ -151,11 +153,11 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
                 base_url: base_url.clone(),
             });
             match reserved {
-                Some(reserved) => Box::new(launcher.holding(reserved)),
-                None => Box::new(launcher),
+                Some(reserved) => Arc::new(launcher.holding(reserved)),
+                None => Arc::new(launcher),
             }
         }
-        Launch::Url(_) => Box::new(ExistingLauncher::new(base_url.clone(), None)),
+        Launch::Url(_) => Arc::new(ExistingLauncher::new(base_url.clone(), None)),
         Launch::NotYet(what) => {
             return Err(SessionError::NotYet { environment: plan.environment.name.clone(), what });
         }
@@ -164,7 +166,7 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
     let ready_at = ports.clock.elapsed();
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
     let workplace = workplace(plan, ports, &scene)?;
-    Ok(Stage { target, ready_at, scene, deploy_sha, workplace, _dir: dir })
+    Ok(Stage { target, launcher, ready_at, scene, deploy_sha, workplace, dir })
 }
 
 fn specs(

@@ -197,7 +197,7 @@ codes! {
     /// Right, but this version does not execute it.
     NotSupportedYet "not-supported-yet":
         "The format is wider than what this version of Paydrill executes. What it cannot do is refused by name, so that no scenario passes without having been judged.",
-        "target = \"restart\"",
+        "fault = [{ kill = { process = \"worker\", on = \"called\" } }]",
         "(leave it out for now)";
     /// A scenario that allows a drill has something that must not happen in production.
     CannotBeDrilled "cannot-be-drilled":

@@ -136,6 +136,13 @@ fn step(text: &mut String, index: usize, story: &Story, project: &Project) {
     if let Some(name) = story.given.customers.get(step.customer).and_then(|c| c.name.as_ref()) {
         row(text, "customer", name);
     }
+    if step.restart.is_some() {
+        row(
+            text,
+            "target",
+            "the app is restarted on the same data, before anything else; it is this case's own",
+        );
+    }
     for item in &step.faults {
         row(text, "fault", &fault(item));
     }

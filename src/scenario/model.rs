@@ -125,6 +125,8 @@ pub struct Step {
     pub place: Place,
     /// Index into [`Given::customers`].
     pub customer: usize,
+    /// `target = "restart"`: the app is restarted on the same data before anything else happens.
+    pub restart: Option<Place>,
     /// What fails during this step.
     pub faults: Vec<Fault>,
     /// What happens at Stripe.

@@ -1,5 +1,6 @@
 //! How a run ends, whoever ends it, and what it leaves behind: reports, annotations, incidents, and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
@@ -9,7 +10,7 @@ use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::support::{Project, Ran, eventually, of_type, signal};
+use crate::support::{Project, Ran, eventually, odd_app, of_type, signal};
 
 /// A run that has judged one case and now waits for an app that does not answer.
 fn in_the_middle() -> (Project, Child) {
@@ -292,4 +293,36 @@ fn colour_is_there_where_it_is_wanted(
     let mut lint = project.command(&["lint"]);
     let drawn = Ran::from(lint.args(flags).envs(variable).output().unwrap());
     assert_eq!(drawn.code(2).stderr.contains("\u{1b}["), coloured, "{}", drawn.stderr);
+}
+
+/// Two cases that share an app, and one that restarts an app of its own.
+fn restarting(project: Project) -> Project {
+    let restart = "promise = \"Access survives a restart.\"\n\n[[step]]\nname = \"pays\"\n\
+                   stripe.checkout = { price = \"pro_monthly\" }\nthen.access = { active = true }\n\n\
+                   [[step]]\nname = \"after a restart\"\ntarget = \"restart\"\n\
+                   send = [{ event = \"checkout.session.completed\", from = \"pays\" }]\n\
+                   then.access = { active = true }\n";
+    project.story("a", "nothing").story("b", "nothing").file("scenarios/restart.toml", restart)
+}
+
+#[test]
+fn a_case_that_restarts_the_app_has_one_of_its_own() {
+    let ran = restarting(Project::empty()).run(&["run", "--json"]);
+    ran.code(0);
+    assert_eq!(ran.verdicts(), ["a passed", "b passed", "restart passed"]);
+    let urls: BTreeSet<_> =
+        of_type(&ran.events(), "target-started").map(|event| event["url"].to_string()).collect();
+    assert_eq!(urls.len(), 2, "{urls:?}");
+}
+
+#[test]
+fn an_app_that_does_not_come_back_spoils_its_own_case_only() {
+    let once = format!(
+        "[\"sh\", \"-c\", \"test -e {{{{ target.dir }}}}/was && echo no more >&2 && exit 3; \
+         touch {{{{ target.dir }}}}/was; exec {} fine\"]",
+        odd_app().display()
+    );
+    let from = format!("[\"{}\", \"fine\"]", odd_app().display());
+    let ran = restarting(Project::empty().project(&from, &once)).run(&["run"]);
+    ran.code(3).says(&["2 passed", "1 could not be judged", "failed to restart the app", "no more"]);
 }

@@ -33,6 +33,7 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::OrderSameSecondTie => same_second(rig).await,
         Bug::RedirectAndWebhookDouble => redirect_and_webhook(rig).await,
         Bug::DupSameEventCredits | Bug::DupNotification => twice(rig).await,
+        Bug::DupMemoryOnly => across_a_restart(rig).await,
         Bug::DupMarkedBeforeWork | Bug::AckSwallowedError => hiccup(rig).await,
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
         Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
@@ -96,6 +97,16 @@ async fn twice(rig: &Rig) -> String {
     let bought = event("evt_1", COMPLETED, &session("cs_1"));
     let (first, second) = (rig.deliver(&bought).await, rig.deliver(&bought).await);
     format!("{first}, {second}, {}, {}", rig.credits().await, rig.mails("receipt").await)
+}
+
+/// Delivered again to a new process on the same data.
+async fn across_a_restart(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    let bought = event("evt_1", COMPLETED, &session("cs_1"));
+    let first = rig.deliver(&bought).await;
+    let next = rig.beside().await;
+    let second = next.deliver(&bought).await;
+    format!("{first}, {second}, {}, {}", next.credits().await, next.mails("receipt").await)
 }
 
 /// Stripe's API fails once; what is not answered 2xx is delivered again.

@@ -32,8 +32,8 @@ pub(super) struct Rig {
     pub(super) url: String,
     pub(super) http: reqwest::Client,
     settings: DemoSettings,
-    _stripe: MockServer,
-    _folder: TempDir,
+    _stripe: Arc<MockServer>,
+    _folder: Arc<TempDir>,
 }
 
 impl Rig {
@@ -49,15 +49,22 @@ impl Rig {
         let settings = settings(&stripe.uri(), folder.path(), bug);
         let url = run(settings.clone()).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let rig = Self { shelf, url, http, settings, _stripe: stripe, _folder: folder };
+        let rig = Self { shelf, url, http, settings, _stripe: Arc::new(stripe), _folder: Arc::new(folder) };
         rig.sign_up("ann@example.com", "cus_1").await;
         rig
     }
 
     /// The same data, another app.
     pub(super) async fn restart(self) -> Self {
+        self.beside().await
+    }
+
+    /// Another app on the same data, while this one goes on.
+    pub(super) async fn beside(&self) -> Self {
         let url = run(self.settings.clone()).await;
-        Self { url, ..self }
+        let (shelf, http, settings) = (Arc::clone(&self.shelf), self.http.clone(), self.settings.clone());
+        let (stripe, folder) = (Arc::clone(&self._stripe), Arc::clone(&self._folder));
+        Self { shelf, url, http, settings, _stripe: stripe, _folder: folder }
     }
 
     pub(super) async fn sign_up(&self, email: &str, customer: &str) -> Value {

@@ -98,6 +98,8 @@ pub(crate) enum InputKind {
     },
     /// The app asked Stripe something about one of the case's objects.
     Called(CallRecord),
+    /// The app was restarted and is ready again, or is not.
+    Restarted(Result<(), String>),
     /// The time came that the case asked to be woken at.
     Timer,
     /// The run ends early; nothing more is started.
@@ -127,6 +129,8 @@ pub(crate) enum Action {
     Advance(SignedDuration),
     /// Let calls to Stripe fail from now on; none: no longer.
     Arm(Vec<ApiFault>),
+    /// Restart the app on the same data; answered by `Restarted`. Only for a case that has an app of its own.
+    Restart,
     /// Do something in the app; answered by `Requested`.
     Request {
         /// The request's name.
@@ -356,7 +360,7 @@ impl Case {
                 case: self.plan.id,
                 name: self.plan.name.clone(),
             })),
-            InputKind::Acted(result) => self.acted(result, at, out),
+            InputKind::Acted(result) | InputKind::Restarted(result) => self.acted(result, at, out),
             InputKind::Requested { slot, record, answer } => self.requested(slot, record, answer, at, out),
             InputKind::Attempted { delivery, record } => self.attempted(delivery, record, at, out),
             InputKind::Read { slot, probe, reading } => self.was_read(slot, &probe, reading, at, out),
@@ -422,6 +426,11 @@ impl Case {
             Op::Enter(step) => self.enter(step, out),
             Op::Baseline(step) => self.baseline(step, Moment::Step, at, out),
             Op::BeforeDelivery(step) => self.baseline(step, Moment::Delivery, at, out),
+            Op::Restart(place) => {
+                self.record.place = Some(place);
+                self.running = Running::Answer;
+                out.push(Action::Restart);
+            }
             Op::Act(step) => self.act(step, at, out),
             Op::Deliver(step) => self.deliver(step, at, out),
             Op::Judge(step) => self.judge(step, at, out),

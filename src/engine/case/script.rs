@@ -34,6 +34,8 @@ pub(super) enum Op {
     Baseline(usize),
     /// The same, after its requests and just before its deliveries.
     BeforeDelivery(usize),
+    /// Restart the app on the same data.
+    Restart(Place),
     /// Its `stripe`.
     Act(usize),
     /// Its deliveries with their retries, and its requests where they are to start together.
@@ -110,6 +112,7 @@ fn arrival(slot: usize, customer: &GivenCustomer, project: &Project) -> Vec<Op> 
 fn of_step(index: usize, step: &Step, ops: &mut VecDeque<Op>) {
     ops.push_back(Op::Enter(index));
     ops.push_back(Op::Baseline(index));
+    ops.extend(step.restart.clone().map(Op::Restart));
     if step.stripe.is_some() {
         ops.push_back(Op::Act(index));
     }

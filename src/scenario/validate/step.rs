@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::send::Made;
 use super::{Scope, action, expect, fault, send, unique};
-use crate::project::refusal;
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
@@ -73,9 +72,6 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn step(&self, name: String, item: &Spanned<StepDocument>, problems: &mut Problems) -> Step {
         let document = &item.value;
-        if let Some(target) = &document.target {
-            problems.push(refusal("target.restart", &target.place));
-        }
         let customer = self.customer(document.customer.as_ref(), problems);
         let stripe =
             action::action(document.stripe.as_ref(), &self.subscriptions(customer), self.scope, problems);
@@ -91,6 +87,7 @@ impl Builder<'_> {
             name,
             place: self.place(item),
             customer,
+            restart: document.target.as_ref().map(|target| target.place.clone()),
             faults: self.faults(document, problems),
             stripe,
             requests,

@@ -53,6 +53,33 @@ fn given_then_each_step_fault_stripe_request_send_judge() {
 }
 
 #[test]
+fn a_restart_comes_before_what_the_step_does() {
+    let scenario = r#"
+        [[step]]
+        target = "restart"
+        stripe.subscribe = { price = "pro_monthly" }
+        send = [{ event = "invoice.paid" }]
+        then.access = { active = true }
+        "#;
+    let player = play(scenario);
+    insta::assert_snapshot!(player.told(), @r#"
+    begin: open 1
+    opened: signup of 0
+    signup answered: [step 1], +1s, read access of 0
+    access of 0 read: restart
+    restarted: subscribe of 0
+    acted: #0 try 1 invoice.paid
+    #0 answered 200: read access of 0
+    timer: read access of 0
+    access of 0 read: Passed
+    "#);
+    let app = App { restart: Err("failed to restart the app: it exited".to_owned()), ..App::default() };
+    let record = play_with(scenario, app).record().clone();
+    assert_eq!(record.verdict, Verdict::Errored);
+    assert_eq!(record.reason.unwrap().message, "failed to restart the app: it exited");
+}
+
+#[test]
 fn one_by_one_waits_for_each_answer() {
     let player = play(
         r#"

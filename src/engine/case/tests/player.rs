@@ -47,7 +47,7 @@ http = { path = "/credits/{{ customer.id }}" }
 read = { balance = "$.balance" }
 [environment.ci]
 provider.double = {}
-target.url = "http://127.0.0.1:1"
+target.process.web = { command = ["true"], port = 1 }
 target.endpoint.main = { path = "/hook", secret = "{{ secret.HOOK }}" }
 "#;
 
@@ -103,6 +103,8 @@ pub(super) struct App {
     /// It changes something at Stripe with every event that it handles.
     pub(super) echoes: bool,
     pub(super) stripe: Result<(), String>,
+    /// What comes of a restart.
+    pub(super) restart: Result<(), String>,
 }
 
 impl Default for App {
@@ -114,6 +116,7 @@ impl Default for App {
             read: Box::new(|_, _| Ok(json!({ "active": true, "balance": 1 }))),
             echoes: false,
             stripe: Ok(()),
+            restart: Ok(()),
         }
     }
 }
@@ -247,9 +250,11 @@ impl Player {
             Action::WakeAt(when) => self.wake = Some(self.wake.map_or(when, |wake| wake.min(when))),
             Action::Finish(record) => self.finished.push(*record),
             Action::Arm(_) | Action::Emit(_) => {}
-            Action::Act { .. } | Action::Request { .. } | Action::Attempt(_) | Action::Read { .. } => {
-                self.ask(action);
-            }
+            Action::Act { .. }
+            | Action::Restart
+            | Action::Request { .. }
+            | Action::Attempt(_)
+            | Action::Read { .. } => self.ask(action),
         }
     }
 
@@ -265,6 +270,7 @@ impl Player {
                 self.happens(slot, action.kind().as_str());
                 ("acted".to_owned(), InputKind::Acted(self.app.stripe.clone()))
             }
+            Action::Restart => ("restarted".to_owned(), InputKind::Restarted(self.app.restart.clone())),
             Action::Request { name, slot, .. } => {
                 let outcome = (self.app.request)(&name).map(RequestOutcome::Answered);
                 let label = format!("{name} answered");
@@ -380,6 +386,7 @@ fn words(action: &Action) -> Option<String> {
         Action::Advance(by) => format!("+{by:#}"),
         Action::Arm(faults) if faults.is_empty() => "disarm".to_owned(),
         Action::Arm(faults) => format!("arm {}", faults.len()),
+        Action::Restart => "restart".to_owned(),
         Action::Request { name, slot, .. } => format!("{name} of {slot}"),
         Action::Attempt(order) => {
             let kind = order.event["type"].as_str().unwrap_or_default();
