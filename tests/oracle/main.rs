@@ -3,6 +3,7 @@
 //! | module | judge | comes from |
 //! |---|---|---|
 //! | `cli` | the official command line | npm `@stripe/cli` |
+//! | `shapes` | the shapes that Stripe publishes | the declarations in npm `stripe`, twelve releases |
 //!
 //! They run when `PAYDRILL_TEST` asks for `oracle`, and install what they need from a package registry into the
 //! target folder, once. All traffic of the tests themselves stays on 127.0.0.1.
@@ -13,3 +14,4 @@ mod heavy;
 mod install;
 
 mod cli;
+mod shapes;

@@ -10,7 +10,7 @@ pub(crate) fn product(id: &str, created: i64, name: &str) -> Value {
         "id": id, "object": "product", "active": true, "created": created, "default_price": NULL,
         "description": NULL, "images": json!([]), "livemode": false, "marketing_features": json!([]),
         "metadata": json!({}), "name": name, "package_dimensions": NULL, "shippable": NULL,
-        "statement_descriptor": NULL, "tax_code": NULL, "type": "service", "unit_label": NULL,
+        "statement_descriptor": NULL, "tax_code": NULL, "tax_details": NULL, "type": "service", "unit_label": NULL,
         "updated": created, "url": NULL,
     }
 }

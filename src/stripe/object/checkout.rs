@@ -11,7 +11,7 @@ const OPEN_FOR: i64 = 24 * 60 * 60;
 pub(crate) fn session(id: &str, created: i64, mode: &str) -> Value {
     object! {
         "id": id, "object": "checkout.session", "adaptive_pricing": json!({ "enabled": false }),
-        "after_expiration": NULL, "allow_promotion_codes": NULL, "amount_subtotal": 0, "amount_total": 0,
+        "after_expiration": NULL, "allow_promotion_codes": NULL, "allowed_payment_method_types": NULL, "amount_subtotal": 0, "amount_total": 0,
         "automatic_tax": json!({ "enabled": false, "liability": null, "provider": null, "status": null }),
         "billing_address_collection": NULL, "cancel_url": NULL, "client_reference_id": NULL,
         "client_secret": NULL, "collected_information": NULL, "consent": NULL, "consent_collection": NULL,

@@ -35,7 +35,8 @@ pub(crate) fn billing_details(customer: &Value) -> Value {
 /// A payment intent that waits for a payment method.
 pub(crate) fn intent(id: &str, secret: &str, created: i64, amount: i64, currency: &str) -> Value {
     object! {
-        "id": id, "object": "payment_intent", "amount": amount, "amount_capturable": 0,
+        "id": id, "object": "payment_intent", "allowed_payment_method_types": NULL, "amount": amount,
+        "amount_capturable": 0,
         "amount_details": json!({ "tip": {} }), "amount_received": 0, "application": NULL,
         "application_fee_amount": NULL, "automatic_payment_methods": NULL, "canceled_at": NULL,
         "cancellation_reason": NULL, "capture_method": "automatic",
@@ -45,8 +46,12 @@ pub(crate) fn intent(id: &str, secret: &str, created: i64, amount: i64, currency
         "latest_charge": NULL, "livemode": false, "managed_payments": NULL, "metadata": json!({}),
         "next_action": NULL, "on_behalf_of": NULL, "payment_method": NULL,
         "payment_method_configuration_details": NULL,
-        "payment_method_options": json!({ "card": { "request_three_d_secure": "automatic" } }),
-        "payment_method_types": json!(["card"]), "processing": NULL, "receipt_email": NULL, "review": NULL,
+        "payment_method_options": json!({
+            "card": {
+                "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic",
+            },
+        }),
+        "payment_method_types": json!(["card"]), "payment_record": NULL, "processing": NULL, "receipt_email": NULL, "review": NULL,
         "setup_future_usage": NULL, "shipping": NULL, "source": NULL, "statement_descriptor": NULL,
         "statement_descriptor_suffix": NULL, "status": "requires_payment_method", "transfer_data": NULL,
         "transfer_group": NULL,
@@ -72,7 +77,7 @@ pub(crate) fn charge(id: &str, created: i64, intent: &Value, method: &Value) -> 
             "seller_message": "Payment complete.", "type": "authorized",
         }),
         "paid": true, "payment_intent": text(intent, "id"), "payment_method": method["id"].clone(),
-        "payment_method_details": method_details(method), "receipt_email": NULL, "receipt_number": NULL,
+        "payment_method_details": method_details(method, amount), "receipt_email": NULL, "receipt_number": NULL,
         "receipt_url": NULL, "refunded": false, "review": NULL, "shipping": NULL, "source": NULL,
         "source_transfer": NULL, "statement_descriptor": NULL, "statement_descriptor_suffix": NULL,
         "status": "succeeded", "transfer_data": NULL, "transfer_group": NULL,
@@ -84,32 +89,35 @@ pub(crate) fn refund(id: &str, created: i64, charge: &Value, amount: i64) -> Val
     object! {
         "id": id, "object": "refund", "amount": amount, "balance_transaction": NULL,
         "charge": text(charge, "id"), "created": created, "currency": text(charge, "currency"),
+        "customer": charge["customer"].clone(), "customer_account": NULL,
         "destination_details": json!({
             "card": {
-                "reference": null, "reference_status": "pending", "reference_type": "acquirer_reference_number",
+                "reference_status": "pending", "reference_type": "acquirer_reference_number",
                 "type": "refund",
             },
             "type": "card",
         }),
-        "metadata": json!({}), "payment_intent": charge["payment_intent"].clone(), "reason": NULL,
+        "metadata": json!({}), "payment_intent": charge["payment_intent"].clone(),
+        "payment_method": charge["payment_method"].clone(), "reason": NULL,
         "receipt_number": NULL, "source_transfer_reversal": NULL, "status": "succeeded",
         "transfer_reversal": NULL,
     }
 }
 
-fn method_details(method: &Value) -> Value {
+fn method_details(method: &Value, amount: i64) -> Value {
     let card = &method["card"];
     json!({
         "card": {
             "amount_authorized": null, "authorization_code": null, "brand": "visa",
-            "checks": card["checks"].clone(), "country": "US", "exp_month": card["exp_month"].clone(),
+            "checks": card["checks"].clone(), "country": "US", "electronic_commerce_indicator": null,
+            "exp_month": card["exp_month"].clone(),
             "exp_year": card["exp_year"].clone(), "extended_authorization": { "status": "disabled" },
             "fingerprint": card["fingerprint"].clone(), "funding": "credit",
             "incremental_authorization": { "status": "unavailable" }, "installments": null,
             "last4": card["last4"].clone(), "mandate": null, "multicapture": { "status": "unavailable" },
             "network": "visa", "network_token": { "used": false }, "network_transaction_id": null,
-            "overcapture": { "status": "unavailable" }, "regulated_status": "unregulated",
-            "three_d_secure": null, "wallet": null,
+            "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" }, "regulated_status": "unregulated",
+            "three_d_secure": null, "transaction_link_id": null, "wallet": null,
         },
         "type": "card",
     })

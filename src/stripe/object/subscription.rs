@@ -13,7 +13,7 @@ pub(crate) fn subscription(id: &str, created: i64, customer: &str) -> Value {
         "billing_mode": json!({ "flexible": { "proration_discounts": "included" }, "type": "flexible" }),
         "billing_schedules": json!([]), "billing_thresholds": NULL, "cancel_at": NULL,
         "cancel_at_period_end": false, "canceled_at": NULL,
-        "cancellation_details": json!({ "comment": null, "feedback": null, "reason": null }),
+        "cancellation_details": json!({ "comment": null, "feedback": null, "feedback_option": null, "reason": null }),
         "collection_method": "charge_automatically", "created": created, "currency": "usd",
         "customer": customer, "customer_account": NULL, "days_until_due": NULL,
         "default_payment_method": NULL, "default_source": NULL, "default_tax_rates": json!([]),
@@ -31,7 +31,9 @@ pub(crate) fn subscription(id: &str, created: i64, customer: &str) -> Value {
         "pending_invoice_item_interval": NULL, "pending_setup_intent": NULL, "pending_update": NULL,
         "plan": NULL, "quantity": NULL, "schedule": NULL, "start_date": created, "status": "active",
         "test_clock": NULL, "transfer_data": NULL, "trial_end": NULL,
-        "trial_settings": json!({ "end_behavior": { "missing_payment_method": "create_invoice" } }),
+        "trial_settings": json!({
+            "end_behavior": { "billing_cycle_anchor": null, "missing_payment_method": "create_invoice" },
+        }),
         "trial_start": NULL,
     }
 }
@@ -46,7 +48,7 @@ pub(crate) fn item(
 ) -> Value {
     let mut item = object! {
         "id": id, "object": "subscription_item", "billing_thresholds": NULL, "created": created,
-        "current_period_end": created, "current_period_start": created, "discounts": json!([]),
+        "current_period_end": created, "current_period_start": created, "current_trial": NULL, "discounts": json!([]),
         "metadata": json!({}), "plan": catalog::plan(price), "price": price.clone(),
     };
     if let Some(quantity) = quantity {

@@ -118,6 +118,12 @@ const BREAKS: [Break; 18] = [
     ),
 ];
 
+/// All breaks, newest first: the first version that has each, and where Stripe tells of it, after
+/// `docs.stripe.com/changelog/`.
+pub fn breaks() -> impl Iterator<Item = (Version, &'static str)> {
+    BREAKS.iter().map(|this| (this.since, this.entry))
+}
+
 /// An object in the newest shape, or a list of them, as version `to` shows it; objects inside of it likewise.
 ///
 /// An event comes in its own `api_version`, the newest where it has none, and is left alone where that is `to` or

@@ -108,12 +108,11 @@ fn the_table_of_breaks_says_what_the_code_does() {
             Some((cells.next()?, cells.last()?.strip_prefix('`')?.strip_suffix('`')?))
         })
         .collect();
-    let breaks: Vec<_> = BREAKS.iter().map(|this| (this.since.as_str(), this.entry)).collect();
-    assert_eq!(rows, breaks);
-    for this in &BREAKS {
-        let (date, release) = this.since.as_str().split_once('.').unwrap_or((this.since.as_str(), ""));
+    assert_eq!(rows, breaks().map(|(since, entry)| (since.as_str(), entry)).collect::<Vec<_>>());
+    for (since, entry) in breaks() {
+        let (date, release) = since.as_str().split_once('.').unwrap_or((since.as_str(), ""));
         let path = if release.is_empty() { format!("{date}/") } else { format!("{release}/{date}/") };
-        assert!(this.entry.starts_with(&path) || this.entry == release, "{}: {}", this.since, this.entry);
+        assert!(entry.starts_with(&path) || entry == release, "{since}: {entry}");
     }
 }
 
