@@ -44,6 +44,16 @@ impl ApiError {
         Self::new(400, "invalid_request_error", Some(code), message.into()).about(param)
     }
 
+    /// The same error with Stripe's code for it.
+    pub(crate) fn with_code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// The same error with another HTTP status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// 404 for the object in the path.
     pub(crate) fn no_such(noun: &str, id: &str) -> Self {
         Self { status: 404, ..Self::no_such_param(noun, id, "id") }
@@ -80,6 +90,14 @@ impl ApiError {
     /// 402: the card was declined.
     pub(crate) fn declined() -> Self {
         Self::new(402, "card_error", Some("card_declined"), "Your card was declined.".to_owned())
+    }
+
+    /// 402: the bank wants the customer to authenticate, and the caller wanted the payment at once.
+    pub(crate) fn action_required() -> Self {
+        let message = "Subscription creation failed because the subscription requires additional user action \
+                       before its first invoice can be paid.";
+        let code = Some("subscription_payment_intent_requires_action");
+        Self::new(402, "card_error", code, message.to_owned())
     }
 
     /// 401.

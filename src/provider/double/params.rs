@@ -15,6 +15,8 @@ pub(crate) enum Is {
     Int,
     /// Seconds since the epoch, or `now`.
     Time,
+    /// Seconds since the epoch, or one of a few words.
+    TimeOr(&'static [&'static str]),
     /// `true` or `false`.
     Bool,
     /// Nested fields, kept as given; empty unsets it.
@@ -162,7 +164,7 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         (_, Value::Null) => Ok(Value::Null),
         (_, Value::String(text)) if text.is_empty() => Ok(Value::Null),
         (Is::Text | Is::Decimal, Value::String(_))
-        | (Is::Int | Is::Time, Value::Number(_))
+        | (Is::Int | Is::Time | Is::TimeOr(_), Value::Number(_))
         | (Is::Bool, Value::Bool(_))
         | (Is::Map | Is::Meta, Value::Object(_))
         | (Is::List, Value::Array(_)) => match (is, value.as_str()) {
@@ -179,7 +181,8 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
             .map(|(at, row)| coerce(Is::Fields(table), &format!("{name}[{at}]"), row, route))
             .collect(),
         (Is::Time, Value::String(text)) if text == "now" => Ok(value.clone()),
-        (Is::Int | Is::Time, Value::String(text)) => {
+        (Is::TimeOr(words), Value::String(text)) if words.contains(&text.as_str()) => Ok(value.clone()),
+        (Is::Int | Is::Time | Is::TimeOr(_), Value::String(text)) => {
             text.parse::<i64>().map(Value::from).map_err(|_| ApiError::invalid_integer(name, text))
         }
         (Is::Bool, Value::String(text)) => {
@@ -192,7 +195,7 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         }
         (Is::Decimal, Value::Number(number)) => Ok(number.to_string().into()),
         (Is::Text | Is::Decimal, _) => Err(invalid("string")),
-        (Is::Int | Is::Time, _) => Err(ApiError::invalid_integer(name, &shown(value))),
+        (Is::Int | Is::Time | Is::TimeOr(_), _) => Err(ApiError::invalid_integer(name, &shown(value))),
         (Is::Bool, _) => Err(invalid("boolean")),
         (Is::Map | Is::Meta | Is::Fields(_), _) => Err(invalid("object")),
         (Is::List | Is::Texts | Is::Rows(_), _) => Err(invalid("array")),
@@ -239,6 +242,7 @@ mod tests {
         ("who", Is::Fields(&[("age", Is::Int), ("name", Is::Needed(&Is::Text))])),
         ("rows", Is::Rows(&[("price", Is::Needed(&Is::Text)), ("quantity", Is::Int)])),
         ("rate", Is::Decimal),
+        ("at", Is::TimeOr(&["soon"])),
     ];
 
     #[rstest::rstest]
@@ -255,6 +259,7 @@ mod tests {
     #[case(json!({"rows": [{"price": "p"}, {"quantity": "2"}]}), 400, "Missing required param: rows[1][price].")]
     #[case(json!({"rows": ["p"]}), 400, "Invalid object: p")]
     #[case(json!({"rate": "1.2.3"}), 400, "Invalid decimal: 1.2.3")]
+    #[case(json!({"at": "now"}), 400, "Invalid integer: now")]
     #[case(json!({"taxes": "x"}), 501, "provider double: parameter taxes of POST /v1/x is not modelled")]
     fn wrong_parameters_are_refused(#[case] given: Value, #[case] status: u16, #[case] message: &str) {
         let error = Params::read(given.as_object().unwrap(), TABLE, &"POST /v1/x").unwrap_err();
@@ -274,8 +279,9 @@ mod tests {
 
     #[test]
     fn nested_fields_are_typed() {
-        let given = json!({"who": {"age": "7", "name": "x"}, "rows": [{"price": "p", "quantity": "2"}], "rate": "8.25"});
+        let given = json!({"who": {"age": "7", "name": "x"}, "rows": [{"price": "p", "quantity": "2"}], "rate": "8.25", "at": "soon"});
         let params = Params::read(given.as_object().unwrap(), TABLE, &"").unwrap();
+        assert_eq!(params.text("at"), Some("soon"));
         assert_eq!(params.given("who"), Some(&json!({"age": 7, "name": "x"})));
         assert_eq!(params.given("rows"), Some(&json!([{"price": "p", "quantity": 2}])));
         assert_eq!(params.text("rate"), Some("8.25"));

@@ -66,7 +66,18 @@ impl Account {
             Some(part) => (home, part),
             None => (Home::Large, large),
         };
-        World { home, part, shop, index, seq, keep_events, cause, overlay: None, clock: None }
+        World {
+            home,
+            part,
+            shop,
+            index,
+            seq,
+            keep_events,
+            cause,
+            overlay: None,
+            clock: None,
+            drafts_only: false,
+        }
     }
 
     pub(crate) fn part(&self, home: Home) -> &Part {

@@ -18,6 +18,23 @@ pub(crate) fn customer(id: &str, created: i64, prefix: &str) -> Value {
     }
 }
 
+/// A move of a customer's credit balance by `amount`; `kind` says why.
+pub(crate) fn balance_transaction(
+    id: &str,
+    created: i64,
+    customer: &str,
+    amount: i64,
+    currency: &str,
+    kind: &str,
+) -> Value {
+    object! {
+        "id": id, "object": "customer_balance_transaction", "amount": amount, "checkout_session": NULL,
+        "created": created, "credit_note": NULL, "currency": currency, "customer": customer,
+        "customer_account": NULL, "description": NULL, "ending_balance": 0, "invoice": NULL,
+        "livemode": false, "metadata": json!({}), "type": kind,
+    }
+}
+
 /// What a DELETE answers, and what retrieving a deleted object answers from then on.
 pub(crate) fn deleted(id: &str, object: &str) -> Value {
     object! { "id": id, "object": object, "deleted": true }

@@ -97,17 +97,39 @@ pub(crate) fn line_of_subscription(subscription: &str, item: &str) -> Value {
     })
 }
 
-/// A line's `parent` when an invoice item made it.
-pub(crate) fn line_of_item(item: &Value) -> Value {
+/// A line's `parent` when an invoice item made it. What a proration of a subscription item made names that item, too;
+/// `credited` is the line that a credit gives back.
+pub(crate) fn line_of_item(item: &Value, credited: &Value) -> Value {
+    let owner = &item["parent"]["subscription_details"];
+    let details = json!({ "credited_items": credited });
+    if item["proration"] == true && !owner["subscription_item"].is_null() {
+        return json!({
+            "invoice_item_details": null,
+            "subscription_item_details": {
+                "invoice_item": text(item, "id"), "proration": true, "proration_details": details,
+                "subscription": owner["subscription"].clone(),
+                "subscription_item": owner["subscription_item"].clone(),
+            },
+            "type": "subscription_item_details",
+        });
+    }
     json!({
         "invoice_item_details": {
             "invoice_item": text(item, "id"), "proration": item["proration"].clone(),
-            "proration_details": { "credited_items": null },
-            "subscription": item["parent"]["subscription_details"]["subscription"].clone(),
+            "proration_details": details, "subscription": owner["subscription"].clone(),
         },
         "subscription_item_details": null,
         "type": "invoice_item_details",
     })
+}
+
+/// An invoice item's `parent` when a subscription made it, or it is billed with one.
+pub(crate) fn item_parent(subscription: &str, item: Option<&str>) -> Value {
+    let mut details = object! { "subscription": subscription };
+    if let Some(item) = item {
+        super::put(&mut details, "subscription_item", item);
+    }
+    json!({ "subscription_details": details, "type": "subscription_details" })
 }
 
 /// A pending invoice item: what the next invoice of the customer, or of the subscription, collects.
@@ -142,7 +164,8 @@ pub(crate) fn subscription_of(invoice: &Value) -> Option<&str> {
     invoice["parent"]["subscription_details"]["subscription"].as_str()
 }
 
-fn pricing(price: &Value) -> Value {
+/// A line's or an item's `pricing`; null for a bare amount.
+pub(crate) fn pricing(price: &Value) -> Value {
     if text(price, "id").is_empty() {
         return NULL;
     }

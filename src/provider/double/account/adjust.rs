@@ -59,14 +59,15 @@ pub(crate) fn change(world: &mut World<'_>, invoice: &mut Value, params: &Params
 
 /// Counts the lines of a draft anew. `old` are the rates that lines had from the invoice until now: a line that was
 /// taxed by others has them of its own.
-pub(crate) fn again(world: &World<'_>, invoice: &mut Value, old: &[Value]) {
+fn again(world: &World<'_>, invoice: &mut Value, old: &[Value]) {
     let mut lines = data(&invoice["lines"]).to_vec();
     for line in &mut lines {
         let taxes = line["taxes"].as_array().map_or(&[][..], Vec::as_slice);
         let by: Vec<Value> = taxes.iter().map(|tax| tax["tax_rate_details"]["tax_rate"].clone()).collect();
         let own = by != old;
         let rates: Vec<Value> = by.iter().filter_map(Value::as_str).map(|id| world.copy(id)).collect();
-        if own {
+        // A line that is new says itself which rates it has.
+        if own && line.get("tax_rates").is_none() {
             put(line, "tax_rates", rates);
         }
     }
@@ -76,6 +77,12 @@ pub(crate) fn again(world: &World<'_>, invoice: &mut Value, old: &[Value]) {
         put(list, "data", lines);
     }
     add_up(invoice, int(world.peek(text(invoice, "customer")), "balance"));
+}
+
+/// Counts the lines of a draft anew after some of them changed.
+pub(crate) fn recount(world: &World<'_>, invoice: &mut Value) {
+    let old = ids_of(&invoice["default_tax_rates"]);
+    again(world, invoice, &old);
 }
 
 fn ids_of(rates: &Value) -> Vec<Value> {

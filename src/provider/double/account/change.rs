@@ -1,12 +1,13 @@
-//! Updates of a subscription: items with proration, cancellation at the period's end, trials, pauses.
+//! Updates of a subscription: items with proration, new billing cycles, trials, pauses, cancellation later.
 
 use serde_json::{Value, json};
 
-use super::invoice::{self, Draft};
+use super::bill::{self, Bill};
 use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
+use super::status::{become_, give_up_trial, pause};
 use super::subscription::{self, FIELDS, is_over};
-use super::{World, entitlement, invoice_item, item, period, proration, put_all, tax_rate};
+use super::{World, entitlement, invoice_item, item, pending_update, period, proration, put_all, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
@@ -14,77 +15,122 @@ use crate::stripe::object::{NULL, data, merge, put, text};
 
 pub(crate) const UPDATE: Table = &[
     ("items", Is::Rows(item::CHANGED)),
+    ("add_invoice_items", Is::Rows(invoice_item::EXTRA)),
+    ("billing_cycle_anchor", Is::Choice(&["now", "unchanged"])),
     ("cancel_at_period_end", Is::Bool),
-    ("cancel_at", Is::Int),
-    ("cancellation_details", Is::Map),
+    ("cancel_at", subscription::CANCEL_AT),
+    ("cancellation_details", subscription::CANCELLATION_DETAILS),
     ("collection_method", Is::Choice(&["charge_automatically", "send_invoice"])),
     ("days_until_due", Is::Int),
     ("default_payment_method", Is::Text),
+    ("default_source", Is::Text),
     ("description", Is::Text),
     ("metadata", Is::Meta),
     ("off_session", Is::Bool),
-    ("pause_collection", Is::Map),
     (
-        "payment_behavior",
-        Is::Choice(&[
-            "allow_incomplete",
-            "default_incomplete",
-            "error_if_incomplete",
-            "pending_if_incomplete",
+        "pause_collection",
+        Is::Fields(&[
+            ("behavior", Is::Needed(&Is::Choice(&["keep_as_draft", "mark_uncollectible", "void"]))),
+            ("resumes_at", Is::Int),
         ]),
     ),
-    ("payment_settings", Is::Map),
-    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
+    ("payment_behavior", subscription::PAYMENT_BEHAVIOR),
+    ("payment_settings", subscription::PAYMENT_SETTINGS),
+    ("proration_behavior", subscription::PRORATION_BEHAVIOR),
+    ("proration_date", Is::Int),
     ("trial_end", Is::Time),
-    ("trial_settings", Is::Map),
-    ("invoice_settings", Is::Map),
-    ("add_invoice_items", Is::NotModelled),
+    ("trial_from_plan", Is::Bool),
+    ("trial_settings", subscription::TRIAL_SETTINGS),
+    ("invoice_settings", subscription::INVOICE_SETTINGS),
+    ("application_fee_percent", Is::NotModelled),
     ("automatic_tax", Is::NotModelled),
-    ("billing_cycle_anchor", Is::NotModelled),
+    ("billing_schedules", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
+    ("coupon", Is::Text),
     ("default_tax_rates", Is::Texts),
     ("discounts", redemption::ROWS),
-    ("coupon", Is::Text),
     ("promotion_code", Is::Text),
-    ("proration_date", Is::NotModelled),
+    ("on_behalf_of", Is::NotModelled),
     ("pending_invoice_item_interval", Is::NotModelled),
-    ("trial_from_plan", Is::Bool),
     ("transfer_data", Is::NotModelled),
 ];
+
+/// What an update does to the billing cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cycle {
+    /// It goes on.
+    Same,
+    /// A new period begins at once, and is billed.
+    Anew,
+    /// A trial begins, until then.
+    Trial(i64),
+    /// The trial that runs ends then instead.
+    TrialMoved(i64),
+}
+
+/// An update, with nothing left to read.
+struct Change<'a> {
+    before: &'a Value,
+    after: Value,
+    cycle: Cycle,
+    /// The moment from which time is prorated.
+    at: i64,
+    params: &'a Params,
+}
 
 /// `POST /v1/subscriptions/{id}`.
 pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::Subscription, id)?;
-    if is_over(&before) && !only_texts(params) {
+    allowed(&before, params)?;
+    world.attempt(|world| change(world, &before, params))?;
+    Ok(world.copy(id))
+}
+
+/// What Stripe refuses because of the status.
+fn allowed(before: &Value, params: &Params) -> Result<(), ApiError> {
+    let only = |allowed: &[&str]| params.fields().keys().all(|name| allowed.contains(&name.as_str()));
+    if is_over(before) && !only(&["metadata", "cancellation_details"]) {
         return Err(ApiError::invalid(
             "A canceled subscription can only update its cancellation_details and metadata.",
-        ));
+        )
+        .with_code("invalid_canceled_subscription_fields"));
     }
+    if params.text("payment_behavior") == Some("pending_if_incomplete") {
+        pending_update::check(params)?;
+    }
+    Ok(())
+}
+
+fn change(world: &mut World<'_>, before: &Value, params: &Params) -> Result<(), ApiError> {
+    let now = world.second();
     let mut after = before.clone();
     params.apply(&mut after, &FIELDS);
     params.apply(&mut after, &["cancellation_details"]);
-    if let Some(method) = params.text("default_payment_method") {
-        let method = payment::attach(world, method, text(&before, "customer"), "default_payment_method")?;
-        put(&mut after, "default_payment_method", method);
-    }
+    methods(world, before, params, &mut after)?;
     if let Some(pause) = params.given("pause_collection") {
-        put(&mut after, "pause_collection", paused(pause)?);
+        let behavior = json!({ "behavior": pause["behavior"], "resumes_at": pause["resumes_at"] });
+        put(&mut after, "pause_collection", if pause.is_object() { behavior } else { NULL });
     }
     if !params.list("items").is_empty() {
-        let items = item::read_changed(world, &before, params.list("items"))?;
+        let items = item::read_changed(world, before, params.list("items"))?;
         item::replace(&mut after, items);
     }
     lay_discounts(world, &mut after, params)?;
-    let anew = starts_anew(world, &before, &after, params)?;
-    lay_end(&mut after, params, world.second());
-    if anew {
-        begin_anew(world, &mut after);
+    let cycle = cycle(world, before, &after, params)?;
+    if cycle == Cycle::Anew && text(before, "status") == "trialing" && !can_pay(world, &after) {
+        return end_trial_unpaid(world, before, after);
     }
+    begin(&mut after, cycle, now);
+    lay_end(&mut after, params, now)?;
     if let Some((_, fields)) = world.overlay.take() {
         merge(&mut after, &fields);
     }
-    apply(world, &before, after, params, anew);
-    Ok(world.copy(id))
+    let customer = text(before, "customer");
+    for extra in invoice_item::read_extra(world, customer, params.list("add_invoice_items"))? {
+        invoice_item::extra(world, &after, &extra);
+    }
+    let at = prorated_at(before, params, now)?;
+    apply(world, Change { before, after, cycle, at, params })
 }
 
 /// `discounts` and `default_tax_rates`.
@@ -102,57 +148,139 @@ fn lay_discounts(world: &mut World<'_>, subscription: &mut Value, params: &Param
     Ok(())
 }
 
-fn only_texts(params: &Params) -> bool {
-    UPDATE
-        .iter()
-        .all(|(name, _)| ["metadata", "cancellation_details"].contains(name) || params.given(name).is_none())
-}
-
-fn paused(given: &Value) -> Result<Value, ApiError> {
-    let Value::Object(_) = given else { return Ok(NULL) };
-    let behavior = text(given, "behavior");
-    if !["keep_as_draft", "mark_uncollectible", "void"].contains(&behavior) {
-        return Err(ApiError::invalid_param(
-            "pause_collection[behavior]",
-            "Invalid pause_collection[behavior]: must be one of keep_as_draft, mark_uncollectible, or void",
-        ));
+fn methods(
+    world: &mut World<'_>,
+    before: &Value,
+    params: &Params,
+    after: &mut Value,
+) -> Result<(), ApiError> {
+    if let Some(method) = params.text("default_payment_method") {
+        let method = payment::attach(world, method, text(before, "customer"), "default_payment_method")?;
+        put(after, "default_payment_method", method);
     }
-    let resumes =
-        crate::provider::double::params::nested_int(&given["resumes_at"], "pause_collection[resumes_at]")?;
-    Ok(json!({ "behavior": behavior, "resumes_at": resumes }))
+    if let Some(source) = params.text("default_source") {
+        world.named_by(Kind::Source, source, "default_source")?;
+    }
+    if params.int("days_until_due").is_some_and(|days| !(0..=36_525).contains(&days)) {
+        return Err(ApiError::invalid_param("days_until_due", "Invalid days_until_due."));
+    }
+    let sent = text(after, "collection_method") == "send_invoice";
+    match (sent, after["days_until_due"].is_null()) {
+        (true, true) => put(after, "days_until_due", item::DAYS_UNTIL_DUE),
+        (false, false) => put(after, "days_until_due", NULL),
+        _ => {}
+    }
+    Ok(())
 }
 
-/// A trial that ends now, or another interval, begins a new period at once.
-fn starts_anew(world: &World<'_>, before: &Value, after: &Value, params: &Params) -> Result<bool, ApiError> {
+/// `proration_date`, which must lie in the current period.
+fn prorated_at(before: &Value, params: &Params, now: i64) -> Result<i64, ApiError> {
+    let (start, end) = item::period_of(before);
+    match params.int("proration_date") {
+        None => Ok(now),
+        Some(at) if (start..=end).contains(&at) => Ok(at),
+        Some(_) => Err(ApiError::invalid_param(
+            "proration_date",
+            "Cannot specify a proration date that is outside of the current billing period.",
+        )),
+    }
+}
+
+/// Another interval, a trial that begins or ends, or the wish for it change the billing cycle.
+fn cycle(world: &World<'_>, before: &Value, after: &Value, params: &Params) -> Result<Cycle, ApiError> {
     let interval = |subscription: &Value| {
         let recurring = &data(&subscription["items"]).first().unwrap_or(&NULL)["price"]["recurring"];
         (recurring["interval"].clone(), recurring["interval_count"].clone())
     };
-    if data(&after["items"]).iter().any(|item| {
-        let recurring = &item["price"]["recurring"];
-        (recurring["interval"].clone(), recurring["interval_count"].clone()) != interval(after)
-    }) {
-        return Err(ApiError::not_modelled("a subscription whose items have different intervals"));
-    }
     let trialing = text(before, "status") == "trialing";
+    let runs = matches!(text(before, "status"), "active" | "past_due");
     match params.given("trial_end") {
-        Some(Value::String(_)) => Ok(trialing),
-        Some(Value::Number(end)) if end.as_i64().is_some_and(|end| end > world.second()) => {
-            Err(ApiError::not_modelled("moving the end of a trial"))
+        Some(Value::String(_)) if trialing => return Ok(Cycle::Anew),
+        Some(Value::Number(end)) => {
+            let end = end.as_i64().unwrap_or_default();
+            if end <= world.second() || end > world.second().saturating_add(40_000 * period::DAY) {
+                let message = "Invalid timestamp: must be an integer Unix timestamp in the future.";
+                return Err(ApiError::invalid_param("trial_end", message));
+            }
+            return match (trialing, runs) {
+                (true, _) => Ok(Cycle::TrialMoved(end)),
+                (_, true) => Ok(Cycle::Trial(end)),
+                _ => Err(ApiError::not_modelled(
+                    "a trial of a subscription that is incomplete, unpaid or paused",
+                )),
+            };
         }
-        Some(Value::Number(_)) => {
-            Err(ApiError::invalid_param("trial_end", "Invalid timestamp: must be in the future."))
+        _ => {}
+    }
+    match params.text("billing_cycle_anchor") {
+        Some("now") if trialing => Err(ApiError::not_modelled("billing_cycle_anchor=now during a trial")),
+        Some("now") => Ok(Cycle::Anew),
+        _ if !trialing && interval(before) != interval(after) => Ok(Cycle::Anew),
+        _ => Ok(Cycle::Same),
+    }
+}
+
+/// Whether the first period after a trial can be collected, or need not be.
+pub(crate) fn can_pay(world: &World<'_>, subscription: &Value) -> bool {
+    let free = data(&subscription["items"]).iter().all(|item| {
+        subscription::amount(world, &item["price"], item["quantity"].as_i64().unwrap_or_default()) == 0
+    });
+    let stands_for_it = json!({
+        "customer": subscription["customer"],
+        "parent": { "subscription_details": { "subscription": subscription["id"] } },
+    });
+    free || text(subscription, "collection_method") == "send_invoice"
+        || !subscription["default_payment_method"].is_null()
+        || bill::method_of(world, &stands_for_it).is_some()
+}
+
+/// `trial_settings.end_behavior.missing_payment_method` decides.
+pub(crate) fn end_trial_unpaid(world: &mut World<'_>, before: &Value, after: Value) -> Result<(), ApiError> {
+    let id = text(before, "id").to_owned();
+    let behavior = text(&after["trial_settings"]["end_behavior"], "missing_payment_method").to_owned();
+    let now = world.second();
+    world.change(&id, |subscription| {
+        *subscription = after;
+        put(subscription, "trial_end", now);
+    });
+    match behavior.as_str() {
+        "pause" => pause(world, &id),
+        "cancel" => give_up_trial(world, &id),
+        _ => return Err(ApiError::no_payment_method()),
+    }
+    Ok(())
+}
+
+/// Lays the new period over the subscription, where one begins.
+fn begin(subscription: &mut Value, cycle: Cycle, now: i64) {
+    match cycle {
+        Cycle::Same => {}
+        Cycle::Anew => begin_anew(subscription, now),
+        Cycle::Trial(end) => {
+            set_periods(subscription, (now, end));
+            put_all(
+                subscription,
+                [
+                    ("billing_cycle_anchor", end.into()),
+                    ("status", "trialing".into()),
+                    ("trial_end", end.into()),
+                    ("trial_start", now.into()),
+                ],
+            );
         }
-        _ => Ok(!trialing && interval(before) != interval(after)),
+        Cycle::TrialMoved(end) => {
+            let (start, _) = item::period_of(subscription);
+            set_periods(subscription, (start, end));
+            put_all(subscription, [("billing_cycle_anchor", end.into()), ("trial_end", end.into())]);
+        }
     }
 }
 
 /// A new period from now on.
-pub(crate) fn begin_anew(world: &World<'_>, subscription: &mut Value) {
-    let now = world.second();
+pub(crate) fn begin_anew(subscription: &mut Value, now: i64) {
     let recurring = data(&subscription["items"]).first().unwrap_or(&NULL)["price"]["recurring"].clone();
     let ends = period::end(now, now, &recurring);
-    put(subscription, "billing_cycle_anchor", now);
+    put_all(subscription, [("billing_cycle_anchor", now.into()), ("billing_cycle_anchor_config", NULL)]);
     if text(subscription, "status") == "trialing" {
         put_all(subscription, [("status", "active".into()), ("trial_end", now.into())]);
     }
@@ -166,14 +294,27 @@ pub(crate) fn set_periods(subscription: &mut Value, period: (i64, i64)) {
 }
 
 /// `cancel_at_period_end` and `cancel_at`, and what they change beside.
-fn lay_end(subscription: &mut Value, params: &Params, now: i64) {
+fn lay_end(subscription: &mut Value, params: &Params, now: i64) -> Result<(), ApiError> {
     let (_, ends) = item::period_of(subscription);
     let at = match (params.given("cancel_at_period_end"), params.given("cancel_at")) {
+        (Some(Value::Bool(true)), Some(Value::Number(_) | Value::String(_))) => {
+            return Err(ApiError::invalid(
+                "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
+            ));
+        }
         (Some(Value::Bool(true)), _) => ends.into(),
+        // All items share a period: the shortest ends with the longest.
+        (_, Some(Value::String(_))) => ends.into(),
         (_, Some(at)) => at.clone(),
         (Some(_), None) => NULL,
-        (None, None) => return,
+        (None, None) => return Ok(()),
     };
+    if at.as_i64().is_some_and(|at| at <= now) {
+        return Err(ApiError::invalid_param(
+            "cancel_at",
+            "Invalid timestamp: must be an integer Unix timestamp in the future.",
+        ));
+    }
     let asked = if at.is_null() { NULL } else { now.into() };
     let reason = if at.is_null() { NULL } else { "cancellation_requested".into() };
     put_all(
@@ -187,66 +328,118 @@ fn lay_end(subscription: &mut Value, params: &Params, now: i64) {
     if let Some(details) = subscription.get_mut("cancellation_details") {
         put(details, "reason", reason);
     }
+    Ok(())
 }
 
 /// The same on a subscription that has just begun, without an event of its own.
-pub(crate) fn set_end(world: &mut World<'_>, id: &str, params: &Params) {
+pub(crate) fn set_end(world: &mut World<'_>, id: &str, params: &Params) -> Result<(), ApiError> {
     let now = world.second();
-    world.change(id, |subscription| lay_end(subscription, params, now));
+    let mut subscription = world.copy(id);
+    lay_end(&mut subscription, params, now)?;
+    world.change(id, |kept| *kept = subscription);
+    Ok(())
 }
 
 /// Prorates, tells, and bills what cannot wait.
-fn apply(world: &mut World<'_>, before: &Value, after: Value, params: &Params, anew: bool) {
+fn apply(world: &mut World<'_>, change: Change<'_>) -> Result<(), ApiError> {
+    let Change { before, after, cycle, at, params } = change;
     let id = text(before, "id").to_owned();
     let customer = text(before, "customer").to_owned();
     let behavior = params.text("proration_behavior").unwrap_or("create_prorations");
     let running = matches!(text(before, "status"), "active" | "past_due" | "unpaid");
+    let anew = matches!(cycle, Cycle::Anew | Cycle::Trial(_));
     if behavior != "none" && running {
-        proration::prorate(world, before, &after, anew);
+        proration::prorate(world, before, &after, at, anew);
+        credit_unused_end(world, before, &after, anew);
     }
-    let bill = anew || running && behavior == "always_invoice";
-    let invoice = bill.then(|| world.mint("in"));
-    let mut after = after;
-    if let Some(invoice) = &invoice {
-        put(&mut after, "latest_invoice", invoice.as_str());
+    if !before["pending_update"].is_null() && (anew || before["items"] != after["items"]) {
+        pending_update::expire(world, &id);
     }
-    world.update("customer.subscription.updated", &id, |subscription| *subscription = after.clone());
-    redemption::tell_changes(world, &redemption::held_by(before), &redemption::held_by(&after));
-    if let Some(invoice) = invoice {
-        bill_now(world, &after, invoice, anew);
+    let invoice = (anew || running && behavior == "always_invoice").then(|| world.mint("in"));
+    let waits = params.text("payment_behavior") == Some("pending_if_incomplete");
+    match invoice {
+        Some(invoice) if waits => bill_first(world, &id, &after, invoice, anew, params),
+        invoice => {
+            let mut after = after;
+            if let Some(invoice) = &invoice {
+                put(&mut after, "latest_invoice", invoice.as_str());
+            }
+            put(&mut after, "pending_update", world.peek(&id)["pending_update"].clone());
+            world.update("customer.subscription.updated", &id, |subscription| *subscription = after.clone());
+            redemption::tell_changes(world, &redemption::held_by(before), &redemption::held_by(&after));
+            tell_trial_end(world, before, &after);
+            if let Some(invoice) = invoice {
+                bill_after(world, &after, invoice, anew, params)?;
+            }
+        }
     }
     entitlement::refresh(world, &customer);
+    Ok(())
 }
 
-fn bill_now(world: &mut World<'_>, subscription: &Value, invoice: String, anew: bool) {
-    let customer = text(subscription, "customer").to_owned();
-    let pending = invoice_item::take_pending(world, &customer, Some(text(subscription, "id")));
-    let mut lines = invoice_item::lines(world, &pending);
-    if anew {
-        lines.extend(subscription::lines_of(world, subscription));
+/// The end that was moved into a period that is paid for gives the rest of it back.
+fn credit_unused_end(world: &mut World<'_>, before: &Value, after: &Value, anew: bool) {
+    let (_, ends) = item::period_of(after);
+    let at = after["cancel_at"].as_i64().filter(|at| *at < ends && before["cancel_at"] != after["cancel_at"]);
+    if let Some(at) = at.filter(|_| !anew) {
+        proration::credit(world, after, at);
     }
-    let draft = Draft {
+}
+
+/// `trial_will_end` is also sent when a trial is ended at once.
+fn tell_trial_end(world: &mut World<'_>, before: &Value, after: &Value) {
+    if text(before, "status") == "trialing" && text(after, "status") == "active" {
+        world.tell("customer.subscription.trial_will_end", text(after, "id"));
+    }
+}
+
+fn draft(world: &mut World<'_>, subscription: &Value, invoice: String, anew: bool) -> String {
+    let lines = if anew { subscription::lines_of(world, subscription) } else { Vec::new() };
+    let bill = Bill {
         id: Some(invoice),
-        customer: &customer,
-        currency: text(subscription, "currency"),
+        subscription,
         reason: "subscription_update",
         lines,
-        subscription,
         period: item::period_of(subscription),
         discounts: None,
-        tax_rates: None,
     };
-    let invoice = invoice::draft(world, draft);
-    invoice_item::settle_on(world, &pending, &invoice);
-    invoice::finalize(world, &invoice);
-    if text(world.peek(&invoice), "status") != "open" {
-        return;
+    bill::draft(world, bill)
+}
+
+/// Bills a change that was made, whatever the payment comes to, unless the caller wants an error then.
+fn bill_after(
+    world: &mut World<'_>,
+    after: &Value,
+    invoice: String,
+    anew: bool,
+    params: &Params,
+) -> Result<(), ApiError> {
+    let behavior = params.text("payment_behavior").unwrap_or("allow_incomplete");
+    let invoice = draft(world, after, invoice, anew);
+    let how = (behavior == "default_incomplete").then_some(Collect::Later);
+    let how = bill::collect(world, &invoice, how, None);
+    let automatic = text(after, "collection_method") == "charge_automatically";
+    match (behavior, how) {
+        _ if !automatic => {}
+        (_, Collect::Paid) => subscription::after_payment(world, &invoice, how),
+        ("error_if_incomplete", Collect::ActionRequired) => return Err(ApiError::action_required()),
+        ("error_if_incomplete", Collect::Declined) => return Err(ApiError::declined()),
+        // It waits for the customer to confirm the payment.
+        ("default_incomplete", _) => become_(world, text(after, "id"), "past_due"),
+        _ => subscription::after_payment(world, &invoice, how),
     }
-    let method = subscription["default_payment_method"].as_str().map(str::to_owned);
-    let Some(method) = method.or_else(|| payment::default_of(world, &customer)) else { return };
-    let how = payment::outcome_of(world.peek(&method));
-    invoice::pay(world, &invoice, &method, how, None);
-    if how != Collect::Paid {
-        subscription::after_payment(world, &invoice, how);
+    Ok(())
+}
+
+/// Bills a change that is only made once it is paid.
+fn bill_first(world: &mut World<'_>, id: &str, after: &Value, invoice: String, anew: bool, params: &Params) {
+    let invoice = draft(world, after, invoice, anew);
+    bill::collect(world, &invoice, None, None);
+    if text(world.peek(&invoice), "status") == "open" {
+        return pending_update::wait(world, id, after, params, &invoice);
     }
+    world.update("customer.subscription.updated", id, |subscription| {
+        *subscription = after.clone();
+        put(subscription, "latest_invoice", invoice);
+    });
 }

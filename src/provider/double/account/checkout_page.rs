@@ -124,8 +124,6 @@ fn subscribe(
     subscription::start(
         world,
         Start {
-            customer: owner.to_owned(),
-            items: pick(true),
             extra: pick(false),
             trial_end,
             fields,
@@ -133,6 +131,7 @@ fn subscribe(
             how,
             via: Via::Checkout,
             discounts,
+            ..Start::of(owner, pick(true))
         },
     )
 }

@@ -116,7 +116,7 @@ fn rank(kind: Kind) -> u8 {
 fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
     let stored = world.part.store.get(id)?;
     match stored.kind {
-        Kind::Subscription => {
+        Kind::Subscription | Kind::Invoice | Kind::PaymentIntent => {
             let due = due::of(world, id).into_iter().min_by_key(|(at, _)| *at);
             due.map(|(at, due)| (at, Happens::Billing(due)))
         }

@@ -1,92 +1,18 @@
-//! Invoices: drafted, finalized, collected. What their lines add up to is what they ask for.
+//! Invoices: drafted, finalized, collected or given up. What their lines add up to is what they ask for
+//! (<https://docs.stripe.com/invoicing/overview>).
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::adjust;
+use super::credit_balance::{self, Why};
 use super::payment::{self, Collect};
-use super::redemption::{self, Buyer};
 use super::total::add_up;
-use super::{World, put_all, tax_rate};
+use super::{World, adjust, period, put_all, redemption};
 use crate::provider::double::error::ApiError;
-use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
-use crate::provider::double::params::{Is, Params, Table};
-use crate::provider::double::route::{Asked, Route};
-use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
-use crate::stripe::object::invoice;
-use crate::stripe::object::{NULL, data, int, put, text};
+use crate::stripe::object::{NULL, data, int, invoice, put, text};
 
-pub(crate) const ROUTES: &[Route] = &[
-    Route::list(
-        "/v1/invoices",
-        Kind::Invoice,
-        &[
-            CUSTOMER,
-            ("subscription", Is::Text),
-            ("collection_method", Is::Text),
-            ("status", Is::Choice(&["draft", "open", "paid", "uncollectible", "void"])),
-            CREATED,
-        ],
-        |name, wanted, stored| {
-            let subscription = invoice::subscription_of(stored.value());
-            Some(subscription == wanted?.as_str()).filter(|_| name == "subscription")
-        },
-    ),
-    Route::retrieve("/v1/invoices/{id}", Kind::Invoice),
-    Route::read("/v1/invoices/{id}/lines", PARAMS, lines),
-    Route::create("/v1/invoices", CREATE, create),
-    Route::change("/v1/invoices/{id}", UPDATE, update),
-    Route::delete("/v1/invoices/{id}", &[], |world, id, _| delete(world, id)),
-    Route::change("/v1/invoices/{id}/finalize", FINALIZE, finalize_by_hand),
-    Route::change("/v1/invoices/{id}/pay", PAY, pay_by_hand),
-    Route::change("/v1/invoices/{id}/void", &[], |world, id, _| void_by_hand(world, id)),
-    Route::list(
-        "/v1/invoice_payments",
-        Kind::InvoicePayment,
-        &[("invoice", Is::Text), ("status", Is::Text), CREATED],
-        AS_USUAL,
-    ),
-    Route::retrieve("/v1/invoice_payments/{id}", Kind::InvoicePayment),
-];
-
-const CREATE: Table = &[
-    ("customer", Is::Text),
-    ("subscription", Is::NotModelled),
-    ("auto_advance", Is::Bool),
-    ("collection_method", Is::Choice(&["charge_automatically", "send_invoice"])),
-    ("currency", Is::Text),
-    ("days_until_due", Is::Int),
-    ("description", Is::Text),
-    ("footer", Is::Text),
-    ("metadata", Is::Meta),
-    ("pending_invoice_items_behavior", Is::Choice(&["include", "exclude"])),
-    ("discounts", redemption::ROWS),
-    ("default_tax_rates", Is::Texts),
-    ("automatic_tax", Is::NotModelled),
-];
-
-const UPDATE: Table = &[
-    ("auto_advance", Is::Bool),
-    ("description", Is::Text),
-    ("footer", Is::Text),
-    ("metadata", Is::Meta),
-    ("discounts", redemption::ROWS),
-    ("default_tax_rates", Is::Texts),
-    ("automatic_tax", Is::NotModelled),
-];
-
-const FINALIZE: Table = &[("auto_advance", Is::Bool)];
-
-const PAY: Table = &[
-    ("payment_method", Is::Text),
-    ("off_session", Is::Bool),
-    ("paid_out_of_band", Is::NotModelled),
-    ("source", Is::NotModelled),
-    ("forgive", Is::NotModelled),
-    ("mandate", Is::NotModelled),
-];
-
-const FIELDS: [&str; 5] = ["auto_advance", "collection_method", "description", "footer", "metadata"];
+/// How long a draft that advances by itself can be edited.
+pub(crate) const DRAFT_FOR: i64 = 60 * 60;
 
 /// An invoice in the making.
 pub(crate) struct Draft<'a> {
@@ -126,16 +52,13 @@ pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
         &mut made,
         [
             ("billing_reason", draft.reason.into()),
-            ("collection_method", collection_method(draft.subscription)),
             ("period_end", draft.period.1.into()),
             ("period_start", draft.period.0.into()),
         ],
     );
-    if !draft.subscription.is_null() {
-        put(&mut made, "parent", invoice::parent(draft.subscription));
-    }
+    settings(&mut made, &customer, draft.subscription);
     if draft.reason == "subscription_cycle" {
-        put(&mut made, "automatically_finalizes_at", world.second() + 3_600);
+        advances(&mut made);
     }
     let mut lines = draft.lines;
     let of_subscription = || draft.subscription["default_tax_rates"].as_array().cloned();
@@ -143,25 +66,104 @@ pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
     let discounts =
         draft.discounts.unwrap_or_else(|| redemption::in_force(world, draft.subscription, draft.customer));
     adjust::adjust(world, &mut made, &mut lines, &discounts);
-    for line in &mut lines {
-        put_all(line, [("id", world.mint("il").into()), ("invoice", id.as_str().into())]);
-    }
-    if let Some(list) = made.get_mut("lines") {
-        put(list, "data", lines);
-    }
+    lay_lines(world, &mut made, lines);
     add_up(&mut made, int(&customer, "balance"));
     made
 }
 
-fn collection_method(subscription: &Value) -> Value {
-    match &subscription["collection_method"] {
-        Value::Null => "charge_automatically".into(),
-        method => method.clone(),
+/// What the customer and the subscription say about their invoices.
+fn settings(made: &mut Value, customer: &Value, subscription: &Value) {
+    for name in ["custom_fields", "footer"] {
+        put(made, name, customer["invoice_settings"][name].clone());
     }
+    if subscription.is_null() {
+        return;
+    }
+    put(made, "parent", invoice::parent(subscription));
+    put(made, "collection_method", subscription["collection_method"].clone());
+    for name in ["account_tax_ids", "custom_fields", "description", "footer"] {
+        let said = &subscription["invoice_settings"][name];
+        if !said.is_null() {
+            put(made, name, said.clone());
+        }
+    }
+    if let Some(settings) = made.get_mut("payment_settings") {
+        for name in ["payment_method_options", "payment_method_types"] {
+            put(settings, name, subscription["payment_settings"][name].clone());
+        }
+    }
+    if text(subscription, "collection_method") == "send_invoice" {
+        let days = int(subscription, "days_until_due").saturating_mul(period::DAY);
+        let due = int(made, "created").saturating_add(days);
+        put(made, "due_date", due);
+    }
+}
+
+/// A draft that finalizes itself, and then collects or is sent.
+pub(crate) fn advances(draft: &mut Value) {
+    let at = int(draft, "created").saturating_add(DRAFT_FOR);
+    let charged = text(draft, "collection_method") == "charge_automatically";
+    put_all(
+        draft,
+        [
+            ("auto_advance", true.into()),
+            ("automatically_finalizes_at", at.into()),
+            ("next_payment_attempt", charged.then_some(at).into()),
+        ],
+    );
+}
+
+/// The same for a draft that is kept already; without an event, for it belongs to the draft's making.
+pub(crate) fn advance_later(world: &mut World<'_>, id: &str) {
+    world.change(id, advances);
+}
+
+/// Gives an invoice its lines; those that are new get ids.
+fn lay_lines(world: &mut World<'_>, made: &mut Value, mut lines: Vec<Value>) {
+    let id = made["id"].clone();
+    for line in &mut lines {
+        if line["id"].is_null() {
+            put(line, "id", world.mint("il"));
+        }
+        put(line, "invoice", id.clone());
+    }
+    if let Some(list) = made.get_mut("lines") {
+        put(list, "data", lines);
+    }
+}
+
+/// Gives a draft other lines, and tells.
+pub(crate) fn set_lines(world: &mut World<'_>, id: &str, lines: Vec<Value>) {
+    let mut made = world.copy(id);
+    lay_lines(world, &mut made, lines);
+    adjust::recount(world, &mut made);
+    world.update("invoice.updated", id, |invoice| *invoice = made);
+}
+
+/// A draft of this customer that a parameter names.
+pub(crate) fn draft_of(world: &World<'_>, id: &str, customer: &str) -> Result<Value, ApiError> {
+    let found = world.named_by(Kind::Invoice, id, "invoice")?;
+    if text(&found, "customer") != customer {
+        return Err(ApiError::no_such_param(Kind::Invoice.noun(), id, "invoice"));
+    }
+    editable(&found)?;
+    Ok(found)
+}
+
+/// Whether an invoice's lines may still change.
+pub(crate) fn editable(invoice: &Value) -> Result<(), ApiError> {
+    if text(invoice, "status") == "draft" {
+        return Ok(());
+    }
+    let message = "Invalid invoice: This invoice is no longer editable";
+    Err(ApiError::invalid_param("invoice", message).with_code("invoice_not_editable"))
 }
 
 /// A draft becomes open: numbered, with a payment intent where something is due. Nothing due is paid at once.
 pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
+    if world.drafts_only {
+        return;
+    }
     let now = world.second();
     let customer = text(world.peek(id), "customer").to_owned();
     let holder = world.copy(&customer);
@@ -180,13 +182,14 @@ pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
                 ("ending_balance", ending.into()),
                 ("hosted_invoice_url", url.clone().into()),
                 ("invoice_pdf", format!("{url}/pdf").into()),
+                ("next_payment_attempt", NULL),
                 ("number", number.into()),
                 ("status", "open".into()),
             ],
         );
         at(invoice, "finalized_at", now);
     });
-    let ending = int(world.peek(id), "ending_balance");
+    let moved = int(world.peek(id), "ending_balance").saturating_sub(balance);
     let currency = world.peek(id)["currency"].clone();
     world.change(&customer, |customer| {
         put(customer, "next_invoice_sequence", sequence.saturating_add(1));
@@ -195,8 +198,8 @@ pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
         }
     });
     world.tell("invoice.finalized", id);
-    if ending != balance {
-        world.update("customer.updated", &customer, |customer| put(customer, "balance", ending));
+    if moved != 0 {
+        credit_balance::shift(world, &customer, moved, Why::AppliedToInvoice(id));
     }
     if int(world.peek(id), "amount_due") == 0 {
         paid(world, id);
@@ -220,6 +223,11 @@ fn ask_for(world: &mut World<'_>, id: &str) {
     world.insert(Kind::InvoicePayment, payment);
 }
 
+/// The customer gets an open invoice by mail.
+pub(crate) fn send(world: &mut World<'_>, id: &str) {
+    world.tell("invoice.sent", id);
+}
+
 /// Tries to collect an open invoice. `next_attempt` is when Stripe tries again after a decline.
 pub(crate) fn pay(
     world: &mut World<'_>,
@@ -236,8 +244,24 @@ pub(crate) fn pay(
         paid(world, id);
         return true;
     }
+    attempted(world, id, next_attempt);
+    match how {
+        Collect::Declined => world.tell("invoice.payment_failed", id),
+        Collect::ActionRequired => world.tell("invoice.payment_action_required", id),
+        Collect::Paid | Collect::Processing | Collect::Later => {}
+    }
+    false
+}
+
+/// An attempt to collect for which there is no payment method.
+pub(crate) fn fail_without_method(world: &mut World<'_>, id: &str, next_attempt: Option<i64>) {
+    attempted(world, id, next_attempt);
+    world.tell("invoice.payment_failed", id);
+}
+
+fn attempted(world: &mut World<'_>, id: &str, next_attempt: Option<i64>) {
     let changed = world.diff(id, |invoice| {
-        let attempts = int(invoice, "attempt_count") + 1;
+        let attempts = int(invoice, "attempt_count").saturating_add(1);
         put_all(
             invoice,
             [
@@ -248,12 +272,6 @@ pub(crate) fn pay(
         );
     });
     world.tell_changed("invoice.updated", id, changed);
-    match how {
-        Collect::Declined => world.tell("invoice.payment_failed", id),
-        Collect::ActionRequired => world.tell("invoice.payment_action_required", id),
-        Collect::Paid | Collect::Processing | Collect::Later => {}
-    }
-    false
 }
 
 /// What was due is there.
@@ -262,27 +280,17 @@ pub(crate) fn paid(world: &mut World<'_>, id: &str) {
     let changed = world.diff(id, |invoice| {
         let due = int(invoice, "amount_due");
         if due > 0 {
-            let attempts = int(invoice, "attempt_count") + 1;
+            let attempts = int(invoice, "attempt_count").saturating_add(1);
             put(invoice, "attempt_count", attempts);
         }
-        put_all(
-            invoice,
-            [
-                ("amount_paid", due.into()),
-                ("amount_remaining", 0.into()),
-                ("attempted", true.into()),
-                ("next_payment_attempt", NULL),
-                ("status", "paid".into()),
-            ],
-        );
-        at(invoice, "paid_at", now);
+        put(invoice, "attempted", true);
+        settled(invoice, now);
     });
     let payment = world.ids_where(Kind::InvoicePayment, "invoice", id).pop();
     if payment.is_some() {
         world.tell_changed("invoice.updated", id, changed);
     }
-    world.tell("invoice.paid", id);
-    world.tell("invoice.payment_succeeded", id);
+    tell_paid(world, id);
     let Some(payment) = payment else { return };
     world.change(&payment, |payment| {
         let requested = int(payment, "amount_requested");
@@ -292,149 +300,109 @@ pub(crate) fn paid(world: &mut World<'_>, id: &str) {
     world.tell("invoice_payment.paid", &payment);
 }
 
+/// It was paid some other way, and somebody says so: no attempt, and no money moves here.
+pub(crate) fn paid_out_of_band(world: &mut World<'_>, id: &str) {
+    let now = world.second();
+    let intent = intent_of(world, id);
+    world.update("invoice.updated", id, |invoice| settled(invoice, now));
+    tell_paid(world, id);
+    give_up_payment(world, id);
+    if let Some(intent) = intent {
+        payment::cancel(world, &intent);
+    }
+}
+
+fn settled(invoice: &mut Value, now: i64) {
+    let due = int(invoice, "amount_due");
+    put_all(
+        invoice,
+        [
+            ("amount_paid", due.into()),
+            ("amount_remaining", 0.into()),
+            ("auto_advance", false.into()),
+            ("next_payment_attempt", NULL),
+            ("status", "paid".into()),
+        ],
+    );
+    at(invoice, "paid_at", now);
+}
+
+fn tell_paid(world: &mut World<'_>, id: &str) {
+    world.tell("invoice.paid", id);
+    world.tell("invoice.payment_succeeded", id);
+}
+
 /// The payment intent that collects an invoice.
 pub(crate) fn intent_of(world: &World<'_>, id: &str) -> Option<String> {
     let payment = world.ids_where(Kind::InvoicePayment, "invoice", id).pop()?;
     world.get(&payment)?["payment"]["payment_intent"].as_str().map(str::to_owned)
 }
 
-/// Nobody has to pay it any more; Stripe gives up on it, or the company did.
+/// Nobody has to pay it any more; Stripe gives up on it, or the company did. A void one gives back the credit that it
+/// used.
 pub(crate) fn close(world: &mut World<'_>, id: &str, status: &str, when: &str) {
     let now = world.second();
     let intent = intent_of(world, id);
+    let voids = status == "void";
     world.change(id, |invoice| {
-        put_all(invoice, [("next_payment_attempt", NULL), ("status", status.into())]);
+        put_all(
+            invoice,
+            [("auto_advance", false.into()), ("next_payment_attempt", NULL), ("status", status.into())],
+        );
         at(invoice, when, now);
     });
-    world.tell(if status == "void" { "invoice.voided" } else { "invoice.marked_uncollectible" }, id);
-    if let Some(intent) = intent.filter(|_| status == "void") {
+    world.tell(if voids { "invoice.voided" } else { "invoice.marked_uncollectible" }, id);
+    if !voids {
+        return;
+    }
+    give_up_payment(world, id);
+    if let Some(intent) = intent {
         payment::cancel(world, &intent);
     }
+    let closed = world.copy(id);
+    let used = int(&closed, "starting_balance").saturating_sub(int(&closed, "ending_balance"));
+    if used != 0 {
+        credit_balance::shift(world, text(&closed, "customer"), used, Why::UnappliedFromInvoice(id));
+    }
 }
 
-/// `GET /v1/invoices/{id}/lines`.
-fn lines(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
-    let stored = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::Invoice);
-    let stored = stored.ok_or_else(|| ApiError::no_such(Kind::Invoice.noun(), asked.ids.id))?;
-    list::page_of(asked, data(&stored.value()["lines"]), Kind::Invoice, asked.path)
-}
-
-/// `POST /v1/invoices`: collects what is pending for the customer.
-fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
-    let customer = params.needed("customer")?.to_owned();
-    let holder = world.named_by(Kind::Customer, &customer, "customer")?;
-    let pending = match params.text("pending_invoice_items_behavior") {
-        Some("include") => super::invoice_item::take_pending(world, &customer, None),
-        _ => Vec::new(),
-    };
-    let currency = params
-        .text("currency")
-        .or_else(|| pending.first().map(|item| text(item, "currency")))
-        .or_else(|| holder["currency"].as_str())
-        .unwrap_or("usd")
-        .to_lowercase();
+fn give_up_payment(world: &mut World<'_>, id: &str) {
     let now = world.second();
-    let mut fields = json!({ "auto_advance": false, "metadata": {} });
-    params.apply(&mut fields, &FIELDS);
-    if let Some(days) = params.int("days_until_due") {
-        put(&mut fields, "due_date", now.saturating_add(days.saturating_mul(super::period::DAY)));
+    for payment in world.ids_where(Kind::InvoicePayment, "invoice", id) {
+        world.change(&payment, |payment| {
+            put(payment, "status", "canceled");
+            at(payment, "canceled_at", now);
+        });
     }
-    let owned = world.overlay.take();
-    world.overlay = fields.as_object().map(|fields: &Map<String, Value>| (Kind::Invoice, fields.clone()));
-    let lines = super::invoice_item::lines(world, &pending);
-    let rates = tax_rate::named(world, params.list("default_tax_rates"), "default_tax_rates")?;
-    let buyer = Buyer { customer: &customer, amount: None };
-    let wanted = redemption::asked(world, params, buyer)?;
-    let id = world.mint("in");
-    let on = [("customer", customer.as_str()), ("invoice", id.as_str())];
-    let discounts =
-        wanted.map(|all| all.iter().map(|wanted| redemption::redeem(world, wanted, &on)).collect());
-    let id = draft(
-        world,
-        Draft {
-            id: Some(id),
-            customer: &customer,
-            currency: &currency,
-            reason: "manual",
-            lines,
-            subscription: &NULL,
-            period: (now, now),
-            discounts,
-            tax_rates: Some(rates),
-        },
-    );
-    world.overlay = owned;
-    super::invoice_item::settle_on(world, &pending, &id);
-    Ok(world.copy(&id))
 }
 
-/// `POST /v1/invoices/{id}`.
-fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
-    let before = world.at_path(Kind::Invoice, id)?;
-    let mut after = before.clone();
-    params.apply(&mut after, &FIELDS);
-    adjust::change(world, &mut after, params)?;
-    Ok(world.update("invoice.updated", id, |invoice| *invoice = after))
+/// The payment intent of an invoice came to an end by itself, or because the app or the customer confirmed it.
+pub(crate) fn after_intent(world: &mut World<'_>, intent: &str, how: Collect) {
+    let named = |id: &String| world.peek(id)["payment"]["payment_intent"] == intent;
+    let customer = text(world.peek(intent), "customer").to_owned();
+    let of = world
+        .ids_where(Kind::Invoice, "customer", &customer)
+        .into_iter()
+        .find(|invoice| world.ids_where(Kind::InvoicePayment, "invoice", invoice).iter().any(named));
+    let Some(invoice) = of.filter(|invoice| text(world.peek(invoice), "status") == "open") else { return };
+    match how {
+        Collect::Paid => paid(world, &invoice),
+        Collect::Declined => {
+            attempted(world, &invoice, None);
+            world.tell("invoice.payment_failed", &invoice);
+        }
+        Collect::ActionRequired | Collect::Processing | Collect::Later => return,
+    }
+    super::status::after_payment(world, &invoice, how);
 }
 
-/// `DELETE /v1/invoices/{id}`: drafts only.
-fn delete(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
-    let draft = world.at_path(Kind::Invoice, id)?;
-    if text(&draft, "status") != "draft" || !draft["parent"].is_null() {
-        return Err(ApiError::invalid("You can only delete draft invoices."));
-    }
-    world.remove(id);
-    world.event("invoice.deleted", draft, None);
-    Ok(crate::stripe::object::customer::deleted(id, "invoice"))
-}
-
-/// `POST /v1/invoices/{id}/finalize`.
-fn finalize_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
-    let draft = world.at_path(Kind::Invoice, id)?;
-    if text(&draft, "status") != "draft" {
-        return Err(ApiError::invalid("This invoice is already finalized, you can't re-finalize it."));
-    }
-    world.change(id, |invoice| params.apply(invoice, &["auto_advance"]));
-    finalize(world, id);
-    Ok(world.copy(id))
-}
-
-/// `POST /v1/invoices/{id}/pay`.
-fn pay_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
-    let invoice = world.at_path(Kind::Invoice, id)?;
-    let customer = text(&invoice, "customer").to_owned();
-    match text(&invoice, "status") {
-        "paid" => return Err(ApiError::invalid("Invoice is already paid")),
-        "void" => return Err(ApiError::invalid("You can only pay an open invoice: this one is void.")),
-        _ => {}
-    }
-    let method = match params.text("payment_method") {
-        Some(method) => payment::attach(world, method, &customer, "payment_method")?,
-        None => payment::default_of(world, &customer).ok_or_else(ApiError::no_payment_method)?,
-    };
-    if text(&invoice, "status") == "draft" {
-        finalize(world, id);
-    }
-    let how = payment::outcome_of(world.peek(&method));
-    if text(world.peek(id), "status") == "open" {
-        pay(world, id, &method, how, None);
-    }
-    super::subscription::after_payment(world, id, how);
-    if how == Collect::Declined { Err(ApiError::declined()) } else { Ok(world.copy(id)) }
-}
-
-/// `POST /v1/invoices/{id}/void`.
-fn void_by_hand(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
-    let invoice = world.at_path(Kind::Invoice, id)?;
-    if !["open", "uncollectible"].contains(&text(&invoice, "status")) {
-        return Err(ApiError::invalid("You can only void an open or uncollectible invoice."));
-    }
-    close(world, id, "void", "voided_at");
-    Ok(world.copy(id))
-}
-
-fn at(object: &mut Value, transition: &str, now: i64) {
+pub(super) fn at(object: &mut Value, transition: &str, now: i64) {
     if let Some(transitions) = object.get_mut("status_transitions") {
         put(transitions, transition, now);
     }
+}
+
+/// The lines of an invoice.
+pub(crate) fn lines_of(invoice: &Value) -> &[Value] {
+    data(&invoice["lines"])
 }

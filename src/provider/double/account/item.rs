@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::redemption::{self, Buyer, Redeem};
+use super::subscription::{PAYMENT_BEHAVIOR, PRORATION_BEHAVIOR};
 use super::{World, catalog, change, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list;
@@ -66,11 +67,13 @@ const CREATE: Table = &[
     ("price_data", Is::Fields(catalog::PRICE_DATA)),
     ("quantity", Is::Int),
     ("metadata", Is::Meta),
-    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
-    ("payment_behavior", Is::Text),
+    ("off_session", Is::Bool),
+    ("payment_behavior", PAYMENT_BEHAVIOR),
+    ("proration_behavior", PRORATION_BEHAVIOR),
+    ("proration_date", Is::Int),
     ("discounts", redemption::ROWS),
     ("tax_rates", Is::Texts),
-    ("proration_date", Is::NotModelled),
+    ("billing_thresholds", Is::NotModelled),
 ];
 
 const UPDATE: Table = &[
@@ -79,18 +82,24 @@ const UPDATE: Table = &[
     ("price_data", Is::Fields(catalog::PRICE_DATA)),
     ("quantity", Is::Int),
     ("metadata", Is::Meta),
-    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
-    ("payment_behavior", Is::Text),
+    ("off_session", Is::Bool),
+    ("payment_behavior", PAYMENT_BEHAVIOR),
+    ("proration_behavior", PRORATION_BEHAVIOR),
+    ("proration_date", Is::Int),
     ("discounts", redemption::ROWS),
     ("tax_rates", Is::Texts),
-    ("proration_date", Is::NotModelled),
+    ("billing_thresholds", Is::NotModelled),
 ];
 
 const DELETE: Table = &[
-    ("proration_behavior", Is::Choice(&["create_prorations", "none", "always_invoice"])),
+    ("payment_behavior", PAYMENT_BEHAVIOR),
+    ("proration_behavior", PRORATION_BEHAVIOR),
+    ("proration_date", Is::Int),
     ("clear_usage", Is::NotModelled),
-    ("proration_date", Is::NotModelled),
 ];
+
+/// Days until an invoice is due where nobody says: what new accounts are set to.
+pub(crate) const DAYS_UNTIL_DUE: i64 = 30;
 
 /// The most items that Stripe takes.
 const MOST: usize = 20;
@@ -118,7 +127,7 @@ pub(crate) fn read_new(world: &mut World<'_>, customer: &str, given: &[Value]) -
     let mut items: Vec<New> = Vec::new();
     for (at, given) in given.iter().enumerate() {
         let item = read_one(world, customer, given, &format!("items[{at}]"))?;
-        fits(&items, &item.price)?;
+        fits(items.iter().map(|item| &item.price), &item.price)?;
         items.push(item);
     }
     Ok(items)
@@ -137,21 +146,22 @@ fn read_one(world: &mut World<'_>, customer: &str, given: &Value, param: &str) -
 }
 
 /// Items of one subscription share interval and currency, and no price twice.
-fn fits(items: &[New], price: &Value) -> Result<(), ApiError> {
-    let Some(New { price: first, .. }) = items.first() else { return Ok(()) };
+fn fits<'a>(mut others: impl Iterator<Item = &'a Value>, price: &Value) -> Result<(), ApiError> {
     let interval = |price: &Value| {
         (price["recurring"]["interval"].clone(), price["recurring"]["interval_count"].clone())
     };
-    if interval(first) != interval(price) {
-        return Err(ApiError::not_modelled("a subscription whose items have different intervals"));
-    }
-    if first["currency"] != price["currency"] {
-        return Err(ApiError::invalid("All prices of a subscription must have the same currency."));
-    }
-    if items.iter().any(|other| other.price["id"] == price["id"]) {
-        return Err(ApiError::invalid("Cannot add multiple subscription items with the same price."));
-    }
-    Ok(())
+    others.try_for_each(|other| {
+        if interval(other) != interval(price) {
+            return Err(ApiError::not_modelled("a subscription whose items have different intervals"));
+        }
+        if other["currency"] != price["currency"] {
+            return Err(ApiError::invalid("All prices of a subscription must have the same currency."));
+        }
+        if other["id"] == price["id"] {
+            return Err(ApiError::invalid("Cannot add multiple subscription items with the same price."));
+        }
+        Ok(())
+    })
 }
 
 fn recurring_price(world: &mut World<'_>, given: &Value, param: &str) -> Result<Value, ApiError> {
@@ -264,6 +274,10 @@ pub(crate) fn read_changed(
         let customer = text(subscription, "customer");
         items[place] = changed(world, customer, &items[place], given, &param)?;
     }
+    for (at, item) in items.iter().enumerate() {
+        let others = items.get(..at).unwrap_or_default();
+        fits(others.iter().map(|other| &other["price"]), &item["price"])?;
+    }
     match items.len() {
         0 => Err(ApiError::invalid("A subscription must have at least one active item.")),
         1..=MOST => Ok(items),
@@ -358,19 +372,16 @@ fn update_one(
     params: &Params,
     more: &[(&str, Value)],
 ) -> Result<Value, ApiError> {
-    let mut item = Map::new();
-    for name in ["price", "plan", "price_data", "quantity", "metadata", "discounts", "tax_rates"] {
-        if let Some(value) = params.given(name) {
-            item.insert(name.to_owned(), value.clone());
+    let (mut item, mut update) = (Map::new(), Map::new());
+    for (name, value) in params.fields() {
+        let of_the_item = CHANGED.iter().any(|(known, _)| known == name);
+        let into = if of_the_item { &mut item } else { &mut update };
+        if name != "subscription" {
+            into.insert(name.clone(), value.clone());
         }
     }
     item.extend(more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-    let mut update = json!({ "items": [item] });
-    if let Some(behavior) = params.text("proration_behavior") {
-        put(&mut update, "proration_behavior", behavior);
-    }
-    let none = Map::new();
-    let update =
-        Params::read(update.as_object().unwrap_or(&none), change::UPDATE, &"POST /v1/subscription_items")?;
+    update.insert("items".to_owned(), json!([item]));
+    let update = Params::read(&update, change::UPDATE, &"POST /v1/subscription_items")?;
     change::update(world, owner, &update)
 }

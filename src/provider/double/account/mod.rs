@@ -4,12 +4,15 @@
 //! in the functions of these modules, so there is one truth.
 
 pub(crate) mod adjust;
+pub(crate) mod anchor;
+pub(crate) mod bill;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod checkout;
 pub(crate) mod checkout_page;
 pub(crate) mod clock;
 pub(crate) mod coupon;
+pub(crate) mod credit_balance;
 pub(crate) mod customer;
 pub(crate) mod decimal;
 pub(crate) mod discount;
@@ -18,16 +21,23 @@ pub(crate) mod entitlement;
 pub(crate) mod event;
 pub(crate) mod invoice;
 pub(crate) mod invoice_item;
+pub(crate) mod invoice_line;
+pub(crate) mod invoice_route;
 pub(crate) mod item;
 pub(crate) mod payment;
 pub(crate) mod payment_method;
+pub(crate) mod pending_update;
 pub(crate) mod period;
+pub(crate) mod preview;
 pub(crate) mod pricing;
 pub(crate) mod promotion_code;
 pub(crate) mod proration;
 pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
+pub(crate) mod resume;
+pub(crate) mod start;
+pub(crate) mod status;
 pub(crate) mod stored;
 pub(crate) mod subscription;
 pub(crate) mod tax;
@@ -56,8 +66,8 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     customer::ROUTES,
     entitlement::ROUTES,
     event::ROUTES,
-    invoice::ROUTES,
     invoice_item::ROUTES,
+    invoice_route::ROUTES,
     item::ROUTES,
     payment::ROUTES,
     payment_method::ROUTES,
@@ -104,6 +114,8 @@ pub(crate) struct World<'a> {
     pub(crate) overlay: Option<(Kind, Map<String, Value>)>,
     /// The test clock by whose time everything happens; none for the part's own time.
     pub(crate) clock: Option<Arc<str>>,
+    /// Whether invoices stay drafts, because only the draft is wanted: see [`World::rehearse`].
+    pub(crate) drafts_only: bool,
 }
 
 /// The time that a world was in before it [entered](World::enter) that of a test clock.
@@ -239,12 +251,17 @@ impl World<'_> {
     fn touch(&mut self, id: &str) {
         let Some(stored) = self.part.store.get(id) else { return };
         match stored.kind {
-            Kind::Subscription | Kind::Session | Kind::Schedule | Kind::Quote | Kind::TestClock => {
-                self.part.agenda.touch(id);
-            }
+            Kind::Subscription
+            | Kind::Session
+            | Kind::Schedule
+            | Kind::Quote
+            | Kind::TestClock
+            | Kind::PaymentIntent => self.part.agenda.touch(id),
             Kind::Invoice => {
-                let owner = crate::stripe::object::invoice::subscription_of(stored.value()).unwrap_or(id);
-                self.part.agenda.touch(owner);
+                self.part.agenda.touch(id);
+                if let Some(owner) = crate::stripe::object::invoice::subscription_of(stored.value()) {
+                    self.part.agenda.touch(owner);
+                }
             }
             _ => {}
         }
@@ -331,6 +348,16 @@ impl World<'_> {
             Ok(_) => undo.keep(self),
             Err(_) => undo.undo(self),
         }
+        done
+    }
+
+    /// Does something of which nothing stays, for what it would come to. Invoices stay drafts.
+    pub(crate) fn rehearse<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
+        let undo = self.mark();
+        let before = std::mem::replace(&mut self.drafts_only, true);
+        let done = does(self);
+        self.drafts_only = before;
+        undo.undo(self);
         done
     }
 

@@ -27,6 +27,12 @@ pub(crate) fn end(anchor: i64, start: i64, recurring: &Value) -> i64 {
         .unwrap_or_else(|| start.saturating_add(longest.saturating_mul(count)))
 }
 
+/// The start of the whole period that ends at `anchor`.
+pub(crate) fn before(anchor: i64, recurring: &Value) -> i64 {
+    let start = step(anchor, text(recurring, "interval"), -int(recurring, "interval_count").max(1));
+    if start < anchor { start } else { anchor.saturating_sub(DAY) }
+}
+
 /// `anchor` and so many intervals; `anchor` itself at the end of time.
 fn step(anchor: i64, interval: &str, count: i64) -> i64 {
     let span = match interval {

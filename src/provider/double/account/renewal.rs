@@ -1,29 +1,32 @@
 //! Renewals and dunning: a period ends, the next one is billed, and a decline is tried again.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::bill::{self, Bill};
 use super::change::set_periods;
-use super::invoice::{self, Draft};
-use super::payment::{self, Collect};
-use super::subscription::{after_payment, end, lines_of};
-use super::{World, entitlement, invoice_item, item, period, put_all, redemption};
+use super::payment::Collect;
+use super::status::{after_payment, become_, end};
+use super::subscription::lines_of;
+use super::{World, anchor, entitlement, invoice, item, period, redemption};
 use crate::provider::double::store::Kind;
 use crate::stripe::action::{Declines, Leaves};
+use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::{NULL, data, int, put, text};
 
-/// Days from a declined attempt to the next: Stripe's custom retry schedule as it comes, four attempts in all.
+/// Days from a declined attempt to the next: Stripe's custom retry schedule as it comes, four attempts in all
+/// (<https://docs.stripe.com/billing/revenue-recovery/smart-retries#custom-retry-schedule>).
 const RETRIES: [i64; 3] = [3, 5, 7];
 
-/// Begins the next period of a subscription and bills it; gives the invoice.
-pub(crate) fn roll(world: &mut World<'_>, id: &str, how: Collect) -> String {
+/// Begins the next period of a subscription and drafts its invoice, which can be edited for an hour; gives it.
+pub(crate) fn begin(world: &mut World<'_>, id: &str) -> String {
     world.by_itself();
     redemption::drop_ended(world, id);
     let invoice = world.mint("in");
     let before = world.copy(id);
     let (_, starts) = item::period_of(&before);
     let recurring = data(&before["items"]).first().unwrap_or(&NULL)["price"]["recurring"].clone();
-    let ends = period::end(int(&before, "billing_cycle_anchor"), starts, &recurring);
+    let ends = period::end(anchor::counted_from(&before), starts, &recurring);
     world.update("customer.subscription.updated", id, |subscription| {
         set_periods(subscription, (starts, ends));
         put(subscription, "latest_invoice", invoice.as_str());
@@ -32,70 +35,65 @@ pub(crate) fn roll(world: &mut World<'_>, id: &str, how: Collect) -> String {
         }
     });
     let after = world.copy(id);
-    let customer = text(&after, "customer").to_owned();
-    let pending = invoice_item::take_pending(world, &customer, Some(id));
-    let mut lines = invoice_item::lines(world, &pending);
-    lines.extend(lines_of(world, &after));
-    let draft = Draft {
+    let bill = Bill {
         id: Some(invoice),
-        customer: &customer,
-        currency: text(&after, "currency"),
-        reason: "subscription_cycle",
-        lines,
         subscription: &after,
+        reason: "subscription_cycle",
+        lines: lines_of(world, &after),
         period: item::period_of(&before),
         discounts: None,
-        tax_rates: None,
     };
-    let invoice = invoice::draft(world, draft);
-    invoice_item::settle_on(world, &pending, &invoice);
-    bill(world, &after, &invoice, how);
+    let invoice = bill::draft(world, bill);
+    if text(&after["pause_collection"], "behavior") == "keep_as_draft" || text(&after, "status") == "unpaid" {
+        bill::leave_as_draft(world, &invoice);
+    }
     invoice
 }
 
-/// Collects a renewal's invoice, unless collection is paused or the subscription is given up on.
-fn bill(world: &mut World<'_>, subscription: &Value, invoice: &str, how: Collect) {
-    let paused = text(&subscription["pause_collection"], "behavior");
-    if paused == "keep_as_draft" || text(subscription, "status") == "unpaid" {
-        world.change(invoice, |invoice| {
-            put_all(invoice, [("auto_advance", false.into()), ("automatically_finalizes_at", NULL)]);
-        });
+/// The same, and bills it at once: what happens in the hour between is nothing to the actions of a scenario.
+fn roll(world: &mut World<'_>, id: &str, how: Collect) -> String {
+    let invoice = begin(world, id);
+    bill(world, &invoice, Some(how));
+    invoice
+}
+
+/// Finalizes a draft that advances by itself and collects it, unless collection is paused. `how` is what the scenario
+/// decides; else the payment method does.
+pub(crate) fn bill(world: &mut World<'_>, invoice: &str, how: Option<Collect>) {
+    if world.peek(invoice)["automatically_finalizes_at"].is_null() {
         return;
     }
+    let owner = subscription_of(world.peek(invoice)).unwrap_or_default().to_owned();
     invoice::finalize(world, invoice);
     if text(world.peek(invoice), "status") != "open" {
         return after_payment(world, invoice, Collect::Paid);
     }
-    match paused {
+    match text(&world.peek(&owner)["pause_collection"], "behavior") {
         "void" => return invoice::close(world, invoice, "void", "voided_at"),
         "mark_uncollectible" => {
             return invoice::close(world, invoice, "uncollectible", "marked_uncollectible_at");
         }
         _ => {}
     }
-    if text(subscription, "collection_method") == "charge_automatically" {
-        attempt(world, invoice, how);
-    }
+    attempt(world, invoice, how);
 }
 
-/// One attempt to collect an open invoice of a subscription.
-fn attempt(world: &mut World<'_>, invoice: &str, how: Collect) {
+/// One attempt to collect an open invoice.
+fn attempt(world: &mut World<'_>, invoice: &str, how: Option<Collect>) {
     let billed = world.copy(invoice);
     let attempts = usize::try_from(int(&billed, "attempt_count")).unwrap_or(usize::MAX);
-    let cycle = text(&billed, "billing_reason") == "subscription_cycle";
-    let next = RETRIES.get(attempts).filter(|_| cycle).map(|days| world.second() + days * period::DAY);
-    let method = method_of(world, &billed);
-    invoice::pay(world, invoice, &method, how, next);
+    let again = text(&billed, "billing_reason") != "subscription_create" && billed["auto_advance"] == true;
+    let next = RETRIES.get(attempts).filter(|_| again).map(|days| world.second() + days * period::DAY);
+    let how = bill::collect(world, invoice, how, next);
     after_payment(world, invoice, how);
 }
 
-/// The card that is charged for a subscription's invoice.
-fn method_of(world: &mut World<'_>, invoice: &Value) -> String {
-    let owner = crate::stripe::object::invoice::subscription_of(invoice).unwrap_or_default();
-    match world.peek(owner)["default_payment_method"].as_str() {
-        Some(method) => method.to_owned(),
-        None => payment::on_file(world, text(invoice, "customer")),
-    }
+/// The latest invoice of a subscription, where it is still the draft of an hour.
+fn waiting(world: &World<'_>, subscription: &str) -> Option<(String, i64)> {
+    let latest = text(world.peek(subscription), "latest_invoice").to_owned();
+    let draft = world.peek(&latest);
+    let at = draft["automatically_finalizes_at"].as_i64().filter(|_| text(draft, "status") == "draft")?;
+    Some((latest, at))
 }
 
 /// The invoice of a subscription that still wants to be paid: the latest one first.
@@ -103,9 +101,7 @@ pub(crate) fn open_invoice(world: &World<'_>, subscription: &str) -> Option<Stri
     let open = |id: &String| text(world.peek(id), "status") == "open";
     let latest = text(world.peek(subscription), "latest_invoice").to_owned();
     let customer = text(world.peek(subscription), "customer").to_owned();
-    let of = |id: &String| {
-        crate::stripe::object::invoice::subscription_of(world.peek(id)) == Some(subscription) && open(id)
-    };
+    let of = |id: &String| subscription_of(world.peek(id)) == Some(subscription) && open(id);
     Some(latest)
         .filter(open)
         .or_else(|| world.ids_where(Kind::Invoice, "customer", &customer).into_iter().rev().find(of))
@@ -113,6 +109,14 @@ pub(crate) fn open_invoice(world: &World<'_>, subscription: &str) -> Option<Stri
 
 /// The next renewal, at the moment when it falls due; gives its invoice.
 pub(crate) fn renew(world: &mut World<'_>, subscription: &str, how: Collect) -> String {
+    world.by_itself();
+    if let Some((invoice, at)) = waiting(world, subscription) {
+        move_to(world, at);
+        bill(world, &invoice, Some(how));
+        if how != Collect::Paid {
+            return invoice;
+        }
+    }
     let (_, ends) = item::period_of(world.peek(subscription));
     move_to(world, ends);
     roll(world, subscription, how)
@@ -140,7 +144,7 @@ pub(crate) fn decline(world: &mut World<'_>, subscription: &str, declines: Decli
             None if made == 0 && text(&open, "billing_reason") != "subscription_cycle" => {}
             None => break,
         }
-        attempt(world, &invoice, Collect::Declined);
+        attempt(world, &invoice, Some(Collect::Declined));
         made += 1;
     }
     // A first payment that fails is no dunning: the subscription stays incomplete until it expires.
@@ -153,11 +157,16 @@ pub(crate) fn decline(world: &mut World<'_>, subscription: &str, declines: Decli
 }
 
 /// The attempt that was due by itself, with what follows the last one.
-pub(crate) fn retry(world: &mut World<'_>, subscription: &str, invoice: &str) {
+pub(crate) fn retry(world: &mut World<'_>, invoice: &str) {
     world.by_itself();
-    attempt(world, invoice, Collect::Declined);
-    if world.peek(invoice)["next_payment_attempt"].is_null() {
-        leave(world, subscription, Leaves::default());
+    let owner = subscription_of(world.peek(invoice)).unwrap_or_default().to_owned();
+    attempt(world, invoice, None);
+    let open = world.peek(invoice);
+    if text(open, "status") == "open"
+        && open["next_payment_attempt"].is_null()
+        && text(world.peek(&owner), "status") == "past_due"
+    {
+        leave(world, &owner, Leaves::default());
     }
 }
 
@@ -165,9 +174,7 @@ fn leave(world: &mut World<'_>, subscription: &str, leaves: Leaves) {
     match leaves {
         Leaves::PastDue => {}
         Leaves::Unpaid => {
-            world.update("customer.subscription.updated", subscription, |subscription| {
-                put(subscription, "status", "unpaid");
-            });
+            become_(world, subscription, "unpaid");
             let customer = text(world.peek(subscription), "customer").to_owned();
             entitlement::refresh(world, &customer);
         }
@@ -178,7 +185,7 @@ fn leave(world: &mut World<'_>, subscription: &str, leaves: Leaves) {
 /// Pays what is open.
 pub(crate) fn recover(world: &mut World<'_>, invoice: &str) {
     world.by_itself();
-    attempt(world, invoice, Collect::Paid);
+    attempt(world, invoice, Some(Collect::Paid));
 }
 
 /// Moves the clock, never back.

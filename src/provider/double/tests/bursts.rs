@@ -216,12 +216,14 @@ async fn time_brings_what_falls_due() {
     let stand = Stand::new().await;
     stand.act("subscribe", json!({"price": "pro_monthly", "trial": "14d"}));
     let events = stand.act("advance", json!({"by": "13d"}));
-    assert_eq!(types(&events), ["customer.subscription.trial_will_end"]);
+    assert_eq!(types(&events), ["invoice.upcoming", "customer.subscription.trial_will_end"]);
     let events = stand.act("advance", json!({"by": "1d"}));
     assert_eq!(
         event(&events, "customer.subscription.updated")["data"]["previous_attributes"]["status"],
         "trialing"
     );
+    assert_eq!(stand.truth()["invoice"]["status"], "draft", "for an hour");
+    let events = stand.act("advance", json!({"by": "1h"}));
     assert_eq!(event(&events, "invoice.paid")["data"]["object"]["amount_paid"], 9_900);
     let events = stand.act("advance", json!({"by": "62d"}));
     assert_eq!(types(&events).iter().filter(|kind| **kind == "invoice.paid").count(), 2);
@@ -229,7 +231,7 @@ async fn time_brings_what_falls_due() {
     let events = stand.act("advance", json!({"by": "31d"}));
     assert_eq!(types(&events), ["customer.subscription.deleted"]);
     assert_eq!(stand.status(), "canceled");
-    assert_eq!(stand.double.now(CASE).unwrap(), "2027-03-10T10:00:00Z".parse().unwrap());
+    assert_eq!(stand.double.now(CASE).unwrap(), "2027-03-10T11:00:00Z".parse().unwrap());
 }
 
 #[tokio::test]

@@ -202,7 +202,7 @@ async fn what_is_no_form_is_refused() {
 #[rstest::rstest]
 #[case("POST", "/v1/reviews", "POST /v1/reviews")]
 #[case("GET", "/v1/customers/search?query=x", "GET /v1/customers/search")]
-#[case("POST", "/v1/invoices/create_preview", "POST /v1/invoices/create_preview")]
+#[case("POST", "/v1/subscriptions/sub_1/migrate", "POST /v1/subscriptions/{id}/migrate")]
 #[case("GET", "/v2/core/events/evt_1", "GET /v2/core/events/{id}")]
 #[case("GET", "/", "GET /")]
 #[case("GET", "/v1/../../etc/passwd", "GET /etc/passwd")]

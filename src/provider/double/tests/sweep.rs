@@ -168,7 +168,7 @@ fn right(full: &Full, name: &str, is: Is) -> Value {
         Is::Choice(words) => words[0].into(),
         Is::Bool => "true".into(),
         Is::Int => "1".into(),
-        Is::Time => "1900000000".into(),
+        Is::Time | Is::TimeOr(_) => "1900000000".into(),
         Is::Decimal => "1.5".into(),
         Is::Map | Is::Meta => json!({ "a": "b" }),
         Is::List if name == "items" || name == "line_items" => {

@@ -33,7 +33,7 @@ async fn the_account_at_large_lives_on() {
     let (_, monthly) = subscribe(&app, "").await;
     let (_, trial) = subscribe(&app, "&trial_period_days=14").await;
     let began = int(&monthly, "created");
-    assert_eq!(stand.double.next_due().unwrap().as_second(), int(&trial, "trial_end") - 3 * DAY);
+    assert_eq!(stand.double.next_due().unwrap().as_second(), int(&trial, "trial_end") - 7 * DAY);
     let now = stand.double.advance_all(seconds(40)).unwrap();
     assert!(now.as_second() - began >= 40 * DAY);
     let warned = told(&app, "customer.subscription.trial_will_end").await;

@@ -97,7 +97,8 @@ mod tests {
         assert_eq!((&shaped["proration"], &shaped["subscription"]), (&json!(false), &json!("sub_1")));
         assert_eq!(shaped.get("invoice_item"), None);
         let item = json!({"id": "ii_1", "proration": true, "parent": {"subscription_details": {"subscription": "sub_1"}}});
-        let shaped = older(&json!({"object": "line_item", "parent": invoice::line_of_item(&item)}));
+        let shaped =
+            older(&json!({"object": "line_item", "parent": invoice::line_of_item(&item, &json!(null))}));
         assert_eq!((&shaped["type"], &shaped["invoice_item"]), (&json!("invoiceitem"), &json!("ii_1")));
         assert_eq!((&shaped["proration"], shaped.get("subscription_item")), (&json!(true), None));
     }

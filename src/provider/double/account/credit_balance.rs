@@ -1,0 +1,48 @@
+//! The customer's credit balance: what the company owes (negative) or is owed on the next invoice
+//! (<https://docs.stripe.com/billing/customer/balance>).
+
+use serde_json::Value;
+
+use super::World;
+use crate::provider::double::store::Kind;
+use crate::stripe::object::{customer, int, put, text};
+
+/// Why the balance moves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Why<'a> {
+    /// An invoice used it, or left a credit.
+    AppliedToInvoice(&'a str),
+    /// An invoice that had used it was voided.
+    UnappliedFromInvoice(&'a str),
+    /// A credit note gave it.
+    CreditNote {
+        /// The note.
+        note: &'a str,
+        /// What it is about.
+        invoice: &'a str,
+    },
+}
+
+/// Adds `amount` to a customer's balance, and keeps the transaction; gives its id.
+pub(crate) fn shift(world: &mut World<'_>, customer: &str, amount: i64, why: Why<'_>) -> String {
+    let holder = world.peek(customer);
+    let ending = int(holder, "balance").saturating_add(amount);
+    let (kind, invoice, note) = match why {
+        Why::AppliedToInvoice(invoice) => ("applied_to_invoice", invoice, ""),
+        Why::UnappliedFromInvoice(invoice) => ("unapplied_from_invoice", invoice, ""),
+        Why::CreditNote { note, invoice } => ("credit_note", invoice, note),
+    };
+    let currency = match holder["currency"].as_str() {
+        Some(currency) => currency.to_owned(),
+        None => text(world.peek(invoice), "currency").to_owned(),
+    };
+    let id = world.mint("cbtxn");
+    let mut made = customer::balance_transaction(&id, world.second(), customer, amount, &currency, kind);
+    put(&mut made, "ending_balance", ending);
+    for (field, value) in [("invoice", invoice), ("credit_note", note)] {
+        put(&mut made, field, Some(value).filter(|value| !value.is_empty()).map(Value::from));
+    }
+    world.insert(Kind::CustomerBalanceTransaction, made);
+    world.update("customer.updated", customer, |customer| put(customer, "balance", ending));
+    id
+}
