@@ -47,7 +47,8 @@ pub(crate) fn list(
     let word = word.filter_map(|name| Some((name, filters.text(name)?))).next();
     let lists = account.stores(home).into_iter().map(|store| {
         let stays = |stored: &&Stored| {
-            stored.value()["deleted"] != true && stays(route.params, &filters, keeps, stored)
+            let stored = stored.glance();
+            stored.value()["deleted"] != true && stays(route.params, &filters, keeps, &stored)
         };
         match word {
             Some((word, text)) => {

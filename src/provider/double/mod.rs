@@ -30,6 +30,7 @@ mod server;
 mod shape;
 mod state;
 mod store;
+mod stored;
 mod time;
 mod watch;
 

@@ -1,14 +1,15 @@
 //! Objects of one part of the account, with the bytes in which they are answered.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::Value;
 
-use super::index::{self, Index, Place, Said, Span, WHOLE};
-use crate::stripe::object::{int, object, text};
-use crate::stripe::version::Version;
+use super::index::{self, Index, Said, Span, WHOLE};
+use super::stored::Samples;
+pub(crate) use super::stored::{Stored, render};
+use crate::stripe::object::text;
 
 /// One row a kind: its name here, and how Stripe names it in `No such …`.
 macro_rules! kinds {
@@ -102,86 +103,8 @@ impl Kind {
     }
 }
 
-/// One object as it is now.
-#[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    pub(crate) kind: Kind,
-    /// Counts all objects of the account, so that those of one second have an order.
-    pub(crate) seq: u64,
-    /// When it was made, in seconds.
-    created: i64,
-    value: Value,
-    /// What belongs to it without being part of it: a session's line items, a product's features.
-    pub(crate) hidden: Value,
-    rendered: Option<Bytes>,
-    older: Option<Older>,
-    /// The whole object where `value` is only what it is found by: events never change, and as JSON text they
-    /// take a tenth of the memory.
-    packed: Option<Bytes>,
-}
-
-/// How an object was last printed in an older version. One is kept: an app speaks one version.
-#[derive(Debug, Clone)]
-struct Older {
-    version: Version,
-    /// How old everything around the object was.
-    age: u64,
-    bytes: Bytes,
-}
-
-impl Stored {
-    fn new(kind: Kind, seq: u64, value: Value, hidden: Value) -> Self {
-        let created = int(&value, "created");
-        Self { kind, seq, created, value, hidden, rendered: None, older: None, packed: None }
-    }
-
-    /// Where it stands among those of its kind.
-    pub(crate) fn place(&self) -> Place {
-        (self.created, self.seq)
-    }
-
-    fn said(&self) -> Said {
-        index::all_said(self.kind, &self.value, &self.hidden)
-    }
-
-    /// The object; of an event, only what it is found by.
-    pub(crate) fn value(&self) -> &Value {
-        &self.value
-    }
-
-    /// As it was printed in this version, if nothing has changed since.
-    pub(crate) fn kept(&self, version: Version, age: u64) -> Option<Bytes> {
-        let older = self.older.as_ref().filter(|older| older.version == version && older.age == age)?;
-        Some(older.bytes.clone())
-    }
-
-    /// Keeps what was printed.
-    pub(crate) fn keep(&mut self, version: Version, age: u64, bytes: Bytes) {
-        self.older = Some(Older { version, age, bytes });
-    }
-
-    /// As Stripe prints it, with two spaces; printed once per state of the object.
-    pub(crate) fn rendered(&mut self) -> Bytes {
-        if self.packed.is_some() {
-            return render(&self.whole());
-        }
-        self.rendered.get_or_insert_with(|| render(&self.value)).clone()
-    }
-
-    /// A copy of the object.
-    pub(crate) fn whole(&self) -> Value {
-        match &self.packed {
-            Some(text) => serde_json::from_slice(text).unwrap_or_default(),
-            None => self.value.clone(),
-        }
-    }
-}
-
-/// JSON as Stripe prints it.
-pub(crate) fn render(value: &Value) -> Bytes {
-    // Printing a `Value` to memory cannot fail: its keys are strings.
-    serde_json::to_vec_pretty(value).map(Bytes::from).unwrap_or_default()
-}
+/// The objects that are kept warm: what a call or two touch.
+const WARM: usize = 32;
 
 /// Objects by id, in the order in which they were made, and by what they name.
 #[derive(Debug, Default)]
@@ -190,6 +113,9 @@ pub(crate) struct Store {
     index: Index,
     /// The events in the order in which they were made: with test clocks that is not the order of their seconds.
     log: VecDeque<Arc<str>>,
+    /// What is warm, longest so first. Looking at an object makes it warm, too.
+    warm: RefCell<VecDeque<Arc<str>>>,
+    samples: Samples,
     version: u64,
     /// How to undo what was done since it was first noted, latest last; nothing while nobody may want to.
     journal: Option<Vec<Undo>>,
@@ -222,12 +148,34 @@ impl Store {
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Stored> {
-        self.objects.get(id)
+        let (id, stored) = self.objects.get_key_value(id)?;
+        if !stored.warm.replace(true) {
+            self.warm.borrow_mut().push_back(Arc::clone(id));
+        }
+        Some(stored)
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Stored> {
         self.note(id);
+        self.warm_up(id)
+    }
+
+    fn warm_up(&mut self, id: &str) -> Option<&mut Stored> {
+        self.cool();
+        self.get(id)?;
         self.objects.get_mut(id)
+    }
+
+    /// Cools down what was not touched for longest.
+    fn cool(&mut self) {
+        let warm = self.warm.get_mut();
+        while warm.len() > WARM
+            && let Some(id) = warm.pop_front()
+        {
+            if let Some(stored) = self.objects.get_mut(&id) {
+                stored.cool(&mut self.samples);
+            }
+        }
     }
 
     /// Replaces what has the same id.
@@ -245,14 +193,9 @@ impl Store {
     /// Keeps an event, of which only id, type and time are looked at.
     pub(crate) fn insert_event(&mut self, seq: u64, event: &Value) -> Arc<str> {
         let id: Arc<str> = text(event, "id").into();
-        let found_by =
-            object! { "id": &*id, "created": event["created"].clone(), "type": event["type"].clone() };
-        let mut stored = Stored::new(Kind::Event, seq, found_by, Value::Null);
-        // Printing a `Value` to memory cannot fail: its keys are strings.
-        stored.packed = serde_json::to_vec(event).map(Bytes::from).ok();
         self.log.push_back(Arc::clone(&id));
         self.note_step(Undo::Logged);
-        self.put(id, stored, &Said::new())
+        self.put(id, Stored::event(seq, event), &Said::new())
     }
 
     fn put(&mut self, id: Arc<str>, stored: Stored, said: &Said) -> Arc<str> {
@@ -265,9 +208,12 @@ impl Store {
 
     fn place(&mut self, id: Arc<str>, stored: Stored, said: &Said) {
         let (kind, place) = (stored.kind, stored.place());
+        stored.warm.set(true);
+        self.warm.get_mut().push_back(Arc::clone(&id));
         self.objects.insert(Arc::clone(&id), stored);
         let known = |id: &str| self.objects.get_key_value(id).map(|(id, _)| Arc::clone(id));
         self.index.insert(kind, place, &id, said, known);
+        self.cool();
     }
 
     fn displace(&mut self, id: &str) -> Option<Stored> {
@@ -278,7 +224,7 @@ impl Store {
 
     /// Changes an object; its bytes are printed anew when next asked for.
     pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
-        self.alter(id, |stored| change(&mut stored.value))
+        self.alter(id, |stored| stored.change(change))
     }
 
     /// Changes what belongs to an object without being part of it.
@@ -288,13 +234,11 @@ impl Store {
 
     fn alter(&mut self, id: &str, change: impl FnOnce(&mut Stored)) -> bool {
         self.note(id);
-        let Some(stored) = self.objects.get_mut(id) else { return false };
-        self.version += 1;
-        stored.rendered = None;
+        let Some(stored) = self.warm_up(id) else { return false };
         let (kind, place, said) = (stored.kind, stored.place(), stored.said());
         change(stored);
-        stored.created = int(&stored.value, "created");
         let (now_at, now_said) = (stored.place(), stored.said());
+        self.version += 1;
         if (place, &said) != (now_at, &now_said) {
             self.index.remove(kind, place, &said);
             let known = |id: &str| self.objects.get_key_value(id).map(|(id, _)| Arc::clone(id));
@@ -374,10 +318,10 @@ impl Store {
 
     /// The objects of a kind, oldest first.
     pub(crate) fn of(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Stored> {
-        self.between(kind, WHOLE)
+        self.index.walk(kind, WHOLE).filter_map(|id| self.get(id))
     }
 
-    /// The same, of a part of the list only.
+    /// The same of a part of the list, for many [glances](Stored::glance).
     pub(crate) fn between(&self, kind: Kind, span: Span) -> impl DoubleEndedIterator<Item = &Stored> {
         self.index.walk(kind, span).filter_map(|id| self.objects.get(id))
     }
@@ -389,10 +333,10 @@ impl Store {
         field: &str,
         value: &str,
     ) -> impl DoubleEndedIterator<Item = &Stored> {
-        self.with_between(kind, field, value, WHOLE)
+        self.ids_with(kind, field, value, WHOLE).into_iter().filter_map(|id| self.get(id))
     }
 
-    /// The same, of a part of the list only.
+    /// The same of a part of the list, for many [glances](Stored::glance).
     pub(crate) fn with_between(
         &self,
         kind: Kind,
@@ -407,9 +351,10 @@ impl Store {
     pub(crate) fn ids_with(&self, kind: Kind, field: &str, value: &str, span: Span) -> Vec<&Arc<str>> {
         self.index.saying(kind, field, value, span).unwrap_or_else(|| {
             let says = |id: &&Arc<str>| {
-                let stored = self.objects.get(&**id);
-                stored.and_then(|stored| index::said(kind, field, &stored.value, &stored.hidden))
-                    == Some(value)
+                let stored = self.objects.get(&**id).map(Stored::glance);
+                stored.is_some_and(|stored| {
+                    index::said(kind, field, stored.value(), &stored.hidden) == Some(value)
+                })
             };
             self.index.walk(kind, span).filter(says).collect()
         })
@@ -433,6 +378,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::stripe::object::int;
 
     const KINDS: [Kind; 3] = [Kind::Invoice, Kind::Charge, Kind::InvoicePayment];
 
@@ -486,6 +432,7 @@ mod tests {
         found.map(|stored| text(stored.value(), "id")).collect()
     }
 
+    /// Looks through all of the store, warm or cold.
     fn check(store: &Store, naive: &Naive) -> Result<(), TestCaseError> {
         prop_assert_eq!(store.len(), naive.objects.len());
         for kind in KINDS.into_iter().chain([Kind::Event]) {
