@@ -39,6 +39,15 @@ pub(crate) fn npm(package: &str, version: &str) -> PathBuf {
     })
 }
 
+/// A PyPI package in exactly this version, with what it needs; gives the folder to look for modules in.
+pub(crate) fn pypi(package: &str, version: &str) -> PathBuf {
+    once(&format!("pypi-{package}-{version}"), |folder| {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]);
+        ran(pip.arg("--target").arg(folder).arg(format!("{package}=={version}")));
+    })
+}
+
 /// Runs a command to its end; what it said is the message where it failed.
 pub(crate) fn ran(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));

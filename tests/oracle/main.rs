@@ -3,6 +3,7 @@
 //! | module | judge | comes from |
 //! |---|---|---|
 //! | `cli` | the official command line | npm `@stripe/cli` |
+//! | `sdk` | apps written with the official packages | npm `stripe`, PyPI `stripe`: the newest and one of 2024 |
 //! | `shapes` | the shapes that Stripe publishes | the declarations in npm `stripe`, twelve releases |
 //!
 //! They run when `PAYDRILL_TEST` asks for `oracle`, and install what they need from a package registry into the
@@ -14,4 +15,5 @@ mod heavy;
 mod install;
 
 mod cli;
+mod sdk;
 mod shapes;

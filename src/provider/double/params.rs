@@ -185,9 +185,12 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         (Is::Int | Is::Time | Is::TimeOr(_), Value::String(text)) => {
             text.parse::<i64>().map(Value::from).map_err(|_| ApiError::invalid_integer(name, text))
         }
-        (Is::Bool, Value::String(text)) => {
-            text.parse::<bool>().map(Value::from).map_err(|_| invalid("boolean"))
-        }
+        // The package for Python wrote `True` and `False` until 2025, and Stripe takes it.
+        (Is::Bool, Value::String(text)) => match text.as_str() {
+            "true" | "True" => Ok(true.into()),
+            "false" | "False" => Ok(false.into()),
+            _ => Err(invalid("boolean")),
+        },
         (Is::Choice(words), Value::String(text)) if words.contains(&text.as_str()) => Ok(value.clone()),
         (Is::Choice(words), _) => {
             let words = words.join(", ");
@@ -264,6 +267,16 @@ mod tests {
     fn wrong_parameters_are_refused(#[case] given: Value, #[case] status: u16, #[case] message: &str) {
         let error = Params::read(given.as_object().unwrap(), TABLE, &"POST /v1/x").unwrap_err();
         assert_eq!((error.status, error.to_string().as_str()), (status, message));
+    }
+
+    #[rstest::rstest]
+    #[case("true", true)]
+    #[case("True", true)]
+    #[case("False", false)]
+    fn a_boolean_is_written_in_two_ways(#[case] written: &str, #[case] expected: bool) {
+        let given = json!({"name": "x", "on": written});
+        let params = Params::read(given.as_object().unwrap(), TABLE, &"").unwrap();
+        assert_eq!(params.given("on"), Some(&json!(expected)));
     }
 
     #[test]
