@@ -26,6 +26,7 @@ mod list;
 mod page;
 mod params;
 mod route;
+mod search;
 mod server;
 mod shape;
 mod state;

@@ -11,6 +11,7 @@ use super::account::{self, Home, World};
 use super::error::ApiError;
 use super::list::{self, Keeps};
 use super::params::{Params, Table};
+use super::search::{self, Fields};
 use super::state::Account;
 use super::store::Kind;
 use crate::stripe::object::envelope::Cause;
@@ -100,6 +101,8 @@ enum Does {
     Retrieve(Kind),
     /// Answers a page of the objects of this kind.
     List(Kind, Keeps),
+    /// Answers a page of the objects of this kind that a query means.
+    Search(Kind, Fields),
     /// Answers what a function reads.
     Read(Reads),
     /// Makes, changes or deletes something.
@@ -152,6 +155,11 @@ impl Route {
     /// `GET` of a page, by filters: what they mean where it is not that a field equals them, `keeps` says.
     pub(crate) const fn list(path: &'static str, kind: Kind, filters: Table, keeps: Keeps) -> Self {
         Self::new(Method::Get, path, filters, Does::List(kind, keeps))
+    }
+
+    /// `GET` of what a query means.
+    pub(crate) const fn search(path: &'static str, kind: Kind, fields: Fields) -> Self {
+        Self::new(Method::Get, path, search::PARAMS, Does::Search(kind, fields))
     }
 
     /// `GET` of anything else.
@@ -265,6 +273,9 @@ pub(crate) fn dispatch(
         }
         Does::List(kind, keeps) => {
             list::list(account, kind, route, keeps, &without_expand(&call.params), home).map(Reply::Made)
+        }
+        Does::Search(kind, fields) => {
+            search::search(account, kind, route, fields, &without_expand(&call.params), home).map(Reply::Made)
         }
         Does::Read(reads) => {
             let params = &read_params(route, call)?;

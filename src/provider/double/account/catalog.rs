@@ -7,6 +7,7 @@ use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, names};
 use crate::provider::double::params::{Is, Params, Table, nested_int};
 use crate::provider::double::route::Route;
+use crate::provider::double::search;
 use crate::provider::double::store::{Kind, Store};
 use crate::stripe::object::customer::deleted;
 use crate::stripe::object::{NULL, catalog, put, text};
@@ -18,6 +19,7 @@ pub(crate) const ROUTES: &[Route] = &[
         &[("active", Is::Bool), ("ids", Is::List), ("url", Is::Text), ("shippable", Is::Bool), CREATED],
         |name, wanted, stored| Some(names(wanted?, &stored.value()["id"])).filter(|_| name == "ids"),
     ),
+    Route::search("/v1/products/search", Kind::Product, search::PRODUCTS),
     Route::retrieve("/v1/products/{id}", Kind::Product),
     Route::create("/v1/products", PRODUCT_CREATE, create_product),
     Route::change("/v1/products/{id}", PRODUCT_UPDATE, update_product),
@@ -38,6 +40,7 @@ pub(crate) const ROUTES: &[Route] = &[
             Some(names(wanted?, &stored.value()["lookup_key"])).filter(|_| name == "lookup_keys")
         },
     ),
+    Route::search("/v1/prices/search", Kind::Price, search::PRICES),
     Route::retrieve("/v1/prices/{id}", Kind::Price),
     Route::create("/v1/prices", PRICE_CREATE, create_price),
     Route::change("/v1/prices/{id}", PRICE_UPDATE, update_price),

@@ -8,12 +8,14 @@ use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
+use crate::provider::double::search;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::customer::{self, deleted};
 use crate::stripe::object::{put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list("/v1/customers", Kind::Customer, &[("email", Is::Text), CREATED], AS_USUAL),
+    Route::search("/v1/customers/search", Kind::Customer, search::CUSTOMERS),
     Route::retrieve("/v1/customers/{id}", Kind::Customer),
     Route::create("/v1/customers", CREATE, create),
     Route::change("/v1/customers/{id}", CREATE, update),

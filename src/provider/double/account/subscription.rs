@@ -17,6 +17,7 @@ use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
+use crate::provider::double::search;
 use crate::provider::double::store::{Kind, Stored};
 use crate::stripe::object::invoice::Billed;
 use crate::stripe::object::{NULL, data, int, merge, put, text};
@@ -48,6 +49,7 @@ pub(crate) const ROUTES: &[Route] = &[
         ],
         keeps,
     ),
+    Route::search("/v1/subscriptions/search", Kind::Subscription, search::SUBSCRIPTIONS),
     Route::retrieve("/v1/subscriptions/{id}", Kind::Subscription),
     Route::create("/v1/subscriptions", CREATE, |world, params| create(world, params, None)),
     Route::change("/v1/subscriptions/{id}", super::change::UPDATE, super::change::update),
