@@ -14,6 +14,8 @@ pub(crate) struct ApiError {
     code: Option<&'static str>,
     param: Option<String>,
     message: String,
+    /// What else the body tells: `decline_code`, `charge`, the intent as it is now.
+    details: Option<Box<Map<String, Value>>>,
 }
 
 /// The status of what is refused by name rather than guessed.
@@ -21,7 +23,7 @@ pub(crate) const NOT_MODELLED: u16 = 501;
 
 impl ApiError {
     fn new(status: u16, kind: &'static str, code: Option<&'static str>, message: String) -> Self {
-        Self { status, kind, code, param: None, message }
+        Self { status, kind, code, param: None, message, details: None }
     }
 
     fn about(mut self, param: &str) -> Self {
@@ -100,6 +102,23 @@ impl ApiError {
         Self::new(402, "card_error", code, message.to_owned())
     }
 
+    /// 402, and how the card was refused.
+    pub(crate) fn card(code: &'static str, decline_code: &str, message: &str) -> Self {
+        let error = Self::new(402, "card_error", Some(code), message.to_owned());
+        if decline_code.is_empty() { error } else { error.with("decline_code", decline_code) }
+    }
+
+    /// 400: the object is in no state for it.
+    pub(crate) fn state(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", Some(code), message.into())
+    }
+
+    /// Tells something else in the body.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.get_or_insert_default().insert(key.to_owned(), value.into());
+        self
+    }
+
     /// 401.
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(401, "invalid_request_error", None, message.into())
@@ -160,7 +179,11 @@ impl ApiError {
             add("code", code.into());
             add("doc_url", format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into());
         }
-        if self.code == Some("card_declined") {
+        for (key, value) in self.details.iter().flat_map(|details| details.iter()) {
+            add(key, value.clone());
+        }
+        let told = |key: &str| self.details.as_ref().is_some_and(|details| details.contains_key(key));
+        if self.code == Some("card_declined") && !told("decline_code") {
             add("decline_code", "generic_decline".into());
         }
         add("message", self.message.clone().into());

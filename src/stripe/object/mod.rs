@@ -4,17 +4,21 @@
 //! gives a fresh object. Older shapes are made from these by downgrading, never the other way round.
 //! Key sets follow Stripe's published API description; texts and numbers are our own.
 
+pub(crate) mod balance;
 pub(crate) mod catalog;
 pub(crate) mod checkout;
 pub(crate) mod connect;
 pub(crate) mod customer;
 pub(crate) mod discount;
+pub(crate) mod dispute;
 pub(crate) mod entitlement;
 pub(crate) mod envelope;
 pub(crate) mod invoice;
 pub(crate) mod issuing;
+pub(crate) mod method;
 pub(crate) mod other;
 pub(crate) mod payment;
+pub(crate) mod setup;
 pub(crate) mod subscription;
 pub(crate) mod tax;
 

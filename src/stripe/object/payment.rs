@@ -1,36 +1,9 @@
-//! Payment methods, payment intents, charges and refunds, as far as billing shows them.
+//! Payment intents, charges and refunds.
 
 use serde_json::{Value, json};
 
+use super::method::details;
 use super::{NULL, int, object, text};
-
-/// A card. `last4` tells Stripe's test cards apart.
-pub(crate) fn card(id: &str, created: i64, last4: &str, billing: Value) -> Value {
-    object! {
-        "id": id, "object": "payment_method", "allow_redisplay": "unspecified", "billing_details": billing,
-        "card": json!({
-            "brand": "visa",
-            "checks": { "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass" },
-            "country": "US", "display_brand": "visa", "exp_month": 12, "exp_year": 2034,
-            "fingerprint": format!("paydrill{last4}"), "funding": "credit", "generated_from": null,
-            "last4": last4, "networks": { "available": ["visa"], "preferred": null },
-            "regulated_status": "unregulated", "three_d_secure_usage": { "supported": true }, "wallet": null,
-        }),
-        "created": created, "customer": NULL, "customer_account": NULL, "livemode": false,
-        "metadata": json!({}), "type": "card",
-    }
-}
-
-/// `billing_details` from what the customer told.
-pub(crate) fn billing_details(customer: &Value) -> Value {
-    json!({
-        "address": {
-            "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null,
-        },
-        "email": customer["email"].clone(), "name": customer["name"].clone(),
-        "phone": customer["phone"].clone(), "tax_id": null,
-    })
-}
 
 /// A payment intent that waits for a payment method.
 pub(crate) fn intent(id: &str, secret: &str, created: i64, amount: i64, currency: &str) -> Value {
@@ -61,10 +34,14 @@ pub(crate) fn intent(id: &str, secret: &str, created: i64, amount: i64, currency
 /// A charge that succeeded for the whole amount of `intent`, with `method`.
 pub(crate) fn charge(id: &str, created: i64, intent: &Value, method: &Value) -> Value {
     let amount = int(intent, "amount");
+    let billing = match &method["billing_details"] {
+        Value::Null => super::method::billing_details(&json!({ "name": method["name"].clone() })),
+        billing => billing.clone(),
+    };
     object! {
         "id": id, "object": "charge", "amount": amount, "amount_captured": amount, "amount_refunded": 0,
         "application": NULL, "application_fee": NULL, "application_fee_amount": NULL,
-        "balance_transaction": NULL, "billing_details": method["billing_details"].clone(),
+        "balance_transaction": NULL, "billing_details": billing,
         "calculated_statement_descriptor": "PAYDRILL", "captured": true, "created": created,
         "currency": text(intent, "currency"), "customer": intent["customer"].clone(),
         "description": intent["description"].clone(), "disputed": false,
@@ -76,49 +53,44 @@ pub(crate) fn charge(id: &str, created: i64, intent: &Value, method: &Value) -> 
             "network_status": "approved_by_network", "reason": null, "risk_level": "normal",
             "seller_message": "Payment complete.", "type": "authorized",
         }),
-        "paid": true, "payment_intent": text(intent, "id"), "payment_method": method["id"].clone(),
-        "payment_method_details": method_details(method, amount), "receipt_email": NULL, "receipt_number": NULL,
-        "receipt_url": NULL, "refunded": false, "review": NULL, "shipping": NULL, "source": NULL,
-        "source_transfer": NULL, "statement_descriptor": NULL, "statement_descriptor_suffix": NULL,
-        "status": "succeeded", "transfer_data": NULL, "transfer_group": NULL,
+        "paid": true, "payment_intent": intent["id"].clone(), "payment_method": method["id"].clone(),
+        "payment_method_details": details(method, amount), "receipt_email": intent["receipt_email"].clone(),
+        "receipt_number": NULL, "receipt_url": NULL, "refunded": false, "review": NULL,
+        "shipping": intent["shipping"].clone(), "source": NULL, "source_transfer": NULL,
+        "statement_descriptor": intent["statement_descriptor"].clone(),
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"].clone(),
+        "status": "succeeded", "transfer_data": intent["transfer_data"].clone(),
+        "transfer_group": intent["transfer_group"].clone(),
     }
 }
 
-/// A refund that went through.
+/// A refund that went through, to the card or to the account that was charged.
 pub(crate) fn refund(id: &str, created: i64, charge: &Value, amount: i64) -> Value {
     object! {
         "id": id, "object": "refund", "amount": amount, "balance_transaction": NULL,
         "charge": text(charge, "id"), "created": created, "currency": text(charge, "currency"),
         "customer": charge["customer"].clone(), "customer_account": NULL,
-        "destination_details": json!({
+        "destination_details": destination(text(&charge["payment_method_details"], "type")),
+        "metadata": json!({}), "payment_intent": charge["payment_intent"].clone(),
+        "payment_method": charge["payment_method"].clone(), "reason": NULL, "receipt_number": NULL,
+        "source_transfer_reversal": NULL, "status": "succeeded",
+        "transfer_reversal": NULL,
+    }
+}
+
+fn destination(kind: &str) -> Value {
+    match kind {
+        "card" => json!({
             "card": {
                 "reference_status": "pending", "reference_type": "acquirer_reference_number",
                 "type": "refund",
             },
             "type": "card",
         }),
-        "metadata": json!({}), "payment_intent": charge["payment_intent"].clone(),
-        "payment_method": charge["payment_method"].clone(), "reason": NULL,
-        "receipt_number": NULL, "source_transfer_reversal": NULL, "status": "succeeded",
-        "transfer_reversal": NULL,
+        kind => {
+            let mut details = json!({ "type": kind });
+            super::put(&mut details, kind, json!({}));
+            details
+        }
     }
-}
-
-fn method_details(method: &Value, amount: i64) -> Value {
-    let card = &method["card"];
-    json!({
-        "card": {
-            "amount_authorized": null, "authorization_code": null, "brand": "visa",
-            "checks": card["checks"].clone(), "country": "US", "electronic_commerce_indicator": null,
-            "exp_month": card["exp_month"].clone(),
-            "exp_year": card["exp_year"].clone(), "extended_authorization": { "status": "disabled" },
-            "fingerprint": card["fingerprint"].clone(), "funding": "credit",
-            "incremental_authorization": { "status": "unavailable" }, "installments": null,
-            "last4": card["last4"].clone(), "mandate": null, "multicapture": { "status": "unavailable" },
-            "network": "visa", "network_token": { "used": false }, "network_transaction_id": null,
-            "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" }, "regulated_status": "unregulated",
-            "three_d_secure": null, "transaction_link_id": null, "wallet": null,
-        },
-        "type": "card",
-    })
 }

@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::item::New;
 use super::payment::{self, Collect};
+use super::payment_method::new_card;
 use super::redemption::{self, Buyer, Redeem};
 use super::subscription::{Start, Via};
+use super::test_card::TestCard;
 use super::{World, customer, invoice, period, put_all, subscription};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::Params;
@@ -72,11 +74,11 @@ fn owner_of(world: &mut World<'_>, session: &Value, email: &str) -> Result<Optio
 
 /// The card that is typed in: a new one, or the one that the customer has.
 fn card_of(world: &mut World<'_>, owner: &Option<String>, session: &Value) -> (String, bool) {
-    let Some(owner) = owner else { return (payment::new_card(world, "", "4242"), false) };
+    let Some(owner) = owner else { return (new_card(world, "", TestCard::usual()), false) };
     match payment::default_of(world, owner) {
         Some(method) => (method, false),
         None => {
-            let method = payment::new_card(world, owner, "4242");
+            let method = new_card(world, owner, TestCard::usual());
             // A payment alone does not save the card.
             if text(session, "mode") == "payment" {
                 world.change(&method, |method| put(method, "customer", NULL));

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
-use super::{World, checkout};
+use super::{World, checkout, later};
 use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
@@ -18,6 +18,8 @@ const MOST: usize = 5_000;
 enum Happens {
     Billing(Due),
     SessionExpires(String),
+    /// A debit or a refund that was on its way.
+    Ends(String),
 }
 
 /// More fell due than could be played out. The clock stands at the last moment that was.
@@ -115,6 +117,9 @@ fn rank(kind: Kind) -> u8 {
 /// What is next due for an object; of one second, what comes first.
 fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
     let stored = world.part.store.get(id)?;
+    if let Some(at) = later::at(stored) {
+        return Some((at, Happens::Ends(id.to_owned())));
+    }
     match stored.kind {
         Kind::Subscription | Kind::Invoice | Kind::PaymentIntent => {
             let due = due::of(world, id).into_iter().min_by_key(|(at, _)| *at);
@@ -131,5 +136,6 @@ fn happen(world: &mut World<'_>, what: Happens) {
     match what {
         Happens::Billing(due) => due::happen(world, due),
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
+        Happens::Ends(id) => later::end(world, &id),
     }
 }

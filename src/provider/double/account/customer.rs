@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::redemption::{self, Buyer};
-use super::{World, payment, subscription};
+use super::{World, payment, source, subscription};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
@@ -40,8 +40,8 @@ pub(crate) const CREATE: Table = &[
     // The names of old for a discount on everything; newer versions have none.
     ("coupon", Is::Text),
     ("promotion_code", Is::Text),
-    ("source", Is::NotModelled),
-    ("default_source", Is::NotModelled),
+    ("source", Is::Text),
+    ("default_source", Is::Text),
     ("tax", Is::NotModelled),
     ("tax_id_data", Is::NotModelled),
     ("test_clock", Is::NotModelled),
@@ -130,6 +130,12 @@ fn bare(world: &mut World<'_>, id: &str, params: &Params) -> Value {
 fn set_card(world: &mut World<'_>, id: &str, params: &Params) -> Result<(), ApiError> {
     if let Some(method) = params.text("payment_method") {
         payment::attach(world, method, id, "payment_method")?;
+    }
+    if let Some(token) = params.text("source") {
+        source::set_default(world, id, token)?;
+    }
+    if let Some(source) = params.text("default_source") {
+        source::choose_default(world, id, source)?;
     }
     let Some(settings) = params.given("invoice_settings").cloned() else { return Ok(()) };
     let mut settings = settings;

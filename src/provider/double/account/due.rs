@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::payment::{self, Collect};
 use super::status::{after_payment, become_, is_over};
 use super::subscription::end_with_invoice;
-use super::{World, change, checkout_page, invoice, item, pending_update, period, preview, renewal};
+use super::{World, change, checkout_page, invoice, item, later, pending_update, period, preview, renewal};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::{NULL, int, put, text};
@@ -154,7 +154,8 @@ fn of_invoice(world: &World<'_>, id: &str, due: &mut Vec<(i64, Due)>) {
 
 fn of_intent(world: &World<'_>, id: &str, due: &mut Vec<(i64, Due)>) {
     let intent = world.peek(id);
-    if text(intent, "status") == "processing" {
+    // What a bank debit does, its account says.
+    if text(intent, "status") == "processing" && !later::is_debit(world, text(intent, "payment_method")) {
         let charge = world.peek(text(intent, "latest_charge"));
         let since = int(if charge.is_null() { intent } else { charge }, "created");
         due.push((since.saturating_add(SETTLES), Due::Settles(id.to_owned())));

@@ -11,6 +11,7 @@ use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
+use crate::provider::double::search;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::{NULL, int, put, text};
@@ -31,6 +32,7 @@ pub(crate) const ROUTES: &[Route] = &[
             Some(subscription == wanted?.as_str()).filter(|_| name == "subscription")
         },
     ),
+    Route::search("/v1/invoices/search", Kind::Invoice, search::INVOICES),
     Route::retrieve("/v1/invoices/{id}", Kind::Invoice),
     Route::read("/v1/invoices/{id}/lines", PARAMS, invoice_line::list),
     Route::create("/v1/invoices", CREATE, create),

@@ -5,9 +5,11 @@
 
 pub(crate) mod adjust;
 pub(crate) mod anchor;
+pub(crate) mod balance;
 pub(crate) mod bill;
 pub(crate) mod catalog;
 pub(crate) mod change;
+pub(crate) mod charge;
 pub(crate) mod checkout;
 pub(crate) mod checkout_page;
 pub(crate) mod clock;
@@ -16,14 +18,18 @@ pub(crate) mod credit_balance;
 pub(crate) mod customer;
 pub(crate) mod decimal;
 pub(crate) mod discount;
+pub(crate) mod dispute;
 pub(crate) mod due;
 pub(crate) mod entitlement;
 pub(crate) mod event;
+pub(crate) mod intent;
+pub(crate) mod intent_params;
 pub(crate) mod invoice;
 pub(crate) mod invoice_item;
 pub(crate) mod invoice_line;
 pub(crate) mod invoice_route;
 pub(crate) mod item;
+pub(crate) mod later;
 pub(crate) mod payment;
 pub(crate) mod payment_method;
 pub(crate) mod pending_update;
@@ -36,12 +42,15 @@ pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
 pub(crate) mod resume;
+pub(crate) mod setup_intent;
+pub(crate) mod source;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stored;
 pub(crate) mod subscription;
 pub(crate) mod tax;
 pub(crate) mod tax_rate;
+pub(crate) mod test_card;
 pub(crate) mod total;
 
 use std::collections::HashMap;
@@ -60,20 +69,25 @@ use crate::stripe::object::{NULL, int, merge, previous, put};
 
 /// The routes of every resource; a new one is a line here and a file.
 pub(crate) const ROUTES: &[&[Route]] = &[
+    balance::ROUTES,
     catalog::ROUTES,
+    charge::ROUTES,
     checkout::ROUTES,
     coupon::ROUTES,
     customer::ROUTES,
+    dispute::ROUTES,
     entitlement::ROUTES,
     event::ROUTES,
+    intent::ROUTES,
     invoice_item::ROUTES,
     invoice_route::ROUTES,
     item::ROUTES,
-    payment::ROUTES,
     payment_method::ROUTES,
     promotion_code::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,
+    setup_intent::ROUTES,
+    source::ROUTES,
     stored::account::ROUTES,
     stored::identity::ROUTES,
     stored::issuing::ROUTES,
@@ -251,12 +265,15 @@ impl World<'_> {
     fn touch(&mut self, id: &str) {
         let Some(stored) = self.part.store.get(id) else { return };
         match stored.kind {
-            Kind::Subscription
-            | Kind::Session
-            | Kind::Schedule
+            Kind::PaymentIntent
             | Kind::Quote
-            | Kind::TestClock
-            | Kind::PaymentIntent => self.part.agenda.touch(id),
+            | Kind::Refund
+            | Kind::Schedule
+            | Kind::Session
+            | Kind::Subscription
+            | Kind::TestClock => {
+                self.part.agenda.touch(id);
+            }
             Kind::Invoice => {
                 self.part.agenda.touch(id);
                 if let Some(owner) = crate::stripe::object::invoice::subscription_of(stored.value()) {

@@ -7,6 +7,7 @@ mod discounts;
 mod fuzz;
 mod http;
 mod laws;
+mod payments;
 mod search;
 mod stored;
 mod sweep;

@@ -1,0 +1,483 @@
+//! Payments: what Stripe's test cards and accounts do, which events that makes, and what is refused.
+
+use super::*;
+
+/// A double, an app, and a customer at large.
+async fn stand() -> (Stand, App, String) {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let customer = text(&app.make("/v1/customers", "name=Jenny").await, "id").to_owned();
+    (stand, app, customer)
+}
+
+/// The types of all events that are about something other than the customer, oldest first.
+async fn told(app: &App) -> Vec<String> {
+    let events = app.get("/v1/events?limit=100").await.json();
+    let events = events["data"].as_array().unwrap().iter().rev();
+    events
+        .map(|event| text(event, "type").to_owned())
+        .filter(|kind| !kind.starts_with("customer.created"))
+        .collect()
+}
+
+const CONFIRMED: &str = "amount=2000&currency=usd&confirm=true&payment_method_types[]=card";
+
+#[rstest::rstest]
+#[case("pm_card_visa", "card_declined", "", "")]
+#[case("pm_card_visa_chargeDeclined", "card_declined", "generic_decline", "Your card was declined.")]
+#[case("pm_card_chargeDeclined", "card_declined", "generic_decline", "Your card was declined.")]
+#[case("pm_card_chargeCustomerFail", "card_declined", "generic_decline", "Your card was declined.")]
+#[case(
+    "pm_card_chargeDeclinedInsufficientFunds",
+    "card_declined",
+    "insufficient_funds",
+    "Your card has insufficient funds."
+)]
+#[case("pm_card_visa_chargeDeclinedLostCard", "card_declined", "lost_card", "Your card was declined.")]
+#[case("pm_card_visa_chargeDeclinedStolenCard", "card_declined", "stolen_card", "Your card was declined.")]
+#[case("pm_card_chargeDeclinedExpiredCard", "expired_card", "expired_card", "Your card has expired.")]
+#[case(
+    "pm_card_chargeDeclinedIncorrectCvc",
+    "incorrect_cvc",
+    "incorrect_cvc",
+    "Your card's security code is incorrect."
+)]
+#[tokio::test]
+async fn cards_are_charged_or_declined(
+    #[case] card: &str,
+    #[case] code: &str,
+    #[case] decline_code: &str,
+    #[case] message: &str,
+) {
+    let (_stand, app, _) = stand().await;
+    let got = app.post("/v1/payment_intents", &format!("{CONFIRMED}&payment_method={card}")).await;
+    if message.is_empty() {
+        let intent = got.json();
+        assert_eq!((&intent["status"], &intent["amount_received"]), (&json!("succeeded"), &json!(2000)));
+        assert_eq!(
+            told(&app).await,
+            ["payment_intent.created", "payment_intent.succeeded", "charge.succeeded"]
+        );
+        return;
+    }
+    let error = &got.json()["error"];
+    assert_eq!(got.status, 402);
+    assert_eq!(
+        (&error["type"], &error["code"], &error["decline_code"]),
+        (&json!("card_error"), &json!(code), &json!(decline_code))
+    );
+    assert_eq!(error["message"], message);
+    let intent = &error["payment_intent"];
+    assert_eq!(
+        (&intent["status"], &intent["payment_method"]),
+        (&json!("requires_payment_method"), &json!(null))
+    );
+    assert_eq!(intent["last_payment_error"]["code"], code);
+    let charge = app.get(&format!("/v1/charges/{}", text(error, "charge"))).await.json();
+    assert_eq!(
+        (&charge["status"], &charge["failure_code"], &charge["paid"]),
+        (&json!("failed"), &json!(code), &json!(false))
+    );
+    assert_eq!(
+        told(&app).await,
+        ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
+    );
+}
+
+#[tokio::test]
+async fn a_declined_intent_can_be_tried_again() {
+    let (_stand, app, _) = stand().await;
+    let got =
+        app.post("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_chargeDeclined")).await;
+    let id = text(&got.json()["error"]["payment_intent"], "id").to_owned();
+    let paid = app.make(&format!("/v1/payment_intents/{id}/confirm"), "payment_method=pm_card_visa").await;
+    assert_eq!((&paid["status"], &paid["last_payment_error"]), (&json!("succeeded"), &json!(null)));
+    let got = app.post(&format!("/v1/payment_intents/{id}/confirm"), "").await;
+    assert_eq!((got.status, &got.json()["error"]["code"]), (400, &json!("payment_intent_unexpected_state")));
+    let got = app.post(&format!("/v1/payment_intents/{id}/cancel"), "").await;
+    assert_eq!((got.status, &got.json()["error"]["payment_intent"]["id"]), (400, &json!(id)));
+    let got = app.post(&format!("/v1/payment_intents/{id}"), "amount=5").await;
+    assert!(got.error().1.contains("because it has a status of succeeded"), "{}", got.text);
+}
+
+#[tokio::test]
+async fn what_is_held_is_captured_in_part() {
+    let (_stand, app, _) = stand().await;
+    let held = app
+        .make(
+            "/v1/payment_intents",
+            &format!("{CONFIRMED}&payment_method=pm_card_visa&capture_method=manual"),
+        )
+        .await;
+    let id = text(&held, "id");
+    assert_eq!((&held["status"], &held["amount_capturable"]), (&json!("requires_capture"), &json!(2000)));
+    assert_eq!(
+        app.get(&format!("/v1/balance_transactions?source={}", text(&held, "latest_charge"))).await.json()["data"],
+        json!([])
+    );
+    let got = app.post(&format!("/v1/payment_intents/{id}/capture"), "amount_to_capture=2001").await;
+    assert_eq!((got.status, &got.json()["error"]["code"]), (400, &json!("amount_too_large")));
+    let done = app
+        .make(
+            &format!("/v1/payment_intents/{id}/capture?expand[]=latest_charge.balance_transaction"),
+            "amount_to_capture=1500",
+        )
+        .await;
+    assert_eq!(
+        (&done["status"], &done["amount_received"], &done["amount_capturable"]),
+        (&json!("succeeded"), &json!(1500), &json!(0))
+    );
+    let charge = &done["latest_charge"];
+    assert_eq!((&charge["captured"], &charge["amount_captured"]), (&json!(true), &json!(1500)));
+    assert_eq!(
+        (&charge["balance_transaction"]["fee"], &charge["balance_transaction"]["net"]),
+        (&json!(74), &json!(1426))
+    );
+    assert_eq!(
+        told(&app).await,
+        [
+            "payment_intent.created",
+            "payment_intent.amount_capturable_updated",
+            "charge.succeeded",
+            "charge.captured",
+            "payment_intent.succeeded"
+        ]
+    );
+    let got = app.post(&format!("/v1/payment_intents/{id}/capture"), "").await;
+    assert_eq!((got.status, &got.json()["error"]["code"]), (400, &json!("payment_intent_unexpected_state")));
+}
+
+#[tokio::test]
+async fn the_bank_asks_and_the_customer_answers() {
+    let (stand, app, customer) = stand().await;
+    let asked = app
+        .make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_threeDSecure2Required&customer={customer}&return_url=https://example.com/back&setup_future_usage=off_session"))
+        .await;
+    assert_eq!(
+        (&asked["status"], &asked["next_action"]["type"]),
+        (&json!("requires_action"), &json!("redirect_to_url"))
+    );
+    assert_eq!(asked["next_action"]["redirect_to_url"]["return_url"], "https://example.com/back");
+    let id = text(&asked, "id").to_owned();
+    let answer = |succeeds| {
+        let mut account = stand.double.shared.account();
+        account::intent::authenticate(&mut account.world(Home::Large, Cause::default()), &id, succeeds)
+    };
+    answer(false).unwrap();
+    let failed = app.get(&format!("/v1/payment_intents/{id}")).await.json();
+    assert_eq!(failed["last_payment_error"]["code"], "payment_intent_authentication_failure");
+    assert_eq!(
+        (&failed["status"], &failed["next_action"]),
+        (&json!("requires_payment_method"), &json!(null))
+    );
+    assert!(answer(true).is_err());
+    app.make(&format!("/v1/payment_intents/{id}/confirm"), "payment_method=pm_card_authenticationRequired")
+        .await;
+    answer(true).unwrap();
+    let paid = app.get(&format!("/v1/payment_intents/{id}?expand[]=payment_method")).await.json();
+    assert_eq!(
+        (&paid["status"], &paid["payment_method"]["customer"]),
+        (&json!("succeeded"), &json!(customer))
+    );
+    let got = app
+        .post(
+            "/v1/payment_intents",
+            &format!("{CONFIRMED}&off_session=true&payment_method=pm_card_authenticationRequired"),
+        )
+        .await;
+    assert_eq!((got.status, &got.json()["error"]["code"]), (402, &json!("authentication_required")));
+}
+
+#[tokio::test]
+async fn a_card_that_was_set_up_is_charged_without_the_customer() {
+    let (stand, app, customer) = stand().await;
+    let asked = app
+        .make(
+            "/v1/setup_intents",
+            &format!("confirm=true&customer={customer}&payment_method=pm_card_authenticationRequiredOnSetup"),
+        )
+        .await;
+    assert_eq!(
+        (&asked["status"], &asked["next_action"]["type"]),
+        (&json!("requires_action"), &json!("use_stripe_sdk"))
+    );
+    {
+        let mut account = stand.double.shared.account();
+        let world = &mut account.world(Home::Large, Cause::default());
+        account::setup_intent::authenticate(world, text(&asked, "id"), true).unwrap();
+    }
+    let ready = app.get(&format!("/v1/setup_intents/{}", text(&asked, "id"))).await.json();
+    assert_eq!(ready["status"], "succeeded");
+    let method = text(&ready, "payment_method");
+    let paid = app
+        .make(
+            "/v1/payment_intents",
+            &format!("{CONFIRMED}&off_session=true&customer={customer}&payment_method={method}"),
+        )
+        .await;
+    assert_eq!(paid["status"], "succeeded");
+    let got = app.post("/v1/payment_intents", &format!("{CONFIRMED}&payment_method={method}")).await;
+    assert!(got.error().1.contains(&format!("belongs to the Customer {customer}")), "{}", got.text);
+}
+
+#[rstest::rstest]
+#[case("", "setup_intent.created", 200)]
+#[case("confirm=true&payment_method=pm_card_visa", "setup_intent.succeeded", 200)]
+#[case("confirm=true&payment_method=pm_card_chargeCustomerFail", "setup_intent.succeeded", 200)]
+#[case("confirm=true&payment_method=pm_card_authenticationRequired", "setup_intent.requires_action", 200)]
+#[case("confirm=true&payment_method=pm_card_chargeDeclined", "setup_intent.setup_failed", 402)]
+#[case("confirm=true", "setup_intent.created", 400)]
+#[tokio::test]
+async fn setup_intents_tell_how_it_went(#[case] form: &str, #[case] last: &str, #[case] status: u16) {
+    let (_stand, app, _) = stand().await;
+    let got = app.post("/v1/setup_intents", form).await;
+    assert_eq!(got.status, status, "{}", got.text);
+    assert_eq!(told(&app).await.last().unwrap(), last);
+}
+
+#[rstest::rstest]
+#[case("pm_usBankAccount_success", "usd", "us_bank_account", "succeeded")]
+#[case("pm_usBankAccount_insufficientFunds", "usd", "us_bank_account", "requires_payment_method")]
+#[case("pm_usBankAccount_processing", "usd", "us_bank_account", "processing")]
+#[tokio::test]
+async fn debits_settle_when_time_passes(
+    #[case] method: &str,
+    #[case] currency: &str,
+    #[case] kind: &str,
+    #[case] ends: &str,
+) {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let customer = text(&stand.truth()["customer"], "id").to_owned();
+    let form = format!(
+        "amount=1000&currency={currency}&confirm=true&payment_method={method}&payment_method_types[]={kind}&customer={customer}"
+    );
+    let intent = app.make("/v1/payment_intents", &form).await;
+    assert_eq!(intent["status"], "processing");
+    stand.act("advance", json!({"by": "1d"}));
+    let path = format!("/v1/payment_intents/{}", text(&intent, "id"));
+    assert_eq!(app.get(&path).await.json()["status"], "processing");
+    let events = stand.act("advance", json!({"by": "10d"}));
+    let after = app.get(&path).await.json();
+    assert_eq!(after["status"], ends);
+    match ends {
+        "succeeded" => assert_eq!(types(&events), ["payment_intent.succeeded", "charge.succeeded"]),
+        "processing" => assert_eq!(types(&events), Vec::<&str>::new()),
+        _ => {
+            assert_eq!(types(&events), ["charge.failed", "payment_intent.payment_failed"]);
+            assert_eq!(after["last_payment_error"]["code"], "insufficient_funds");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refunds_fail_or_take_a_while() {
+    for (card, at_first, at_last, kinds) in [
+        ("pm_card_visa", "succeeded", "succeeded", &[][..]),
+        ("pm_card_pendingRefund", "pending", "succeeded", &["refund.updated", "charge.refund.updated"]),
+        (
+            "pm_card_refundFail",
+            "succeeded",
+            "failed",
+            &["refund.failed", "refund.updated", "charge.refund.updated"],
+        ),
+    ] {
+        let stand = Stand::new().await;
+        let app = App::of(&stand);
+        let customer = text(&stand.truth()["customer"], "id").to_owned();
+        let form = format!("{CONFIRMED}&payment_method={card}&customer={customer}");
+        let intent = app.make("/v1/payment_intents", &form).await;
+        let refund = app.make("/v1/refunds", &format!("payment_intent={}", text(&intent, "id"))).await;
+        assert_eq!(refund["status"], at_first, "{card}");
+        let got = app.post("/v1/refunds", &format!("payment_intent={}", text(&intent, "id"))).await;
+        assert_eq!(got.json()["error"]["code"], "charge_already_refunded");
+        let _ = stand.double.drain(CASE);
+        let events = stand.act("advance", json!({"by": "3d"}));
+        assert_eq!(types(&events), kinds, "{card}");
+        let refund = app.get(&format!("/v1/refunds/{}", text(&refund, "id"))).await.json();
+        assert_eq!(refund["status"], at_last, "{card}");
+        let charge = app.get(&format!("/v1/charges/{}", text(&refund, "charge"))).await.json();
+        assert_eq!(charge["refunded"], at_last == "succeeded", "{card}");
+    }
+}
+
+#[rstest::rstest]
+#[case("uncategorized_text", "winning_evidence", "won", &["charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_reinstated"])]
+#[case("uncategorized_text", "losing_evidence", "lost", &["charge.dispute.updated", "charge.dispute.closed"])]
+#[case("product_description", "a book", "under_review", &["charge.dispute.updated"])]
+#[tokio::test]
+async fn evidence_decides_a_dispute(
+    #[case] field: &str,
+    #[case] evidence: &str,
+    #[case] status: &str,
+    #[case] kinds: &[&str],
+) {
+    let (_stand, app, _) = stand().await;
+    let intent =
+        app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_createDispute")).await;
+    let id = text(&intent, "id");
+    let disputes = app.get(&format!("/v1/disputes?payment_intent={id}&expand[]=data.charge")).await.json();
+    let dispute = &disputes["data"][0];
+    assert_eq!(
+        (&dispute["status"], &dispute["charge"]["disputed"]),
+        (&json!("needs_response"), &json!(true))
+    );
+    assert_eq!(dispute["balance_transactions"][0]["net"], -3500);
+    let opened = told(&app).await;
+    assert_eq!(opened[3..], ["charge.dispute.created", "charge.dispute.funds_withdrawn"]);
+    let got = app.post("/v1/refunds", &format!("payment_intent={id}")).await;
+    assert_eq!(got.json()["error"]["code"], "charge_disputed");
+    let path = format!("/v1/disputes/{}", text(dispute, "id"));
+    let after = app.make(&path, &format!("evidence[{field}]={evidence}")).await;
+    assert_eq!(after["status"], status);
+    assert_eq!(told(&app).await[opened.len()..], *kinds);
+    let moved: i64 = after["balance_transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|moved| moved["amount"].as_i64().unwrap())
+        .sum();
+    assert_eq!(moved, if status == "won" { 0 } else { -2000 });
+    if status != "under_review" {
+        let got = app.post(&format!("{path}/close"), "").await;
+        assert_eq!(got.error(), (400, "This dispute is already closed".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_inquiry_takes_no_money_and_is_closed() {
+    let (_stand, app, _) = stand().await;
+    app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_createDisputeInquiry"))
+        .await;
+    let dispute = app.get("/v1/disputes").await.json()["data"][0].clone();
+    assert_eq!(
+        (&dispute["status"], &dispute["balance_transactions"]),
+        (&json!("warning_needs_response"), &json!([]))
+    );
+    let closed = app.make(&format!("/v1/disputes/{}/close", text(&dispute, "id")), "").await;
+    assert_eq!(closed["status"], "lost");
+    assert_eq!(told(&app).await[3..], ["charge.dispute.created", "charge.dispute.closed"]);
+}
+
+#[tokio::test]
+async fn payment_methods_come_and_go() {
+    let (_stand, app, customer) = stand().await;
+    let on = format!("customer={customer}");
+    let card = app.make("/v1/payment_methods/pm_card_visa/attach", &on).await;
+    let id = text(&card, "id");
+    assert_eq!((&card["customer"], &card["card"]["last4"]), (&json!(customer), &json!("4242")));
+    let changed = app.make(&format!("/v1/payment_methods/{id}"), "metadata[foo]=bar&card[exp_month]=7").await;
+    assert_eq!((&changed["card"]["exp_month"], &changed["metadata"]["foo"]), (&json!(7), &json!("bar")));
+    assert_eq!(app.get(&format!("/v1/customers/{customer}/payment_methods/{id}")).await.json(), changed);
+    let gone = app.make(&format!("/v1/payment_methods/{id}/detach"), "").await;
+    assert_eq!(gone["customer"], json!(null));
+    let again = app.post(&format!("/v1/payment_methods/{id}/attach"), &on).await;
+    assert!(again.error().1.contains("may not be used again"), "{}", again.text);
+    let got = app.post(&format!("/v1/payment_methods/{id}"), "metadata[a]=b").await;
+    assert!(got.error().1.contains("must save this PaymentMethod"), "{}", got.text);
+    let declined = app.post("/v1/payment_methods/pm_card_chargeDeclined/attach", &on).await;
+    assert_eq!((declined.status, &declined.json()["error"]["code"]), (402, &json!("card_declined")));
+    assert_eq!(
+        told(&app).await,
+        ["payment_method.attached", "payment_method.updated", "payment_method.detached"]
+    );
+}
+
+#[rstest::rstest]
+#[case("type=card&card[number]=4242424242424242&card[exp_month]=8&card[exp_year]=2031", 200, "")]
+#[case("type=card&card[token]=tok_mastercard", 200, "")]
+#[case(
+    "type=us_bank_account&us_bank_account[account_number]=000123456789&us_bank_account[routing_number]=110000000",
+    200,
+    ""
+)]
+#[case("type=sepa_debit&sepa_debit[iban]=AT611904300234573201", 200, "")]
+#[case(
+    "type=card&card[number]=4242424242424241&card[exp_month]=8&card[exp_year]=2031",
+    402,
+    "incorrect_number"
+)]
+#[case("type=card&card[number]=4111111111111111&card[exp_month]=8&card[exp_year]=2031", 402, "card_declined")]
+#[case(
+    "type=card&card[number]=4242424242424242&card[exp_month]=13&card[exp_year]=2031",
+    402,
+    "invalid_expiry_month"
+)]
+#[case(
+    "type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2020",
+    402,
+    "invalid_expiry_year"
+)]
+#[case("type=card", 400, "parameter_missing")]
+#[case("type=card&card[token]=tok_x", 400, "resource_missing")]
+#[case("type=sepa_debit&sepa_debit[iban]=x", 400, "")]
+#[case("type=klarna", 501, "")]
+#[tokio::test]
+async fn payment_methods_are_made_from_test_numbers(
+    #[case] form: &str,
+    #[case] status: u16,
+    #[case] code: &str,
+) {
+    let (_stand, app, _) = stand().await;
+    let got = app.post("/v1/payment_methods", form).await;
+    assert_eq!(got.status, status, "{}", got.text);
+    assert_eq!(text(&got.json()["error"], "code"), code);
+}
+
+#[tokio::test]
+async fn the_older_api_charges_tokens_and_sources() {
+    let (_stand, app, customer) = stand().await;
+    let sources = format!("/v1/customers/{customer}/sources");
+    let card = app.make(&sources, "source=tok_visa").await;
+    assert_eq!(
+        (&card["object"], &card["brand"], &card["customer"]),
+        (&json!("card"), &json!("Visa"), &json!(customer))
+    );
+    let id = text(&card, "id");
+    assert_eq!(app.get(&format!("/v1/customers/{customer}")).await.json()["default_source"], id);
+    let changed = app.make(&format!("{sources}/{id}"), "metadata[foo]=bar&name=Jenny").await;
+    assert_eq!(changed["name"], "Jenny");
+    let charge = app.make("/v1/charges", &format!("amount=1000&currency=usd&customer={customer}")).await;
+    assert_eq!(
+        (&charge["source"]["id"], &charge["payment_intent"], &charge["status"]),
+        (&json!(id), &json!(null), &json!("succeeded"))
+    );
+    let held = app.make("/v1/charges", "amount=1000&currency=usd&source=tok_visa&capture=false").await;
+    let taken = app.make(&format!("/v1/charges/{}/capture", text(&held, "id")), "amount=600").await;
+    assert_eq!((&taken["captured"], &taken["amount_captured"]), (&json!(true), &json!(600)));
+    let declined = app.post("/v1/charges", "amount=1000&currency=usd&source=tok_chargeDeclined").await;
+    assert_eq!((declined.status, text(&declined.json()["error"], "decline_code")), (402, "generic_decline"));
+    let token =
+        app.make("/v1/tokens", "card[number]=4242424242424242&card[exp_month]=8&card[exp_year]=2031").await;
+    let by_token = format!("source={}", text(&token, "id"));
+    app.make(&sources, &by_token).await;
+    assert_eq!(app.post(&sources, &by_token).await.json()["error"]["code"], "token_already_used");
+    assert_eq!(app.get(&sources).await.json()["data"].as_array().unwrap().len(), 2);
+    let gone = app.send("DELETE", &format!("{sources}/{id}"), "", &[]).await.unwrap().json();
+    assert_eq!(gone, json!({"id": id, "object": "card", "deleted": true}));
+    let kinds = told(&app).await;
+    for kind in [
+        "customer.source.created",
+        "customer.source.updated",
+        "charge.captured",
+        "charge.failed",
+        "customer.source.deleted",
+    ] {
+        assert!(kinds.iter().any(|told| told == kind), "no {kind} in {kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn money_that_bypasses_waiting_is_available() {
+    let (_stand, app, _) = stand().await;
+    app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_visa")).await;
+    let balance = app.get("/v1/balance").await.json();
+    assert_eq!(
+        (&balance["available"][0]["amount"], &balance["pending"][0]["amount"]),
+        (&json!(0), &json!(1912))
+    );
+    app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_bypassPending")).await;
+    let balance = app.get("/v1/balance").await.json();
+    assert_eq!(balance["available"][0]["amount"], 1912);
+    assert!(told(&app).await.contains(&"balance.available".to_owned()));
+}
