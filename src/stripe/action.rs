@@ -71,7 +71,7 @@ pub enum What {
     /// A charge is given back: so much of it, in the smallest unit, or all.
     Refund(Option<i64>),
     /// A charge is disputed.
-    Dispute,
+    Dispute(DisputeEnds),
     /// The customer is deleted.
     DeleteCustomer,
     /// Time passes.
@@ -143,6 +143,18 @@ pub enum Outcome {
     Succeeded,
     /// It does not.
     Failed,
+}
+
+/// How a dispute ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DisputeEnds {
+    /// Not yet: it waits for evidence.
+    #[default]
+    Open,
+    /// The money comes back.
+    Won,
+    /// It does not.
+    Lost,
 }
 
 /// A one-off payment.
@@ -225,7 +237,7 @@ impl Action {
             What::Pause(_) => ActionKind::Pause,
             What::Resume => ActionKind::Resume,
             What::Refund(_) => ActionKind::Refund,
-            What::Dispute => ActionKind::Dispute,
+            What::Dispute(_) => ActionKind::Dispute,
             What::DeleteCustomer => ActionKind::DeleteCustomer,
             What::Advance(_) => ActionKind::Advance,
             What::Set(_) => ActionKind::Set,
@@ -278,7 +290,10 @@ fn read_what(kind: ActionKind, keys: &mut Keys<'_>) -> Result<What, KeyProblem> 
         ),
         ActionKind::Resume => What::Resume,
         ActionKind::Refund => What::Refund(keys.amount("amount")?),
-        ActionKind::Dispute => What::Dispute,
+        ActionKind::Dispute => What::Dispute(
+            keys.choice("outcome", &[("won", DisputeEnds::Won), ("lost", DisputeEnds::Lost)])?
+                .unwrap_or_default(),
+        ),
         ActionKind::DeleteCustomer => What::DeleteCustomer,
         ActionKind::Advance => What::Advance(keys.needed("by", Keys::duration)?),
         ActionKind::Set => return Err(KeyProblem::new("set", "names no object")),

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::ActError;
+use super::account::dispute;
 use super::account::payment::{self, Collect};
 use super::account::{
     World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, subscription,
@@ -11,7 +12,8 @@ use super::error::ApiError;
 use super::params::{Params, Table};
 use super::store::{Kind, Stored};
 use crate::stripe::action::{
-    Action, CancelAt, Checkout, FirstPayment, Item, Outcome, Payment, PaymentKind, Purchase, What,
+    Action, CancelAt, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment, PaymentKind, Purchase,
+    What,
 };
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{data, int, merge, put, text};
@@ -86,6 +88,7 @@ impl Stage<'_, '_> {
                 self.update(&id, json!({ "pause_collection": "" })).map(Some)
             }
             What::Refund(amount) => self.refund(*amount).map(Some),
+            What::Dispute(ends) => self.dispute(*ends).map(Some),
             What::DeleteCustomer => {
                 self.asked();
                 let customer = self.customer();
@@ -98,7 +101,7 @@ impl Stage<'_, '_> {
                 Ok(None)
             }
             What::Set(fields) => self.set(fields).map(|()| None),
-            What::Schedule | What::Dispute => Err(ActError::NotSupported(action.kind())),
+            What::Schedule => Err(ActError::NotSupported(action.kind())),
         }
     }
 
@@ -309,6 +312,18 @@ impl Stage<'_, '_> {
         Ok(text(&made, "id").to_owned())
     }
 
+    fn dispute(&mut self, ends: DisputeEnds) -> Result<String, ActError> {
+        let fresh = |charge: &Value| refund::left_of(charge) > 0 && charge["disputed"] != true;
+        let charge = latest_charge(self.world, &self.customer(), fresh).ok_or(ActError::NothingToDispute)?;
+        let id = dispute::open(self.world, &charge, "fraudulent", dispute::Stage::Chargeback);
+        match ends {
+            DisputeEnds::Open => {}
+            DisputeEnds::Won => dispute::end(self.world, &id, "won"),
+            DisputeEnds::Lost => dispute::end(self.world, &id, "lost"),
+        }
+        Ok(id)
+    }
+
     fn set(&mut self, objects: &Map<String, Value>) -> Result<(), ActError> {
         let truth = truth(self.world, self.slot, None);
         for (name, fields) in objects {
@@ -332,6 +347,7 @@ fn overlay(action: &Action) -> Option<(Kind, Map<String, Value>)> {
         "subscription" => Kind::Subscription,
         "invoice" => Kind::Invoice,
         "charge" => Kind::Charge,
+        "dispute" => Kind::Dispute,
         _ => Kind::Refund,
     };
     Some((kind, action.set.clone()))

@@ -159,6 +159,9 @@ pub enum ActError {
     /// No charge that could be given back.
     #[error("find a charge that can be refunded")]
     NoCharge,
+    /// No charge that could be disputed.
+    #[error("find a charge that can be disputed")]
+    NothingToDispute,
     /// `set` names an object that the customer does not have.
     #[error("find `{0}` among the customer's objects")]
     UnknownObject(String),

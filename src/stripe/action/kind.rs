@@ -264,14 +264,15 @@ impl ActionKind {
             Self::Pause | Self::Resume => &["customer.subscription.updated"],
             Self::Refund => &["refund.created", "charge.refunded"],
             Self::DeleteCustomer => &["customer.subscription.deleted", "customer.deleted"],
-            Self::Schedule | Self::Dispute | Self::Advance | Self::Set => &[],
+            Self::Dispute => &["charge.dispute.created", "charge.dispute.funds_withdrawn"],
+            Self::Schedule | Self::Advance | Self::Set => &[],
         }
     }
 
     /// Whether the embedded double carries it out; the others are refused by name.
     #[must_use]
     pub const fn supported(self) -> bool {
-        !matches!(self, Self::Schedule | Self::Dispute)
+        !matches!(self, Self::Schedule)
     }
 }
 

@@ -21,7 +21,10 @@ pub(crate) fn complete(world: &mut World<'_>, id: &str, how: Collect, email: &st
     world.by_itself();
     let discounts = redeemed(world, &session)?;
     let owner = owner_of(world, &session, email)?;
-    let (method, attached) = card_of(world, &owner, &session);
+    let (method, attached) = match hidden["paid_with"].as_str() {
+        Some(method) => typed_in(world, method, owner.as_deref(), &session),
+        None => card_of(world, &owner, &session),
+    };
     let total = int(&session, "amount_total");
     let subscribes = text(&session, "mode") == "subscription";
     let stays = matches!(how, Collect::Declined | Collect::ActionRequired);
@@ -86,6 +89,15 @@ fn card_of(world: &mut World<'_>, owner: &Option<String>, session: &Value) -> (S
             (method, true)
         }
     }
+}
+
+/// The payment method that was made for the page: a subscription keeps it on the customer's file.
+fn typed_in(world: &mut World<'_>, method: &str, owner: Option<&str>, session: &Value) -> (String, bool) {
+    let saves = text(session, "mode") == "subscription" && world.peek(method)["customer"].is_null();
+    if let Some(owner) = owner.filter(|_| saves) {
+        world.change(method, |method| put(method, "customer", owner));
+    }
+    (method.to_owned(), saves)
 }
 
 /// The discounts of a session, which are only redeemed when it is completed.

@@ -7,7 +7,7 @@ use super::payment::{self, Collect, outcome_of};
 use super::payment_method as method;
 use super::status::after_payment;
 use super::test_card::{ASKED_IN_VAIN, Decline, Does, decline_of, does};
-use super::{World, charge, invoice, later, put_all};
+use super::{World, cash_balance, charge, invoice, later, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER};
 use crate::provider::double::params::Params;
@@ -218,6 +218,9 @@ fn confirm(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Ap
         ));
     };
     check_type(world, &intent, method)?;
+    if text(world.peek(method), "type") == "customer_balance" {
+        return cash_balance::confirm(world, id);
+    }
     let absent = params.is_true("off_session") || params.is_true("error_on_requires_action");
     match how(world, method, params.is_true("off_session")) {
         Collect::ActionRequired if absent => refuse(world, id, method, ASKED_IN_VAIN),

@@ -7,6 +7,7 @@ pub(crate) mod adjust;
 pub(crate) mod anchor;
 pub(crate) mod balance;
 pub(crate) mod bill;
+pub(crate) mod cash_balance;
 pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod charge;
@@ -32,6 +33,7 @@ pub(crate) mod item;
 pub(crate) mod later;
 pub(crate) mod payment;
 pub(crate) mod payment_method;
+pub(crate) mod payment_page;
 pub(crate) mod pending_update;
 pub(crate) mod period;
 pub(crate) mod preview;
@@ -70,6 +72,7 @@ use crate::stripe::object::{NULL, int, merge, previous, put};
 /// The routes of every resource; a new one is a line here and a file.
 pub(crate) const ROUTES: &[&[Route]] = &[
     balance::ROUTES,
+    cash_balance::ROUTES,
     catalog::ROUTES,
     charge::ROUTES,
     checkout::ROUTES,
@@ -83,6 +86,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     invoice_route::ROUTES,
     item::ROUTES,
     payment_method::ROUTES,
+    payment_page::ROUTES,
     promotion_code::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,

@@ -19,6 +19,7 @@ use super::*;
 #[case("pause", json!({}), &[("subscribe", json!({"price": "pro_monthly"}))])]
 #[case("resume", json!({}), &[("subscribe", json!({"price": "pro_monthly"})), ("pause", json!({}))])]
 #[case("refund", json!({"amount": 500}), &[("checkout", json!({"price": "credits_100"}))])]
+#[case("dispute", json!({}), &[("checkout", json!({"price": "credits_100"}))])]
 #[case("delete_customer", json!({}), &[("subscribe", json!({"price": "pro_monthly"}))])]
 #[case("advance", json!({"by": "1h"}), &[("subscribe", json!({"price": "pro_monthly"}))])]
 #[case("set", json!({"subscription": {"status": "past_due"}}), &[("subscribe", json!({"price": "pro_monthly"}))])]
@@ -362,7 +363,7 @@ async fn subscriptions_are_chosen_by_name_else_the_first_that_runs() {
 #[tokio::test]
 async fn what_cannot_be_done_is_said() {
     let stand = Stand::new().await;
-    assert_eq!(stand.try_act("dispute", json!({})), Err(ActError::NotSupported(ActionKind::Dispute)));
+    assert_eq!(stand.try_act("dispute", json!({})), Err(ActError::NothingToDispute));
     assert_eq!(stand.try_act("schedule", json!({})), Err(ActError::NotSupported(ActionKind::Schedule)));
     assert_eq!(stand.try_act("renew", json!({})), Err(ActError::NoSubscription(None)));
     assert_eq!(stand.try_act("refund", json!({})), Err(ActError::NoCharge));

@@ -481,3 +481,106 @@ async fn money_that_bypasses_waiting_is_available() {
     assert_eq!(balance["available"][0]["amount"], 1912);
     assert!(told(&app).await.contains(&"balance.available".to_owned()));
 }
+
+#[rstest::rstest]
+#[case("won", &["charge.dispute.closed", "charge.dispute.funds_reinstated"])]
+#[case("lost", &["charge.dispute.closed"])]
+#[tokio::test]
+async fn a_scenario_says_how_a_dispute_ends(#[case] outcome: &str, #[case] then: &[&str]) {
+    let stand = Stand::new().await;
+    stand.act("checkout", json!({"price": "credits_100"}));
+    let keys = json!({"outcome": outcome, "name": "claim", "set": {"reason": "duplicate"}});
+    let events = stand.act("dispute", keys);
+    assert_eq!(types(&events)[..2], ["charge.dispute.created", "charge.dispute.funds_withdrawn"]);
+    assert_eq!(types(&events)[2..], *then);
+    let truth = stand.truth();
+    assert_eq!(
+        (&truth["claim"]["status"], &truth["claim"]["reason"]),
+        (&json!(outcome), &json!("duplicate"))
+    );
+    assert_eq!(truth["charge"]["disputed"], true);
+    assert_eq!(stand.try_act("dispute", json!({})), Err(ActError::NothingToDispute));
+}
+
+#[tokio::test]
+async fn a_bank_transfer_pays_for_what_waits_and_the_rest_is_kept() {
+    let (_stand, app, customer) = stand().await;
+    let form = format!(
+        "amount=20000&currency=jpy&customer={customer}&confirm=true&payment_method_types[]=customer_balance\
+         &payment_method_data[type]=customer_balance\
+         &payment_method_options[customer_balance][funding_type]=bank_transfer\
+         &payment_method_options[customer_balance][bank_transfer][type]=jp_bank_transfer"
+    );
+    let intent = app.make("/v1/payment_intents", &form).await;
+    let path = format!("/v1/payment_intents/{}", text(&intent, "id"));
+    let told_to_send = |intent: &Value| {
+        intent["next_action"]["display_bank_transfer_instructions"]["amount_remaining"].clone()
+    };
+    assert_eq!((&intent["status"], told_to_send(&intent)), (&json!("requires_action"), json!(20000)));
+    let funding = format!("/v1/test_helpers/customers/{customer}/fund_cash_balance");
+    let funded = app.make(&funding, "amount=15000&currency=jpy").await;
+    assert_eq!((&funded["type"], &funded["net_amount"]), (&json!("funded"), &json!(15000)));
+    let waits = app.get(&path).await.json();
+    assert_eq!((&waits["status"], told_to_send(&waits)), (&json!("requires_action"), json!(5000)));
+    assert!(told(&app).await.contains(&"payment_intent.partially_funded".to_owned()));
+    app.make(&funding, "amount=6000&currency=jpy").await;
+    assert_eq!(app.get(&path).await.json()["status"], "succeeded");
+    let cash = app.get(&format!("/v1/customers/{customer}/cash_balance")).await.json();
+    assert_eq!(cash["available"], json!({"jpy": 1000}));
+    assert_eq!(told(&app).await.last().unwrap(), "cash_balance.funds_available");
+    let moves = app.get(&format!("/v1/customers/{customer}/cash_balance_transactions")).await.json();
+    let sum: i64 =
+        moves["data"].as_array().unwrap().iter().map(|moved| moved["net_amount"].as_i64().unwrap()).sum();
+    assert_eq!(sum, 1000);
+}
+
+#[rstest::rstest]
+#[case("AT611904300234573201", "checkout.session.async_payment_succeeded", "paid")]
+#[case("IT60X0542811101000000123456", "checkout.session.async_payment_failed", "unpaid")]
+#[tokio::test]
+async fn a_page_is_paid_with_a_debit(#[case] iban: &str, #[case] last: &str, #[case] status: &str) {
+    let (_stand, app, _) = stand().await;
+    let price = app.make("/v1/prices", "unit_amount=1500&currency=eur&product_data[name]=x").await;
+    let form = format!(
+        "mode=payment&success_url=https://example.com&payment_method_types[]=sepa_debit&line_items[0][price]={}&line_items[0][quantity]=2",
+        text(&price, "id")
+    );
+    let session = app.make("/v1/checkout/sessions", &form).await;
+    let path = format!("/v1/payment_pages/{}", text(&session, "id"));
+    assert_eq!(app.get(&path).await.json()["id"], session["id"]);
+    let method = app
+        .make(
+            "/v1/payment_methods",
+            &format!("type=sepa_debit&sepa_debit[iban]={iban}&billing_details[email]=a@example.com"),
+        )
+        .await;
+    let form = format!("payment_method={}&expected_amount", text(&method, "id"));
+    assert_eq!(app.post(&format!("{path}/confirm"), &format!("{form}=1")).await.status, 400);
+    let done = app.make(&format!("{path}/confirm"), &format!("{form}=3000")).await;
+    assert_eq!((&done["status"], &done["payment_status"]), (&json!("complete"), &json!("unpaid")));
+    let after = app.get(&format!("/v1/checkout/sessions/{}", text(&session, "id"))).await.json();
+    assert_eq!(after["payment_status"], status);
+    assert_eq!(told(&app).await.last().unwrap(), last);
+    assert_eq!(app.post(&format!("{path}/confirm"), &format!("{form}=3000")).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_page_is_paid_with_a_card_or_stays_open() {
+    let (_stand, app, _) = stand().await;
+    let form = "mode=subscription&success_url=https://example.com&line_items[0][price]=price_pro&line_items[0][quantity]=1";
+    let session = app.make("/v1/checkout/sessions", form).await;
+    let path = format!("/v1/payment_pages/{}/confirm", text(&session, "id"));
+    let got = app.post(&path, "payment_method=pm_card_chargeDeclined").await;
+    assert_eq!((got.status, text(&got.json()["error"], "code")), (402, "card_declined"));
+    let method = app
+        .make("/v1/payment_methods", "type=card&card[token]=tok_visa&billing_details[email]=a@example.com")
+        .await;
+    let done = app
+        .make(&format!("{path}?expand[]=subscription"), &format!("payment_method={}", text(&method, "id")))
+        .await;
+    assert_eq!(
+        (&done["payment_status"], &done["subscription"]["status"]),
+        (&json!("paid"), &json!("active"))
+    );
+    assert_eq!(done["subscription"]["default_payment_method"], method["id"]);
+}
