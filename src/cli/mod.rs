@@ -13,6 +13,7 @@ mod lint;
 mod project;
 pub(crate) mod run;
 mod schema;
+mod stripe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ enum Command {
     #[cfg(feature = "demo")]
     #[command(hide = true)]
     DemoApp(demo::DemoAppArgs),
+    /// Serve an offline Stripe on 127.0.0.1, and forward its events to your app.
+    Stripe(stripe::StripeArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -109,6 +112,7 @@ fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
         Command::Demo(args) => demo::main(args, settings, output),
         #[cfg(feature = "demo")]
         Command::DemoApp(args) => demo::app(args, settings, output),
+        Command::Stripe(args) => stripe::main(args, settings, output),
         Command::Completions(args) => completions::main(args, output),
     }
 }

@@ -7,11 +7,8 @@ use serde_json::Value;
 
 use crate::scenario::model::{BodyStyle, Change, SignatureMode};
 use crate::secret::Secret;
+use crate::stripe::delivery::{self, ANSWER_LIMIT, SIGNATURE};
 use crate::stripe::{body, signature};
-
-/// How long an answer is waited for where neither the scenario nor the endpoint says so. Stripe does not
-/// publish its own limit; handlers are told to answer "quickly", and people report 10 to 30 s.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// How old a stale signature is, in seconds; twelve times what Stripe's own libraries tolerate.
 const STALE: i64 = 3_600;
@@ -55,8 +52,6 @@ impl Prepared {
     }
 }
 
-const SIGNATURE: &str = "stripe-signature";
-
 fn masked(header: &str) -> String {
     let parts = header.split(',').map(|part| match part.split_once('=') {
         Some((scheme, _)) if scheme != "t" => format!("{scheme}=…"),
@@ -73,12 +68,8 @@ fn masked(header: &str) -> String {
 #[must_use]
 pub fn prepare(event: &Value, change: &Change, to: &Destination<'_>, now: i64) -> Prepared {
     let signed = spelled(event, change.body);
-    let mut headers = vec![
-        ("content-type", "application/json; charset=utf-8".to_owned()),
-        ("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned()),
-        ("accept", "*/*; q=0.5, application/xml".to_owned()),
-        ("cache-control", "no-cache".to_owned()),
-    ];
+    let mut headers: Vec<_> =
+        delivery::HEADERS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     headers.extend(signature_header(&signed, change.signature, to, now).map(|value| (SIGNATURE, value)));
     let body = match change.signature {
         SignatureMode::Tampered => spelled(&tampered(event), change.body),

@@ -1,24 +1,11 @@
 //! When Stripe would try a delivery again.
 //!
-//! Stripe says "up to three days with an exponential back off" in live mode (docs.stripe.com/webhooks,
-//! "Automatic retries") and does not publish the intervals. The waits here are an assumption in that shape,
-//! near what users report: minutes at first, then doubling hours, eight attempts in all. A right handler
-//! depends on none of it. Waiting is virtual: nobody sleeps.
+//! The schedule is [`delivery::due`]. Waiting is virtual: nobody sleeps.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::scenario::model::{Change, Step};
-
-/// Waits between one attempt and the next; together 54 h 35 min. One more day would be past the third.
-const WAITS: [SignedDuration; 7] = [
-    SignedDuration::from_mins(5),
-    SignedDuration::from_mins(30),
-    SignedDuration::from_hours(2),
-    SignedDuration::from_hours(4),
-    SignedDuration::from_hours(8),
-    SignedDuration::from_hours(16),
-    SignedDuration::from_hours(24),
-];
+use crate::stripe::delivery;
 
 /// The built-in probe of a delivery's answers.
 const DELIVERY: &str = "delivery";
@@ -66,9 +53,7 @@ impl Retry {
         if self != Self::AsStripe {
             return None;
         }
-        let made = usize::try_from(attempts).ok()?;
-        let waits = WAITS.get(..made.max(1))?;
-        let due: SignedDuration = waits.iter().copied().sum();
+        let due = delivery::due(attempts)?;
         Some(due.saturating_sub(now.duration_since(first_sent)).max(SignedDuration::ZERO))
     }
 }
@@ -76,7 +61,7 @@ impl Retry {
 /// How many attempts a delivery has at most.
 #[must_use]
 pub fn attempts_at_most() -> usize {
-    WAITS.len() + 1
+    delivery::ATTEMPTS
 }
 
 /// Whether a step judges the answers to its deliveries.

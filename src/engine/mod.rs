@@ -22,3 +22,4 @@ pub use dry_run::dry_run;
 pub use plan::{CasePlan, RunOptions, RunPlan, Selection, cases};
 pub use scene::Variables;
 pub use session::{Ports, SessionError, run};
+pub(crate) use stage::catalog;

@@ -89,7 +89,7 @@ pub(super) fn double(environment: &Environment) -> Result<DoubleConfig, SessionE
 }
 
 /// What is for sale.
-pub(super) fn catalog(project: &Project) -> Catalog {
+pub(crate) fn catalog(project: &Project) -> Catalog {
     let products = project.products.iter().map(|(key, product)| CatalogProduct {
         key: key.clone(),
         id: product.id.clone(),

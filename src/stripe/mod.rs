@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod body;
+pub mod delivery;
 pub mod event;
 pub mod mutation;
 pub mod object;

@@ -39,12 +39,16 @@ pub(crate) fn check(header: Option<&str>) -> Result<(), ApiError> {
 }
 
 /// The version in which a call is answered: the one that is fixed, else what its `Stripe-Version` header says, else
-/// the account's default, which is the newest.
+/// the account's `own`.
 ///
 /// # Errors
 /// Stripe's own for a header that is no version; 501 for one whose shapes are not modelled.
-pub(crate) fn version(header: Option<&str>, answers_in: AnswersIn) -> Result<Version, ApiError> {
-    let asked = header.map_or(Ok(Version::NEWEST), Version::in_full).map_err(|error| match error {
+pub(crate) fn version(
+    header: Option<&str>,
+    answers_in: AnswersIn,
+    own: Version,
+) -> Result<Version, ApiError> {
+    let asked = header.map_or(Ok(own), Version::in_full).map_err(|error| match error {
         VersionError::Invalid(_) => ApiError::invalid(error.to_string()),
         VersionError::NotModelled(version) => ApiError::not_modelled(&format!("Stripe-Version {version}")),
     })?;
@@ -108,7 +112,7 @@ mod tests {
     #[case(Some("basil"), Err(400))]
     #[case(Some("2026-10-2é"), Err(400))]
     fn versions(#[case] header: Option<&str>, #[case] expected: Result<&'static str, u16>) {
-        let read = |answers_in| version(header, answers_in).map_err(|error| error.status);
+        let read = |answers_in| version(header, answers_in, Version::NEWEST).map_err(|error| error.status);
         assert_eq!(read(AnswersIn::Asked).map(Version::as_str), expected);
         let clover: Version = "2025-09-30.clover".parse().unwrap();
         let fixed = expected.map(|_| clover);

@@ -23,6 +23,8 @@ pub(crate) struct Part {
     pub(crate) agenda: Agenda,
     /// Events that the engine has not drained.
     pub(crate) outbox: Vec<Value>,
+    /// Events that are to be sent again, and to which endpoint; to all where it is left out.
+    pub(crate) resent: Vec<(String, Option<String>)>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) faults: Vec<Armed>,
     /// Routes that the app asked for and the double does not model.
@@ -52,6 +54,7 @@ impl Part {
             store: Store::default(),
             agenda: Agenda::default(),
             outbox: Vec::new(),
+            resent: Vec::new(),
             slots: Vec::new(),
             faults: Vec::new(),
             refused: Vec::new(),

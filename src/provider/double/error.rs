@@ -133,6 +133,11 @@ impl ApiError {
         Self::new(400, "idempotency_error", None, message)
     }
 
+    /// The address of a webhook endpoint is none.
+    pub(crate) fn url(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", Some("url_invalid"), message.into()).about("url")
+    }
+
     /// 413.
     pub(crate) fn too_large() -> Self {
         Self::new(413, "invalid_request_error", None, "Request body is too large.".to_owned())

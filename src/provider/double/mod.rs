@@ -34,6 +34,7 @@ mod store;
 mod stored;
 mod time;
 mod watch;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::account::{Home, customer};
+use self::account::{Home, customer, webhook_endpoint};
 use self::act::Stage;
 use self::case::{Part, Slot};
 pub use self::catalog::{Catalog, CatalogPrice, CatalogProduct};
@@ -58,14 +59,18 @@ use self::server::Shared;
 use self::state::Account;
 use self::watch::Watch;
 pub use self::watch::{ApiCall, CallKind};
+use self::webhook::Deliveries;
+pub use self::webhook::{Attempt, Outcome, Told};
 use crate::id::{CaseId, IdMinter};
+use crate::secret::Secret;
 use crate::stripe::action::{Action, ActionKind};
 use crate::stripe::object::envelope::Cause;
+use crate::stripe::object::text;
 use crate::stripe::version::{Kin, Version};
 use crate::time::Clock;
 
 /// How the double is started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DoubleConfig {
     /// A fixed port, for apps that cannot be told; left out, a free one.
     pub port: Option<u16>,
@@ -73,11 +78,48 @@ pub struct DoubleConfig {
     pub answers_in: AnswersIn,
     /// The events that are kept of what belongs to no case, which is never closed.
     pub keep_events: usize,
+    /// How it runs by itself, outside of a run.
+    pub alone: Option<Alone>,
+}
+
+/// A double by itself: an account with a version and a clock, which delivers its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alone {
+    /// The account's version: of calls and endpoints that name none.
+    pub api_version: Version,
+    /// Endpoints that are there from the start.
+    pub forward_to: Vec<ForwardTo>,
+    /// How many times as fast as the wall clock its time goes; more than 0.
+    pub clock_speed: f64,
+    /// Hosts beside this machine whose endpoints are called.
+    pub allow_hosts: Vec<String>,
+}
+
+/// An endpoint that is there from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardTo {
+    /// Its address.
+    pub url: String,
+    /// Its secret; left out, one is minted.
+    pub secret: Option<Secret>,
+    /// What it is told of: names of events, or `*`.
+    pub events: Vec<String>,
+}
+
+/// An endpoint as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarded {
+    /// `we_…`
+    pub id: String,
+    /// Its address.
+    pub url: String,
+    /// Its secret.
+    pub secret: Secret,
 }
 
 impl Default for DoubleConfig {
     fn default() -> Self {
-        Self { port: None, answers_in: AnswersIn::default(), keep_events: 10_000 }
+        Self { port: None, answers_in: AnswersIn::default(), keep_events: 10_000, alone: None }
     }
 }
 
@@ -124,6 +166,17 @@ pub enum DoubleError {
         /// What it says.
         every: String,
     },
+    /// An endpoint that Stripe would refuse.
+    #[error("forward to `{url}`: {why}")]
+    Endpoint {
+        /// Its address.
+        url: String,
+        /// What Stripe would say.
+        why: String,
+    },
+    /// A clock that stands still or goes back.
+    #[error("run the clock {0} times as fast: it must be more than 0")]
+    Speed(f64),
     /// Two products or prices with one id.
     #[error("put two things with id `{0}` into the catalogue")]
     IdTwice(String),
@@ -192,6 +245,7 @@ pub struct Double {
     shared: Arc<Shared>,
     address: SocketAddr,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    forwarded: Arc<[Forwarded]>,
 }
 
 /// How long [`Double::stop`] waits for answers that are still being written.
@@ -211,6 +265,18 @@ impl Double {
         let mut account = Account::new(clock.now(), seed);
         account.keep_events = config.keep_events;
         catalog::stock(&mut account, catalog)?;
+        account.large.outbox.clear();
+        let (version, speed, deliveries, forwarded) = match config.alone {
+            None => (Version::NEWEST, 1.0, None, Vec::new()),
+            Some(alone) => {
+                if !(alone.clock_speed > 0.0 && alone.clock_speed.is_finite()) {
+                    return Err(DoubleError::Speed(alone.clock_speed));
+                }
+                let forwarded = forward(&mut account, alone.forward_to)?;
+                let deliveries = Deliveries::new(alone.api_version, alone.allow_hosts, alone.clock_speed);
+                (alone.api_version, alone.clock_speed, Some(deliveries), forwarded)
+            }
+        };
         let port = config.port.unwrap_or(0);
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
@@ -223,14 +289,29 @@ impl Double {
             watch: Watch::new(),
             clock,
             answers_in: config.answers_in,
+            version,
+            speed,
+            deliveries,
             stopping: tokio::sync::watch::Sender::new(false),
         });
         let serving = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             // Serving on a bound listener ends when it is told to; there is nobody else to tell of an error.
-            let _ = server::serve(listener, serving).await;
+            let _ = tokio::join!(server::serve(listener, Arc::clone(&serving)), webhook::pump(serving));
         });
-        Ok(Self { shared, address, task: Arc::new(Mutex::new(Some(task))) })
+        Ok(Self { shared, address, task: Arc::new(Mutex::new(Some(task))), forwarded: forwarded.into() })
+    }
+
+    /// The endpoints that were there from the start, in the order in which they were asked for.
+    #[must_use]
+    pub fn forwarded(&self) -> &[Forwarded] {
+        &self.forwarded
+    }
+
+    /// What a double that runs alone delivers, from the start on. The first caller gets it.
+    #[must_use]
+    pub fn told(&self) -> Option<mpsc::Receiver<Told>> {
+        self.shared.deliveries.as_ref()?.listen()
     }
 
     /// `http://127.0.0.1:PORT`, to be given to the app as Stripe's API base.
@@ -356,12 +437,21 @@ impl Double {
     /// # Errors
     /// Too much fell due at once: the account stands where it came to, and may be advanced further.
     pub fn advance_all(&self, by: SignedDuration) -> Result<Timestamp, ActError> {
-        self.shared.account().advance_all(by).map_err(|_| ActError::TooMuch)
+        let mut account = self.shared.account();
+        let advanced = account.advance_all(by).map_err(|_| ActError::TooMuch);
+        self.shared.post(&mut account);
+        drop(account);
+        if let Some(deliveries) = &self.shared.deliveries {
+            deliveries.wake();
+        }
+        advanced
     }
 
     /// Lets the account at large live up to now, as every call does.
     pub fn catch_up(&self) {
-        self.shared.account().catch_up(self.shared.clock.now());
+        let mut account = self.shared.account();
+        account.catch_up(self.shared.now());
+        self.shared.post(&mut account);
     }
 
     /// When the next thing falls due at large by the wall clock, for who plays it out without waiting for a call.
@@ -404,6 +494,22 @@ impl Double {
             task.abort();
         }
     }
+}
+
+/// Makes the endpoints that are there from the start.
+fn forward(account: &mut Account, wanted: Vec<ForwardTo>) -> Result<Vec<Forwarded>, DoubleError> {
+    let world = &mut account.world(Home::Large, Cause::default());
+    let mut forwarded = Vec::new();
+    for ForwardTo { url, secret, events } in wanted {
+        let events = events.into_iter().map(Value::from).collect();
+        let secret = secret.map(|secret| secret.expose().to_owned());
+        let made = webhook_endpoint::Wanted { url: url.clone(), events, version: None, secret };
+        let made = webhook_endpoint::keep(world, made)
+            .map_err(|error| DoubleError::Endpoint { url: url.clone(), why: error.to_string() })?;
+        let (id, secret) = (text(&made, "id").to_owned(), Secret::new(text(&made, "secret")));
+        forwarded.push(Forwarded { id, url, secret });
+    }
+    Ok(forwarded)
 }
 
 fn shelf(account: &Account, keys: &[(String, String)]) -> Map<String, Value> {

@@ -14,6 +14,7 @@ use axum::extract::{ConnectInfo, Request as HttpRequest, State};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +28,7 @@ use super::form;
 use super::route::{Call, Method};
 use super::state::Account;
 use super::watch::{ApiCall, Watch};
+use super::webhook::Deliveries;
 use crate::stripe::version::Version;
 use crate::time::Clock;
 
@@ -42,6 +44,12 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     pub(crate) clock: Clock,
     pub(crate) answers_in: AnswersIn,
+    /// The account's own version.
+    pub(crate) version: Version,
+    /// How many times as fast as the wall clock the account's time goes.
+    pub(crate) speed: f64,
+    /// Where the account at large delivers its events, if it does.
+    pub(crate) deliveries: Option<Deliveries>,
     /// Turns true when the double stops: whoever keeps an answer back lets go.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -50,6 +58,27 @@ impl Shared {
     /// The account. A panic elsewhere while it was locked leaves objects that are whole: each is replaced at once.
     pub(crate) fn account(&self) -> std::sync::MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time by which the account at large lives, before it was moved ahead.
+    pub(crate) fn now(&self) -> Timestamp {
+        let elapsed = self.clock.elapsed().as_secs_f64() * self.speed;
+        self.clock.at(Duration::try_from_secs_f64(elapsed).unwrap_or(Duration::MAX))
+    }
+
+    /// How long to wait until then.
+    pub(crate) fn until(&self, then: Timestamp) -> Duration {
+        let left = then.duration_since(self.now()).as_secs_f64() / self.speed;
+        // A little later than it is due rather than just before it.
+        Duration::try_from_secs_f64(left).unwrap_or_default() + Duration::from_millis(1)
+    }
+
+    /// Delivers the events that the account at large has made.
+    pub(crate) fn post(&self, account: &mut Account) {
+        match &self.deliveries {
+            Some(deliveries) => deliveries.post(account),
+            None => account.large.outbox.clear(),
+        }
     }
 }
 
@@ -75,7 +104,7 @@ async fn handle(
     let path = parts.uri.path();
     let method = parts.method.as_str();
     let asked = header(&parts.headers, "stripe-version");
-    let version = auth::version(asked, shared.answers_in);
+    let version = auth::version(asked, shared.answers_in, shared.version);
     let call = read_call(method, path, parts.uri.query(), &parts.headers, version.as_ref().err(), body);
     // Errors look the same in every version.
     let version = version.unwrap_or(Version::NEWEST);
@@ -84,9 +113,12 @@ async fn handle(
         _ => String::new(),
     };
     let answer = {
-        let now = shared.clock.now();
+        let now = shared.now();
         let idempotency_key = header(&parts.headers, "idempotency-key");
-        answer(&mut shared.account(), Request { call, version, method, path, idempotency_key, now })
+        let mut account = shared.account();
+        let answer = answer(&mut account, Request { call, version, method, path, idempotency_key, now });
+        shared.post(&mut account);
+        answer
     };
     if !answer.late.is_zero() {
         let mut stopping = shared.stopping.subscribe();

@@ -198,6 +198,11 @@ impl Store {
         self.put(id, Stored::event(seq, event), &Said::new())
     }
 
+    /// Keeps an event in another shape.
+    pub(crate) fn reshape_event(&mut self, id: &str, event: Value) {
+        self.change(id, |kept| *kept = event);
+    }
+
     fn put(&mut self, id: Arc<str>, stored: Stored, said: &Said) -> Arc<str> {
         self.remove(&id);
         self.note_step(Undo::Was(Arc::clone(&id), None));

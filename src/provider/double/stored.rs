@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::index::{self, Place, Said};
 use super::store::Kind;
-use crate::stripe::object::{int, object, text};
+use crate::stripe::object::{int, object, put, text};
 use crate::stripe::version::Version;
 
 /// One object as it is now.
@@ -154,7 +154,12 @@ impl Stored {
         let mut value = kept.unwrap_or_else(|| Box::new(text.map(|text| text.read()).unwrap_or_default()));
         change(&mut value);
         self.created = int(&value, "created");
-        self.live = OnceCell::from(value);
+        self.live = if self.kind == Kind::Event {
+            self.text = Some(Text::of(&value));
+            OnceCell::from(Box::new(found_by(&value)))
+        } else {
+            OnceCell::from(value)
+        };
         self.rendered = None;
     }
 
@@ -207,7 +212,11 @@ impl Stored {
 
 /// What an event is found by.
 fn found_by(event: &Value) -> Value {
-    object! { "id": text(event, "id"), "created": event["created"].clone(), "type": event["type"].clone() }
+    let mut found_by = object! { "id": text(event, "id"), "created": event["created"].clone(), "type": event["type"].clone() };
+    if let Some(pending) = event.get("pending_webhooks") {
+        put(&mut found_by, "pending_webhooks", pending.clone());
+    }
+    found_by
 }
 
 /// JSON as Stripe prints it.

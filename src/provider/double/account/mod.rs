@@ -54,6 +54,7 @@ pub(crate) mod tax;
 pub(crate) mod tax_rate;
 pub(crate) mod test_card;
 pub(crate) mod total;
+pub(crate) mod webhook_endpoint;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,6 +102,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     stored::report::ROUTES,
     subscription::ROUTES,
     tax_rate::ROUTES,
+    webhook_endpoint::ROUTES,
 ];
 
 /// Where an object is kept.
@@ -346,16 +348,24 @@ impl World<'_> {
         if let Some(account) = account {
             put(&mut event, "account", account);
         }
+        if self.home == Home::Large {
+            put(&mut event, "pending_webhooks", self.listeners(kind));
+        }
         *self.seq += 1;
         let id = self.part.store.insert_event(*self.seq, &event);
         self.index.insert(id, self.home);
-        if self.home == Home::Large {
-            if let Some(oldest) = self.part.store.forget_event(self.keep_events) {
-                self.index.remove(&oldest);
-            }
-        } else {
-            self.part.outbox.push(event);
+        if self.home == Home::Large
+            && let Some(oldest) = self.part.store.forget_event(self.keep_events)
+        {
+            self.index.remove(&oldest);
         }
+        self.part.outbox.push(event);
+    }
+
+    /// How many endpoints of the account at large are to be told of an event.
+    fn listeners(&self, kind: &str) -> usize {
+        let endpoints = self.part.store.of(Kind::WebhookEndpoint);
+        endpoints.filter(|endpoint| webhook_endpoint::wants(endpoint.value(), kind)).count()
     }
 
     /// Does something of which nothing stays if it fails.

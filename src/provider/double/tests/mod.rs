@@ -13,6 +13,7 @@ mod stored;
 mod sweep;
 mod time;
 mod versions;
+mod webhooks;
 
 use serde_json::{Map, Value, json};
 

@@ -1,0 +1,173 @@
+//! Webhook endpoints: who is told of which events, and in which version. Their secrets are shown when they are
+//! made, and never again.
+
+use serde_json::{Value, json};
+
+use super::World;
+use crate::provider::double::error::ApiError;
+use crate::provider::double::list::AS_USUAL;
+use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::route::Route;
+use crate::provider::double::store::Kind;
+use crate::stripe::object::{put, text, webhook};
+use crate::stripe::version::{Version, VersionError};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::create("/v1/webhook_endpoints", CREATE, create).made(),
+    Route::list("/v1/webhook_endpoints", Kind::WebhookEndpoint, &[], AS_USUAL),
+    Route::retrieve("/v1/webhook_endpoints/{id}", Kind::WebhookEndpoint),
+    Route::change("/v1/webhook_endpoints/{id}", UPDATE, update),
+    Route::delete("/v1/webhook_endpoints/{id}", &[], delete),
+];
+
+const CREATE: Table = &[
+    ("url", Is::Needed(&Is::Text)),
+    ("enabled_events", Is::Needed(&Is::Texts)),
+    ("api_version", Is::Text),
+    ("connect", Is::Bool),
+    ("description", Is::Text),
+    ("metadata", Is::Meta),
+];
+
+const UPDATE: Table = &[
+    ("url", Is::Text),
+    ("enabled_events", Is::Texts),
+    ("disabled", Is::Bool),
+    ("description", Is::Text),
+    ("metadata", Is::Meta),
+];
+
+/// Stripe's limit in test mode (docs.stripe.com/webhooks, "up to 16 webhook endpoints").
+const MOST: usize = 16;
+/// Stripe takes no longer addresses.
+const LONGEST_URL: usize = 5_000;
+
+fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    if params.is_true("connect") {
+        return Err(ApiError::not_modelled("connect=true of POST /v1/webhook_endpoints"));
+    }
+    let version = params.text("api_version").map(version).transpose()?;
+    let events = params.list("enabled_events").to_vec();
+    let made = Wanted { url: params.needed("url")?.to_owned(), events, version, secret: None };
+    let mut endpoint = keep(world, made)?;
+    let id = text(&endpoint, "id").to_owned();
+    world.change(&id, |endpoint| params.apply(endpoint, &["description", "metadata"]));
+    let secret = endpoint["secret"].take();
+    endpoint = world.copy(&id);
+    put(&mut endpoint, "secret", secret);
+    Ok(endpoint)
+}
+
+/// An endpoint that is to be made.
+pub(crate) struct Wanted {
+    pub(crate) url: String,
+    pub(crate) events: Vec<Value>,
+    /// Left out, the account's.
+    pub(crate) version: Option<Version>,
+    /// Left out, one is minted.
+    pub(crate) secret: Option<String>,
+}
+
+/// Keeps a new endpoint; gives it with its secret.
+///
+/// # Errors
+/// Stripe's, where there are too many, or the address or an event's name is none.
+pub(crate) fn keep(world: &mut World<'_>, wanted: Wanted) -> Result<Value, ApiError> {
+    check_url(&wanted.url)?;
+    check_events(&wanted.events)?;
+    if world.part.store.of(Kind::WebhookEndpoint).count() >= MOST {
+        return Err(ApiError::invalid(format!(
+            "You have reached the maximum of {MOST} test webhook endpoints."
+        )));
+    }
+    let secret = wanted.secret.unwrap_or_else(|| {
+        let mut secret = "whsec_".to_owned();
+        world.part.ids.letters(&mut secret, 32);
+        secret
+    });
+    let id = world.mint("we");
+    let version = wanted.version.map(Version::as_str);
+    let endpoint = webhook::endpoint(&id, world.second(), &wanted.url, wanted.events, version);
+    let mut made = world.insert_with(Kind::WebhookEndpoint, endpoint, json!({ "secret": secret.as_str() }));
+    put(&mut made, "secret", secret);
+    Ok(made)
+}
+
+fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    world.at_path(Kind::WebhookEndpoint, id)?;
+    if params.given("url").is_some() {
+        check_url(params.text("url").unwrap_or_default())?;
+    }
+    if params.given("enabled_events").is_some() {
+        check_events(params.list("enabled_events"))?;
+    }
+    world.change(id, |endpoint| {
+        params.apply(endpoint, &["url", "enabled_events", "description", "metadata"]);
+        if params.given("disabled").is_some() {
+            put(endpoint, "status", if params.is_true("disabled") { "disabled" } else { "enabled" });
+        }
+    });
+    Ok(world.copy(id))
+}
+
+fn delete(world: &mut World<'_>, id: &str, _: &Params) -> Result<Value, ApiError> {
+    world.at_path(Kind::WebhookEndpoint, id)?;
+    world.remove(id);
+    Ok(json!({ "id": id, "object": "webhook_endpoint", "deleted": true }))
+}
+
+/// A version that an endpoint can be pinned to.
+pub(crate) fn version(name: &str) -> Result<Version, ApiError> {
+    Version::in_full(name).map_err(|error| match error {
+        VersionError::Invalid(_) => {
+            ApiError::invalid_param("api_version", format!("Invalid api_version: {name}"))
+        }
+        VersionError::NotModelled(version) => ApiError::not_modelled(&format!("api_version {version}")),
+    })
+}
+
+/// An absolute address, as Stripe wants it; in test mode plain `http` is good enough.
+pub(crate) fn check_url(url: &str) -> Result<(), ApiError> {
+    let wrong = |what: &str| Err(ApiError::url(format!("Invalid URL: {what}")));
+    if url.chars().count() > LONGEST_URL {
+        return wrong(&format!("URL must be {LONGEST_URL} characters or less."));
+    }
+    match url.parse::<http::Uri>() {
+        Ok(uri) if uri.scheme().is_none() => wrong("An explicit scheme (such as https) must be provided."),
+        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => match uri.scheme_str() {
+            Some("http" | "https") => Ok(()),
+            _ => wrong("URL must use the http or https scheme."),
+        },
+        _ => wrong("An explicit scheme (such as https) must be provided."),
+    }
+}
+
+/// At least one name, each one of Stripe's events or `*`.
+fn check_events(events: &[Value]) -> Result<(), ApiError> {
+    if events.is_empty() {
+        return Err(ApiError::invalid_param(
+            "enabled_events",
+            "You must provide at least one event type in enabled_events.",
+        ));
+    }
+    for (at, name) in events.iter().enumerate() {
+        let name = name.as_str().unwrap_or_default();
+        if name != "*" && !webhook::is_event(name) {
+            return Err(ApiError::invalid_param(
+                &format!("enabled_events[{at}]"),
+                format!(
+                    "Invalid enabled_events[{at}]: must be one of *, or an event's name such as \
+                     customer.created: {name}"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an endpoint is to be told of events of this kind.
+pub(crate) fn wants(endpoint: &Value, kind: &str) -> bool {
+    let named = |name: &Value| name == "*" || name == kind;
+    text(endpoint, "status") == "enabled"
+        && endpoint["enabled_events"].as_array().is_some_and(|events| events.iter().any(named))
+}
