@@ -28,8 +28,11 @@ pub(crate) mod payment;
 pub(crate) mod payment_method;
 pub(crate) mod pending_update;
 pub(crate) mod period;
+pub(crate) mod plan;
 pub(crate) mod preview;
+pub(crate) mod price;
 pub(crate) mod pricing;
+pub(crate) mod product;
 pub(crate) mod promotion_code;
 pub(crate) mod proration;
 pub(crate) mod redemption;
@@ -60,7 +63,6 @@ use crate::stripe::object::{NULL, int, merge, previous, put};
 
 /// The routes of every resource; a new one is a line here and a file.
 pub(crate) const ROUTES: &[&[Route]] = &[
-    catalog::ROUTES,
     checkout::ROUTES,
     coupon::ROUTES,
     customer::ROUTES,
@@ -71,6 +73,9 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     item::ROUTES,
     payment::ROUTES,
     payment_method::ROUTES,
+    plan::ROUTES,
+    price::ROUTES,
+    product::ROUTES,
     promotion_code::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,
