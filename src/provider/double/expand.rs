@@ -42,7 +42,12 @@ fn walk(value: &mut Value, steps: &[&str], path: &str, source: &impl Source) -> 
     let included = value.get(name).is_none();
     if included {
         let part = source.include(value, name).ok_or_else(cannot)?;
+        let whole = part.get("object").is_none() && rest.is_empty();
         crate::stripe::object::put(value, name, part);
+        if whole {
+            // Something that is no object of its own: the tiers of a price.
+            return Ok(());
+        }
     }
     let child = value.get_mut(name).ok_or_else(cannot)?;
     if let Value::String(id) = child {

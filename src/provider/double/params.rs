@@ -23,6 +23,8 @@ pub(crate) enum Is {
     Map,
     /// Nested fields, each typed by a table of its own; empty unsets it.
     Fields(Table),
+    /// Text, or nested fields in its place; empty unsets it.
+    TextOr(Table),
     /// `metadata`: merged key by key, empty values unset keys.
     Meta,
     /// A list, kept as given; empty clears it.
@@ -163,7 +165,7 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         }
         (_, Value::Null) => Ok(Value::Null),
         (_, Value::String(text)) if text.is_empty() => Ok(Value::Null),
-        (Is::Text | Is::Decimal, Value::String(_))
+        (Is::Text | Is::TextOr(_) | Is::Decimal, Value::String(_))
         | (Is::Int | Is::Time | Is::TimeOr(_), Value::Number(_))
         | (Is::Bool, Value::Bool(_))
         | (Is::Map | Is::Meta, Value::Object(_))
@@ -173,7 +175,9 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
             }
             _ => Ok(value.clone()),
         },
-        (Is::Fields(table), Value::Object(fields)) => typed(fields, table, name, route).map(Value::Object),
+        (Is::Fields(table) | Is::TextOr(table), Value::Object(fields)) => {
+            typed(fields, table, name, route).map(Value::Object)
+        }
         (Is::Texts, Value::Array(items)) if items.iter().all(Value::is_string) => Ok(value.clone()),
         (Is::Rows(table), Value::Array(rows)) => rows
             .iter()
@@ -197,7 +201,7 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
             Err(ApiError::invalid_param(name, format!("Invalid {name}: must be one of {words}")))
         }
         (Is::Decimal, Value::Number(number)) => Ok(number.to_string().into()),
-        (Is::Text | Is::Decimal, _) => Err(invalid("string")),
+        (Is::Text | Is::TextOr(_) | Is::Decimal, _) => Err(invalid("string")),
         (Is::Int | Is::Time | Is::TimeOr(_), _) => Err(ApiError::invalid_integer(name, &shown(value))),
         (Is::Bool, _) => Err(invalid("boolean")),
         (Is::Map | Is::Meta | Is::Fields(_), _) => Err(invalid("object")),

@@ -238,6 +238,18 @@ impl Source for Account {
             ("issuing.transaction", "purchase_details") => {
                 Some(self.find(id)?.hidden["purchase_details"].clone())
             }
+            ("price" | "plan", "tiers") => {
+                Some(self.find(id)?.hidden["tiers"].clone()).filter(|tiers| !tiers.is_null())
+            }
+            ("price", "currency_options") => {
+                Some(self.find(id)?.hidden["currency_options"].clone()).filter(|all| !all.is_null())
+            }
+            ("coupon", "applies_to") => {
+                let products = self.find(id)?.hidden["products"].clone();
+                Some(products)
+                    .filter(|products| !products.is_null())
+                    .map(|products| object! { "products": products })
+            }
             ("charge", "refunds") => {
                 Some(list(of(Kind::Refund, "charge"), &format!("/v1/charges/{id}/refunds")))
             }

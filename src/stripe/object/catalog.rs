@@ -49,10 +49,11 @@ pub(crate) fn plan(price: &Value) -> Value {
     object! {
         "id": text(price, "id"), "object": "plan", "active": price["active"].clone(),
         "amount": price["unit_amount"].clone(), "amount_decimal": price["unit_amount_decimal"].clone(),
-        "billing_scheme": "per_unit", "created": int(price, "created"), "currency": text(price, "currency"),
+        "billing_scheme": price["billing_scheme"].clone(), "created": int(price, "created"), "currency": text(price, "currency"),
         "interval": recurring["interval"].clone(), "interval_count": recurring["interval_count"].clone(),
         "livemode": false, "metadata": price["metadata"].clone(), "meter": recurring["meter"].clone(),
-        "nickname": price["nickname"].clone(), "product": price["product"].clone(), "tiers_mode": NULL,
-        "transform_usage": NULL, "trial_period_days": NULL, "usage_type": recurring["usage_type"].clone(),
+        "nickname": price["nickname"].clone(), "product": price["product"].clone(),
+        "tiers_mode": price["tiers_mode"].clone(), "transform_usage": price["transform_quantity"].clone(),
+        "trial_period_days": recurring["trial_period_days"].clone(), "usage_type": recurring["usage_type"].clone(),
     }
 }

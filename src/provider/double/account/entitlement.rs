@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::World;
-use crate::provider::double::params::Is;
+use crate::provider::double::error::ApiError;
+use crate::provider::double::params::{Is, Params};
 use crate::provider::double::route::Route;
-use crate::provider::double::store::Kind;
+use crate::provider::double::store::{Kind, Store};
 use crate::stripe::object::{data, entitlement, object, text};
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -16,6 +17,16 @@ pub(crate) const ROUTES: &[Route] = &[
         |name, wanted, stored| Some(stored.value()["active"] != *wanted?).filter(|_| name == "archived"),
     ),
     Route::retrieve("/v1/entitlements/features/{id}", Kind::Feature),
+    Route::create(
+        "/v1/entitlements/features",
+        &[("lookup_key", Is::Needed(&Is::Text)), ("name", Is::Needed(&Is::Text)), ("metadata", Is::Meta)],
+        create,
+    ),
+    Route::change(
+        "/v1/entitlements/features/{id}",
+        &[("active", Is::Bool), ("name", Is::Text), ("metadata", Is::Meta)],
+        update,
+    ),
     Route::list(
         "/v1/entitlements/active_entitlements",
         Kind::Entitlement,
@@ -24,6 +35,27 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     Route::retrieve("/v1/entitlements/active_entitlements/{id}", Kind::Entitlement),
 ];
+
+/// `POST /v1/entitlements/features`: Stripe tells nobody of it.
+fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    let key = params.needed("lookup_key")?.to_owned();
+    let holds = |store: &Store| store.with(Kind::Feature, "lookup_key", &key).next().is_some();
+    if holds(world.shop) || holds(&world.part.store) {
+        let message = format!("A feature with the lookup key `{key}` already exists.");
+        return Err(ApiError::invalid_param("lookup_key", message));
+    }
+    let id = world.mint("feat");
+    let mut feature = entitlement::feature(&id, &key);
+    params.apply(&mut feature, &["name", "metadata"]);
+    Ok(world.insert(Kind::Feature, feature))
+}
+
+/// `POST /v1/entitlements/features/{id}`.
+fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    world.at_path(Kind::Feature, id)?;
+    world.change(id, |feature| params.apply(feature, &["active", "name", "metadata"]));
+    Ok(world.copy(id))
+}
 
 /// Brings a customer's active entitlements in line with its subscriptions, and tells if they changed.
 pub(crate) fn refresh(world: &mut World<'_>, customer: &str) {

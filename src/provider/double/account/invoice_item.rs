@@ -135,7 +135,7 @@ pub(crate) fn asked(
         (Some(price), _) => world.named_by(Kind::Price, price, "price")?,
         (None, data @ Value::Object(_)) => {
             let data = data.clone();
-            catalog::price_of(world, &data)?
+            catalog::price_of(world, &data, "price_data")?
         }
         (None, _) => return bare(world, given, currency, before, quantity),
     };

@@ -36,8 +36,11 @@ pub(crate) mod payment_method;
 pub(crate) mod payment_page;
 pub(crate) mod pending_update;
 pub(crate) mod period;
+pub(crate) mod plan;
 pub(crate) mod preview;
+pub(crate) mod price;
 pub(crate) mod pricing;
+pub(crate) mod product;
 pub(crate) mod promotion_code;
 pub(crate) mod proration;
 pub(crate) mod redemption;
@@ -74,7 +77,6 @@ use crate::stripe::object::{NULL, int, merge, previous, put};
 pub(crate) const ROUTES: &[&[Route]] = &[
     balance::ROUTES,
     cash_balance::ROUTES,
-    catalog::ROUTES,
     charge::ROUTES,
     checkout::ROUTES,
     coupon::ROUTES,
@@ -88,6 +90,9 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     item::ROUTES,
     payment_method::ROUTES,
     payment_page::ROUTES,
+    plan::ROUTES,
+    price::ROUTES,
+    product::ROUTES,
     promotion_code::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,

@@ -3,6 +3,7 @@
 mod bounds;
 mod bursts;
 mod cases;
+mod catalog;
 mod discounts;
 mod fuzz;
 mod http;

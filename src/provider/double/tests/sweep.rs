@@ -163,7 +163,7 @@ fn right(full: &Full, name: &str, is: Is) -> Value {
     let id = |prefix: &str| Value::from(full.ids.get(prefix).cloned().unwrap_or_default());
     match is {
         Is::Needed(is) => right(full, name, *is),
-        Is::Fields(table) => Value::Object(needed(full, table)),
+        Is::Fields(table) | Is::TextOr(table) => Value::Object(needed(full, table)),
         Is::Rows(table) => json!([needed(full, table)]),
         Is::Choice(words) => words[0].into(),
         Is::Bool => "true".into(),
