@@ -69,16 +69,16 @@ async fn a_case_has_its_own_time() {
 
 #[test]
 fn what_falls_due_at_once_is_played_out_in_turns() {
-    let mut account = crate::provider::double::state::Account::new(START.parse().unwrap(), 7);
+    let mut account = Account::new(START.parse().unwrap(), 7);
     let mut world = account.world(Home::Large, Cause::default());
     let start = world.second();
     for at in 0..1_200_i64 {
         let id = format!("cs_{at:04}");
         let session = json!({"id": id, "status": "open", "expires_at": start + 1_200 - at, "created": start});
-        world.insert(crate::provider::double::store::Kind::Session, session);
+        world.insert(store::Kind::Session, session);
     }
-    let open = |account: &crate::provider::double::state::Account| {
-        let sessions = account.large.store.of(crate::provider::double::store::Kind::Session);
+    let open = |account: &Account| {
+        let sessions = account.large.store.of(store::Kind::Session);
         sessions.filter(|session| session.value()["status"] == "open").count()
     };
     let wall = START.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(1);
