@@ -21,6 +21,7 @@ pub(crate) mod payment;
 pub(crate) mod setup;
 pub(crate) mod subscription;
 pub(crate) mod tax;
+pub(crate) mod test_clock;
 
 use serde_json::{Map, Value};
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
-use super::{World, checkout, later};
+use super::{World, checkout, later, test_clock};
 use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
@@ -20,6 +20,7 @@ enum Happens {
     SessionExpires(String),
     /// A debit or a refund that was on its way.
     Ends(String),
+    ClockIsDeleted(String),
 }
 
 /// More fell due than could be played out. The clock stands at the last moment that was.
@@ -35,8 +36,11 @@ pub(crate) enum Whose<'a> {
     Customer(&'a str),
 }
 
-/// Moves the clock by `by`, with what falls due for one customer.
+/// Moves the clock by `by`, with what falls due for one customer, and the customer's test clock, if it has one.
 pub(crate) fn advance(world: &mut World<'_>, customer: &str, by: SignedDuration) -> Result<(), TooMuch> {
+    if let Some(clock) = clock_of(world, customer).map(str::to_owned) {
+        test_clock::pass_by(world, &clock, by)?;
+    }
     let until = world.part.now.saturating_add(by).unwrap_or(world.part.now);
     play(world, Whose::Customer(customer), until, MOST)
 }
@@ -101,7 +105,11 @@ fn look_at(world: &mut World<'_>, id: &str) {
 /// The test clock that an object lives by: its own, or its customer's.
 pub(crate) fn clock_of<'a>(world: &'a World<'_>, id: &str) -> Option<&'a str> {
     let object = world.peek(id);
-    object["test_clock"].as_str().or_else(|| world.peek(text(object, "customer"))["test_clock"].as_str())
+    let of = |id: &str| world.peek(id)["test_clock"].as_str();
+    object["test_clock"]
+        .as_str()
+        .or_else(|| of(text(object, "customer")))
+        .or_else(|| of(text(object, "subscription")))
 }
 
 /// What comes first of all that is due in one second.
@@ -128,6 +136,9 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
         Kind::Session if text(stored.value(), "status") == "open" => {
             Some((int(stored.value(), "expires_at"), Happens::SessionExpires(id.to_owned())))
         }
+        Kind::TestClock => {
+            Some((int(stored.value(), "deletes_after"), Happens::ClockIsDeleted(id.to_owned())))
+        }
         _ => None,
     }
 }
@@ -137,5 +148,6 @@ fn happen(world: &mut World<'_>, what: Happens) {
         Happens::Billing(due) => due::happen(world, due),
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
         Happens::Ends(id) => later::end(world, &id),
+        Happens::ClockIsDeleted(id) => test_clock::delete_now(world, &id),
     }
 }
