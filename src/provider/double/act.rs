@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 use super::ActError;
 use super::account::payment::{self, Collect};
 use super::account::{
-    World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, subscription,
+    World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, schedule, subscription,
 };
 use super::error::ApiError;
 use super::params::{Params, Table};
 use super::store::{Kind, Stored};
 use crate::stripe::action::{
-    Action, ActionKind, CancelAt, Checkout, FirstPayment, Item, Outcome, Payment, PaymentKind, Purchase, What,
+    Action, ActionKind, Becomes, CancelAt, Checkout, FirstPayment, Item, Outcome, Payment, PaymentKind,
+    Purchase, Scheduled, What,
 };
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{data, int, merge, put, text};
@@ -104,7 +105,8 @@ impl Stage<'_, '_> {
                 Ok(None)
             }
             What::Set(fields) => self.set(fields).map(|()| None),
-            What::Schedule | What::Dispute => Err(ActError::NotSupported(action.kind())),
+            What::Schedule(scheduled) => self.schedule(which, scheduled).map(Some),
+            What::Dispute => Err(ActError::NotSupported(action.kind())),
         }
     }
 
@@ -289,6 +291,43 @@ impl Stage<'_, '_> {
         }
         given.extend(wanted);
         self.update(&id, json!({ "items": given }))
+    }
+
+    /// The items as they are until then, and what they become afterwards.
+    fn schedule(&mut self, which: Option<&str>, scheduled: &Scheduled) -> Result<String, ActError> {
+        let id = self.running(which)?;
+        let row = |item: &Value| json!({ "price": item["price"]["id"], "quantity": item["quantity"] });
+        let held: Vec<Value> = data(&self.world.peek(&id)["items"]).iter().map(row).collect();
+        let mut items = held.clone();
+        match &scheduled.becomes {
+            Becomes::Price(price) => {
+                let price = self.price(price)?;
+                if let Some(first) = items.first_mut() {
+                    put(first, "price", price);
+                }
+            }
+            Becomes::Items(wanted) => items = self.line_items(wanted)?,
+        }
+        self.asked();
+        let schedule = match self.world.peek(&id)["schedule"].as_str() {
+            Some(schedule) => schedule.to_owned(),
+            None => {
+                let given = json!({ "from_subscription": id });
+                text(&schedule::create(self.world, &read(&given, schedule::CREATE)?)?, "id").to_owned()
+            }
+        };
+        let current = self.world.peek(&schedule)["current_phase"].clone();
+        let ends = scheduled.after.map_or_else(
+            || current["end_date"].clone(),
+            |after| self.world.second().saturating_add(after.as_secs()).into(),
+        );
+        let phases = json!([
+            { "items": held, "start_date": current["start_date"], "end_date": ends },
+            { "items": items },
+        ]);
+        self.asked();
+        schedule::update(self.world, &schedule, &read(&json!({ "phases": phases }), schedule::UPDATE)?)?;
+        Ok(id)
     }
 
     fn cancel(&mut self, which: Option<&str>, at: CancelAt) -> Result<String, ActError> {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
-use super::{World, checkout, later, test_clock};
+use super::{World, checkout, later, schedule, test_clock};
 use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
@@ -14,9 +14,13 @@ use crate::stripe::object::{int, text};
 /// More than this at once for one customer is a mistake, not a story.
 const MOST: usize = 5_000;
 
+/// More than this of one object in one second does not happen.
+const MOST_OF_ONE: usize = 16;
+
 /// Something that happens by itself.
 enum Happens {
     Billing(Due),
+    Schedule(schedule::Due),
     SessionExpires(String),
     /// A debit or a refund that was on its way.
     Ends(String),
@@ -52,7 +56,7 @@ pub(crate) fn play(
     until: Timestamp,
     most: usize,
 ) -> Result<(), TooMuch> {
-    let mut left = most;
+    let (mut left, mut again) = (most, 0);
     while let Some(entry) = next(world, whose, until.as_second()) {
         let Some((at, what)) = next_of(world, &entry.id).filter(|(at, _)| *at == entry.at) else {
             // It changed with time alone.
@@ -64,8 +68,10 @@ pub(crate) fn play(
         world.by_itself();
         happen(world, what);
         look_at(world, &entry.id);
-        if world.part.agenda.due(entry.clock.as_ref(), at).any(|again| *again == entry) {
-            // Nothing came of it, and nothing will until the object changes.
+        let same = world.part.agenda.due(entry.clock.as_ref(), at).any(|next| *next == entry);
+        again = if same { again + 1 } else { 0 };
+        if again > MOST_OF_ONE {
+            // Nothing comes of it, and nothing will until the object changes.
             world.part.agenda.set(&entry.id, None);
         }
     }
@@ -133,6 +139,7 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
             let due = due::of(world, id).into_iter().min_by_key(|(at, _)| *at);
             due.map(|(at, due)| (at, Happens::Billing(due)))
         }
+        Kind::Schedule => schedule::due(world, id).map(|(at, due)| (at, Happens::Schedule(due))),
         Kind::Session if text(stored.value(), "status") == "open" => {
             Some((int(stored.value(), "expires_at"), Happens::SessionExpires(id.to_owned())))
         }
@@ -146,6 +153,7 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
 fn happen(world: &mut World<'_>, what: Happens) {
     match what {
         Happens::Billing(due) => due::happen(world, due),
+        Happens::Schedule(due) => schedule::happen(world, due),
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
         Happens::Ends(id) => later::end(world, &id),
         Happens::ClockIsDeleted(id) => test_clock::delete_now(world, &id),

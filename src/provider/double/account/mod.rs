@@ -34,6 +34,7 @@ pub(crate) mod payment;
 pub(crate) mod payment_method;
 pub(crate) mod pending_update;
 pub(crate) mod period;
+pub(crate) mod phase;
 pub(crate) mod preview;
 pub(crate) mod pricing;
 pub(crate) mod promotion_code;
@@ -42,6 +43,7 @@ pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
 pub(crate) mod resume;
+pub(crate) mod schedule;
 pub(crate) mod setup_intent;
 pub(crate) mod source;
 pub(crate) mod start;
@@ -89,6 +91,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     refund::ROUTES,
     setup_intent::ROUTES,
     source::ROUTES,
+    schedule::ROUTES,
     stored::account::ROUTES,
     stored::identity::ROUTES,
     stored::issuing::ROUTES,

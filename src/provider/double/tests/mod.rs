@@ -8,6 +8,7 @@ mod fuzz;
 mod http;
 mod laws;
 mod payments;
+mod schedules;
 mod search;
 mod stored;
 mod sweep;
