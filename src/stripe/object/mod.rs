@@ -18,6 +18,7 @@ pub(crate) mod issuing;
 pub(crate) mod method;
 pub(crate) mod other;
 pub(crate) mod payment;
+pub(crate) mod quote;
 pub(crate) mod schedule;
 pub(crate) mod setup;
 pub(crate) mod subscription;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
-use super::{World, checkout, later, schedule, test_clock};
+use super::{World, checkout, later, quote, schedule, test_clock};
 use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
@@ -24,6 +24,7 @@ enum Happens {
     SessionExpires(String),
     /// A debit or a refund that was on its way.
     Ends(String),
+    QuoteExpires(String),
     ClockIsDeleted(String),
 }
 
@@ -143,6 +144,7 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
         Kind::Session if text(stored.value(), "status") == "open" => {
             Some((int(stored.value(), "expires_at"), Happens::SessionExpires(id.to_owned())))
         }
+        Kind::Quote => Some((quote::expires(stored.value())?, Happens::QuoteExpires(id.to_owned()))),
         Kind::TestClock => {
             Some((int(stored.value(), "deletes_after"), Happens::ClockIsDeleted(id.to_owned())))
         }
@@ -156,6 +158,7 @@ fn happen(world: &mut World<'_>, what: Happens) {
         Happens::Schedule(due) => schedule::happen(world, due),
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
         Happens::Ends(id) => later::end(world, &id),
+        Happens::QuoteExpires(id) => quote::cancel_now(world, &id),
         Happens::ClockIsDeleted(id) => test_clock::delete_now(world, &id),
     }
 }

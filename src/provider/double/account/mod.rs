@@ -39,6 +39,7 @@ pub(crate) mod preview;
 pub(crate) mod pricing;
 pub(crate) mod promotion_code;
 pub(crate) mod proration;
+pub(crate) mod quote;
 pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
@@ -87,6 +88,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     item::ROUTES,
     payment_method::ROUTES,
     promotion_code::ROUTES,
+    quote::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,
     setup_intent::ROUTES,

@@ -8,6 +8,7 @@ mod fuzz;
 mod http;
 mod laws;
 mod payments;
+mod quotes;
 mod schedules;
 mod search;
 mod stored;
