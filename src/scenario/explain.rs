@@ -52,8 +52,7 @@ pub fn explain_actions() -> String {
         format_args!("Every action but `set` also has the keys {}.", ActionKind::COMMON_KEYS.join(", ")),
     );
     for kind in ActionKind::ALL {
-        let later = if kind.supported() { "" } else { " (not supported yet)" };
-        line(&mut text, format_args!("\n{kind}{later}\n   {}", kind.summary()));
+        line(&mut text, format_args!("\n{kind}\n   {}", kind.summary()));
         if !kind.own_keys().is_empty() {
             row(&mut text, "keys", &kind.own_keys().join(", "));
         }

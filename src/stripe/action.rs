@@ -61,7 +61,7 @@ pub enum What {
     /// The items become these.
     ChangeItems(Vec<Item>),
     /// A change is scheduled.
-    Schedule,
+    Schedule(Scheduled),
     /// The subscription is canceled.
     Cancel(CancelAt),
     /// Collection pauses; the key is Stripe's `pause_collection.behavior`.
@@ -189,6 +189,24 @@ pub enum Leaves {
     Canceled,
 }
 
+/// A change that takes effect later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheduled {
+    /// What the items become then.
+    pub becomes: Becomes,
+    /// So long from now; left out, when the current period is over.
+    pub after: Option<SignedDuration>,
+}
+
+/// What the items of a subscription become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Becomes {
+    /// The first item moves to another price, named by its catalogue key.
+    Price(String),
+    /// The items become these.
+    Items(Vec<Item>),
+}
+
 /// When a cancellation takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CancelAt {
@@ -232,7 +250,7 @@ impl Action {
             What::ChangePrice(_) => ActionKind::ChangePrice,
             What::ChangeQuantity(_) => ActionKind::ChangeQuantity,
             What::ChangeItems(_) => ActionKind::ChangeItems,
-            What::Schedule => ActionKind::Schedule,
+            What::Schedule(_) => ActionKind::Schedule,
             What::Cancel(_) => ActionKind::Cancel,
             What::Pause(_) => ActionKind::Pause,
             What::Resume => ActionKind::Resume,
@@ -275,7 +293,7 @@ fn read_what(kind: ActionKind, keys: &mut Keys<'_>) -> Result<What, KeyProblem> 
         ActionKind::ChangePrice => What::ChangePrice(keys.needed("price", Keys::word)?),
         ActionKind::ChangeQuantity => What::ChangeQuantity(keys.needed("quantity", Keys::quantity)?),
         ActionKind::ChangeItems => What::ChangeItems(keys.needed("items", Keys::items)?),
-        ActionKind::Schedule => What::Schedule,
+        ActionKind::Schedule => What::Schedule(read_scheduled(keys)?),
         ActionKind::Cancel => What::Cancel(
             keys.choice("at", &[("now", CancelAt::Now), ("period_end", CancelAt::PeriodEnd)])?
                 .unwrap_or_default(),
@@ -340,6 +358,19 @@ fn read_checkout(keys: &mut Keys<'_>) -> Result<Checkout, KeyProblem> {
     })
 }
 
+fn read_scheduled(keys: &mut Keys<'_>) -> Result<Scheduled, KeyProblem> {
+    let becomes = match (keys.word("price")?, keys.items("items")?) {
+        (Some(price), None) => Becomes::Price(price),
+        (None, Some(items)) => Becomes::Items(items),
+        _ => return Err(KeyProblem::new("price", "or `items`: exactly one of them says what is scheduled")),
+    };
+    let after = if keys.is("at", "period_end") { None } else { keys.duration("at")? };
+    if after.is_some_and(|after| after.as_secs() == 0) {
+        return Err(KeyProblem::new("at", "must be later than now"));
+    }
+    Ok(Scheduled { becomes, after })
+}
+
 fn read_outcome(keys: &mut Keys<'_>) -> Result<Outcome, KeyProblem> {
     let choices = [("succeeded", Outcome::Succeeded), ("failed", Outcome::Failed)];
     Ok(keys.choice("outcome", &choices)?.unwrap_or_default())
@@ -392,6 +423,10 @@ mod tests {
     #[case("payment_fails", json!({"attempts": 0}), "attempts")]
     #[case("change_price", json!({}), "price")]
     #[case("cancel", json!({"at": "noon"}), "at")]
+    #[case("schedule", json!({}), "price")]
+    #[case("schedule", json!({"price": "p", "items": [{"price": "p"}]}), "price")]
+    #[case("schedule", json!({"price": "p", "at": "noon"}), "at")]
+    #[case("schedule", json!({"price": "p", "at": "0s"}), "at")]
     #[case("advance", json!({"by": "-1d"}), "by")]
     #[case("advance", json!({"by": "a month"}), "by")]
     #[case("advance", json!({"by": "99999999999999d"}), "by")]
@@ -407,6 +442,8 @@ mod tests {
     #[case("payment_fails", json!({"attempts": "all"}), What::PaymentFails(Declines::All(Leaves::Canceled)))]
     #[case("payment_fails", json!({"attempts": "all", "leaves": "unpaid"}), What::PaymentFails(Declines::All(Leaves::Unpaid)))]
     #[case("cancel", json!({}), What::Cancel(CancelAt::Now))]
+    #[case("schedule", json!({"price": "p", "at": "period_end"}), What::Schedule(Scheduled { becomes: Becomes::Price("p".into()), after: None }))]
+    #[case("schedule", json!({"price": "p", "at": "2d"}), What::Schedule(Scheduled { becomes: Becomes::Price("p".into()), after: Some(SignedDuration::from_hours(48)) }))]
     #[case("refund", json!({"amount": 500}), What::Refund(Some(500)))]
     #[case("advance", json!({"by": "31d"}), What::Advance(SignedDuration::from_hours(31 * 24)))]
     #[case("advance", json!({"by": "1.5h"}), What::Advance(SignedDuration::from_mins(90)))]

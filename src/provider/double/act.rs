@@ -6,14 +6,14 @@ use super::ActError;
 use super::account::dispute;
 use super::account::payment::{self, Collect};
 use super::account::{
-    World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, subscription,
+    World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, schedule, subscription,
 };
 use super::error::ApiError;
 use super::params::{Params, Table};
 use super::store::{Kind, Stored};
 use crate::stripe::action::{
-    Action, CancelAt, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment, PaymentKind, Purchase,
-    What,
+    Action, ActionKind, Becomes, CancelAt, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment, PaymentKind,
+    Purchase, Scheduled, What,
 };
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{data, int, merge, put, text};
@@ -28,11 +28,14 @@ pub(crate) struct Stage<'w, 'a> {
 impl Stage<'_, '_> {
     /// Carries an action out, and names what it made.
     pub(crate) fn act(&mut self, action: &Action) -> Result<(), ActError> {
-        if !action.kind().supported() {
-            return Err(ActError::NotSupported(action.kind()));
-        }
         self.world.overlay = overlay(action);
-        let made = self.happen(action)?;
+        // A customer on a test clock lives by it; to move it, one has to stand outside.
+        let clock = clock::clock_of(self.world, &self.customer()).map(str::to_owned);
+        let clock = clock.filter(|_| action.kind() != ActionKind::Advance);
+        let outside = self.world.enter(clock.as_deref());
+        let made = self.happen(action);
+        self.world.leave(outside);
+        let made = made?;
         // What was not taken up by a new object belongs to the one that was changed.
         if let Some((_, fields)) = self.world.overlay.take()
             && let Some(made) = &made
@@ -101,7 +104,7 @@ impl Stage<'_, '_> {
                 Ok(None)
             }
             What::Set(fields) => self.set(fields).map(|()| None),
-            What::Schedule => Err(ActError::NotSupported(action.kind())),
+            What::Schedule(scheduled) => self.schedule(which, scheduled).map(Some),
         }
     }
 
@@ -286,6 +289,43 @@ impl Stage<'_, '_> {
         }
         given.extend(wanted);
         self.update(&id, json!({ "items": given }))
+    }
+
+    /// The items as they are until then, and what they become afterwards.
+    fn schedule(&mut self, which: Option<&str>, scheduled: &Scheduled) -> Result<String, ActError> {
+        let id = self.running(which)?;
+        let row = |item: &Value| json!({ "price": item["price"]["id"], "quantity": item["quantity"] });
+        let held: Vec<Value> = data(&self.world.peek(&id)["items"]).iter().map(row).collect();
+        let mut items = held.clone();
+        match &scheduled.becomes {
+            Becomes::Price(price) => {
+                let price = self.price(price)?;
+                if let Some(first) = items.first_mut() {
+                    put(first, "price", price);
+                }
+            }
+            Becomes::Items(wanted) => items = self.line_items(wanted)?,
+        }
+        self.asked();
+        let schedule = match self.world.peek(&id)["schedule"].as_str() {
+            Some(schedule) => schedule.to_owned(),
+            None => {
+                let given = json!({ "from_subscription": id });
+                text(&schedule::create(self.world, &read(&given, schedule::CREATE)?)?, "id").to_owned()
+            }
+        };
+        let current = self.world.peek(&schedule)["current_phase"].clone();
+        let ends = scheduled.after.map_or_else(
+            || current["end_date"].clone(),
+            |after| self.world.second().saturating_add(after.as_secs()).into(),
+        );
+        let phases = json!([
+            { "items": held, "start_date": current["start_date"], "end_date": ends },
+            { "items": items },
+        ]);
+        self.asked();
+        schedule::update(self.world, &schedule, &read(&json!({ "phases": phases }), schedule::UPDATE)?)?;
+        Ok(id)
     }
 
     fn cancel(&mut self, which: Option<&str>, at: CancelAt) -> Result<String, ActError> {

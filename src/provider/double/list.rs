@@ -72,6 +72,10 @@ fn stays(table: Table, filters: &Params, keeps: Keeps, stored: &Stored) -> bool 
         let kept = match (keeps(name, wanted, stored), wanted) {
             (Some(kept), _) => kept,
             // Which seconds are meant decides where in the list is looked.
+            (None, None) if *name == "test_clock" => {
+                // What lives by a test clock is hidden unless its clock or customer is asked for.
+                value["test_clock"].is_null() || filters.text("customer").is_some()
+            }
             (None, None) => true,
             (None, Some(_)) if *name == "created" => true,
             // Stripe compares texts letter by letter.

@@ -185,9 +185,6 @@ pub enum DoubleError {
 /// Why an action could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActError {
-    /// The double does not model the action yet.
-    #[error("carry out `{0}`: not supported yet")]
-    NotSupported(ActionKind),
     /// The case is not open.
     #[error("find case {0:?}: it is not open")]
     UnknownCase(CaseId),

@@ -283,14 +283,31 @@ pub(crate) fn dispatch(
         }
         Does::Write(writes) => {
             let params = read_params(route, call)?;
+            if let (Some(Home::Case(case)), Some(clock)) = (home, params.text("test_clock")) {
+                account.claim_clock(case, clock)?;
+            }
             let world = &mut account.world(home.unwrap_or(Home::Large), cause);
-            let made = writes.run(world, ids, &params)?;
+            let clock = clock_named(world, ids, &params);
+            let outside = world.enter(clock.as_deref());
+            let made = writes.run(world, ids, &params);
+            world.leave(outside);
+            let made = made?;
             Ok(match route.answers {
                 Answers::Kept => Reply::Stored(text(&made, "id").to_owned()),
                 Answers::Made => Reply::Made(made),
             })
         }
     }
+}
+
+/// The test clock by which the first thing lives that a call names.
+fn clock_named(world: &World<'_>, ids: Ids<'_>, params: &Params) -> Option<String> {
+    if let Some(clock) = params.text("test_clock") {
+        return Some(clock.to_owned());
+    }
+    let words = [ids.id, ids.sub].into_iter().chain(params.fields().values().filter_map(Value::as_str));
+    let mut clocks = words.filter_map(|word| account::clock::clock_of(world, word));
+    clocks.next().map(str::to_owned)
 }
 
 fn read_params(route: &Route, call: &Call) -> Result<Params, ApiError> {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::account::{Home, World};
 use super::case::Part;
+use super::error::ApiError;
 use super::expand::Source;
 use super::idempotency::Keys;
 use super::store::{Kind, Store, Stored};
@@ -185,6 +186,25 @@ impl Account {
             let id = part.store.adopt(stored);
             self.index.insert(id, Home::Case(case));
         }
+    }
+
+    /// Takes into a case the test clock that an app made before it made the customer who shall live by it.
+    pub(crate) fn claim_clock(&mut self, case: CaseId, id: &str) -> Result<(), ApiError> {
+        let store = &mut self.large.store;
+        if store.get(id).is_none_or(|stored| stored.kind != Kind::TestClock) {
+            return Ok(());
+        }
+        if store.with(Kind::Customer, "test_clock", id).next().is_some() {
+            return Err(ApiError::not_modelled("a test clock of customers of different cases"));
+        }
+        let Some(part) = self.cases.get_mut(&case) else { return Ok(()) };
+        if let Some(stored) = store.remove(id) {
+            self.large.agenda.touch(id);
+            part.agenda.touch(id);
+            let id = part.store.adopt(stored);
+            self.index.insert(id, Home::Case(case));
+        }
+        Ok(())
     }
 
     /// Forgets a case with everything in it; gives what was refused to it.

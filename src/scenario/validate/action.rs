@@ -136,10 +136,6 @@ pub(super) fn action(
     let entry = entries.iter().find(|entry| entry.key.parse::<ActionKind>().is_ok())?;
     let kind = entry.key.parse::<ActionKind>().ok()?;
     let place = problems.place(&(entry.key_range.start..entry.node.range.end.max(entry.key_range.end)));
-    if !kind.supported() {
-        let key = problems.place(&entry.key_range);
-        problems.push(refusal(&format!("stripe.{kind}"), &key));
-    }
     let keys = entry.node.to_map();
     if kind != ActionKind::Set {
         check_names(&entry.node, subscriptions, scope, problems);

@@ -204,7 +204,6 @@ fn burst_of(kind: Option<ActionKind>) -> Vec<&'static str> {
 /// Actions whose burst depends on the customer: what falls due while time passes, what the app had opened.
 fn opens_many(kind: Option<ActionKind>) -> bool {
     matches!(kind, Some(ActionKind::Advance | ActionKind::Checkout | ActionKind::Subscribe))
-        || kind.is_some_and(|kind| !kind.supported())
 }
 
 /// Whether a type is meant by a pattern.

@@ -206,7 +206,7 @@ fn deliveries(step: &Step) -> usize {
     match &step.send {
         Send::Burst { .. } => match step.stripe.as_ref().map(|action| action.kind) {
             Some(ActionKind::Advance) => usize::MAX,
-            Some(kind) => kind.burst().len() + usize::from(!kind.supported()) * 2,
+            Some(kind) => kind.burst().len(),
             None if step.requests.is_empty() => 0,
             None => usize::MAX,
         },

@@ -40,6 +40,11 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Whether a key is this word.
+    pub(super) fn is(&self, key: &str, word: &str) -> bool {
+        self.0.get(key).is_some_and(|value| value == word)
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }

@@ -195,7 +195,7 @@ impl ActionKind {
             Self::ChangePrice => "the first item moves to another price, prorated",
             Self::ChangeQuantity => "the first item's quantity changes, prorated",
             Self::ChangeItems => "the subscription's items become the ones named, prorated",
-            Self::Schedule => "a change is scheduled for later",
+            Self::Schedule => "a change is scheduled, for the end of the period or so long from now",
             Self::Cancel => "the subscription is canceled, at once or at the period's end",
             Self::Pause => "collection pauses",
             Self::Resume => "collection resumes",
@@ -265,14 +265,13 @@ impl ActionKind {
             Self::Refund => &["refund.created", "charge.refunded"],
             Self::DeleteCustomer => &["customer.subscription.deleted", "customer.deleted"],
             Self::Dispute => &["charge.dispute.created", "charge.dispute.funds_withdrawn"],
-            Self::Schedule | Self::Advance | Self::Set => &[],
+            Self::Schedule => &[
+                "customer.subscription.updated",
+                "subscription_schedule.created",
+                "subscription_schedule.updated",
+            ],
+            Self::Advance | Self::Set => &[],
         }
-    }
-
-    /// Whether the embedded double carries it out; the others are refused by name.
-    #[must_use]
-    pub const fn supported(self) -> bool {
-        !matches!(self, Self::Schedule)
     }
 }
 

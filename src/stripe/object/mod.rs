@@ -18,9 +18,12 @@ pub(crate) mod issuing;
 pub(crate) mod method;
 pub(crate) mod other;
 pub(crate) mod payment;
+pub(crate) mod quote;
+pub(crate) mod schedule;
 pub(crate) mod setup;
 pub(crate) mod subscription;
 pub(crate) mod tax;
+pub(crate) mod test_clock;
 pub(crate) mod webhook;
 
 use serde_json::{Map, Value};

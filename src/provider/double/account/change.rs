@@ -95,6 +95,7 @@ fn allowed(before: &Value, params: &Params) -> Result<(), ApiError> {
         )
         .with_code("invalid_canceled_subscription_fields"));
     }
+    super::schedule::allows(before, params)?;
     if params.text("payment_behavior") == Some("pending_if_incomplete") {
         pending_update::check(params)?;
     }

@@ -247,7 +247,7 @@ fn discounts(world: &World<'_>, params: &Params, lines: &[Value]) -> Result<Vec<
 }
 
 /// Takes discounts off the lines and puts taxes on what is left.
-fn adjust_lines(
+pub(crate) fn adjust_lines(
     world: &World<'_>,
     lines: &mut [Value],
     rates: &[Value],

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
-use super::{World, checkout, later};
+use super::{World, checkout, later, quote, schedule, test_clock};
 use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
@@ -14,12 +14,18 @@ use crate::stripe::object::{int, text};
 /// More than this at once for one customer is a mistake, not a story.
 const MOST: usize = 5_000;
 
+/// More than this of one object in one second does not happen.
+const MOST_OF_ONE: usize = 16;
+
 /// Something that happens by itself.
 enum Happens {
     Billing(Due),
+    Schedule(schedule::Due),
     SessionExpires(String),
     /// A debit or a refund that was on its way.
     Ends(String),
+    QuoteExpires(String),
+    ClockIsDeleted(String),
 }
 
 /// More fell due than could be played out. The clock stands at the last moment that was.
@@ -35,8 +41,11 @@ pub(crate) enum Whose<'a> {
     Customer(&'a str),
 }
 
-/// Moves the clock by `by`, with what falls due for one customer.
+/// Moves the clock by `by`, with what falls due for one customer, and the customer's test clock, if it has one.
 pub(crate) fn advance(world: &mut World<'_>, customer: &str, by: SignedDuration) -> Result<(), TooMuch> {
+    if let Some(clock) = clock_of(world, customer).map(str::to_owned) {
+        test_clock::pass_by(world, &clock, by)?;
+    }
     let until = world.part.now.saturating_add(by).unwrap_or(world.part.now);
     play(world, Whose::Customer(customer), until, MOST)
 }
@@ -48,7 +57,7 @@ pub(crate) fn play(
     until: Timestamp,
     most: usize,
 ) -> Result<(), TooMuch> {
-    let mut left = most;
+    let (mut left, mut again) = (most, 0);
     while let Some(entry) = next(world, whose, until.as_second()) {
         let Some((at, what)) = next_of(world, &entry.id).filter(|(at, _)| *at == entry.at) else {
             // It changed with time alone.
@@ -60,8 +69,10 @@ pub(crate) fn play(
         world.by_itself();
         happen(world, what);
         look_at(world, &entry.id);
-        if world.part.agenda.due(entry.clock.as_ref(), at).any(|again| *again == entry) {
-            // Nothing came of it, and nothing will until the object changes.
+        let same = world.part.agenda.due(entry.clock.as_ref(), at).any(|next| *next == entry);
+        again = if same { again + 1 } else { 0 };
+        if again > MOST_OF_ONE {
+            // Nothing comes of it, and nothing will until the object changes.
             world.part.agenda.set(&entry.id, None);
         }
     }
@@ -101,7 +112,11 @@ fn look_at(world: &mut World<'_>, id: &str) {
 /// The test clock that an object lives by: its own, or its customer's.
 pub(crate) fn clock_of<'a>(world: &'a World<'_>, id: &str) -> Option<&'a str> {
     let object = world.peek(id);
-    object["test_clock"].as_str().or_else(|| world.peek(text(object, "customer"))["test_clock"].as_str())
+    let of = |id: &str| world.peek(id)["test_clock"].as_str();
+    object["test_clock"]
+        .as_str()
+        .or_else(|| of(text(object, "customer")))
+        .or_else(|| of(text(object, "subscription")))
 }
 
 /// What comes first of all that is due in one second.
@@ -125,8 +140,13 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
             let due = due::of(world, id).into_iter().min_by_key(|(at, _)| *at);
             due.map(|(at, due)| (at, Happens::Billing(due)))
         }
+        Kind::Schedule => schedule::due(world, id).map(|(at, due)| (at, Happens::Schedule(due))),
         Kind::Session if text(stored.value(), "status") == "open" => {
             Some((int(stored.value(), "expires_at"), Happens::SessionExpires(id.to_owned())))
+        }
+        Kind::Quote => Some((quote::expires(stored.value())?, Happens::QuoteExpires(id.to_owned()))),
+        Kind::TestClock => {
+            Some((int(stored.value(), "deletes_after"), Happens::ClockIsDeleted(id.to_owned())))
         }
         _ => None,
     }
@@ -135,7 +155,10 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
 fn happen(world: &mut World<'_>, what: Happens) {
     match what {
         Happens::Billing(due) => due::happen(world, due),
+        Happens::Schedule(due) => schedule::happen(world, due),
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
         Happens::Ends(id) => later::end(world, &id),
+        Happens::QuoteExpires(id) => quote::cancel_now(world, &id),
+        Happens::ClockIsDeleted(id) => test_clock::delete_now(world, &id),
     }
 }

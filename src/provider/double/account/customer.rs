@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::redemption::{self, Buyer};
-use super::{World, payment, source, subscription};
+use super::{World, payment, source, subscription, test_clock};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
@@ -14,7 +14,12 @@ use crate::stripe::object::customer::{self, deleted};
 use crate::stripe::object::{put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
-    Route::list("/v1/customers", Kind::Customer, &[("email", Is::Text), CREATED], AS_USUAL),
+    Route::list(
+        "/v1/customers",
+        Kind::Customer,
+        &[("email", Is::Text), ("test_clock", Is::Text), CREATED],
+        AS_USUAL,
+    ),
     Route::search("/v1/customers/search", Kind::Customer, search::CUSTOMERS),
     Route::retrieve("/v1/customers/{id}", Kind::Customer),
     Route::create("/v1/customers", CREATE, create),
@@ -44,7 +49,7 @@ pub(crate) const CREATE: Table = &[
     ("default_source", Is::Text),
     ("tax", Is::NotModelled),
     ("tax_id_data", Is::NotModelled),
-    ("test_clock", Is::NotModelled),
+    ("test_clock", Is::Text),
     ("cash_balance", Is::NotModelled),
 ];
 
@@ -65,6 +70,7 @@ const FIELDS: [&str; 12] = [
 
 /// `POST /v1/customers`. With the e-mail of a slot, the customer becomes that slot's.
 pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+    test_clock::takes_customer(world, params)?;
     let discount = redemption::asked(world, params, Buyer::default())?;
     let id = world.mint("cus");
     let made = bare(world, &id, params);
@@ -84,6 +90,9 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
 /// `POST /v1/customers/{id}`.
 pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::Customer, id)?;
+    if params.given("test_clock").is_some() {
+        return Err(ApiError::unknown_param("test_clock"));
+    }
     let discount = redemption::asked(world, params, Buyer { customer: id, amount: None })?;
     set_card(world, id, params)?;
     world.change(id, |customer| params.apply(customer, &FIELDS));

@@ -66,7 +66,7 @@ const PAYMENT_SETTINGS: Is = Is::Fields(&[
     ("payment_method_types", Is::Texts),
 ]);
 
-const CREATE: Table = &[
+pub(crate) const CREATE: Table = &[
     ("customer", Is::Text),
     ("account_tax_ids", Is::Texts),
     ("auto_advance", Is::Bool),
@@ -164,7 +164,7 @@ const FIELDS: [&str; 14] = [
 const AFTER_DRAFT: [&str; 3] = ["auto_advance", "default_payment_method", "metadata"];
 
 /// `POST /v1/invoices`: a draft, with what is pending where that is asked for.
-fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
+pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let subscription = match params.text("subscription") {
         Some(id) => world.named_by(Kind::Subscription, id, "subscription")?,
         None => NULL,

@@ -36,6 +36,7 @@ pub(crate) mod payment_method;
 pub(crate) mod payment_page;
 pub(crate) mod pending_update;
 pub(crate) mod period;
+pub(crate) mod phase;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod price;
@@ -43,10 +44,12 @@ pub(crate) mod pricing;
 pub(crate) mod product;
 pub(crate) mod promotion_code;
 pub(crate) mod proration;
+pub(crate) mod quote;
 pub(crate) mod redemption;
 pub(crate) mod refund;
 pub(crate) mod renewal;
 pub(crate) mod resume;
+pub(crate) mod schedule;
 pub(crate) mod setup_intent;
 pub(crate) mod source;
 pub(crate) mod start;
@@ -56,6 +59,7 @@ pub(crate) mod subscription;
 pub(crate) mod tax;
 pub(crate) mod tax_rate;
 pub(crate) mod test_card;
+pub(crate) mod test_clock;
 pub(crate) mod total;
 pub(crate) mod webhook_endpoint;
 
@@ -94,10 +98,12 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     price::ROUTES,
     product::ROUTES,
     promotion_code::ROUTES,
+    quote::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,
     setup_intent::ROUTES,
     source::ROUTES,
+    schedule::ROUTES,
     stored::account::ROUTES,
     stored::identity::ROUTES,
     stored::issuing::ROUTES,
@@ -107,6 +113,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     stored::report::ROUTES,
     subscription::ROUTES,
     tax_rate::ROUTES,
+    test_clock::ROUTES,
     webhook_endpoint::ROUTES,
 ];
 
@@ -144,10 +151,7 @@ pub(crate) struct World<'a> {
 }
 
 /// The time that a world was in before it [entered](World::enter) that of a test clock.
-pub(crate) struct Outside {
-    now: jiff::Timestamp,
-    clock: Option<Arc<str>>,
-}
+pub(crate) struct Outside(Option<(jiff::Timestamp, Option<Arc<str>>)>);
 
 /// Where a world can go back to. Ids are not minted twice: those of what was undone are gone.
 struct Marks {
@@ -189,21 +193,25 @@ impl World<'_> {
     }
 
     /// Enters the time of a test clock: what is made until the world [leaves](Self::leave) belongs to it.
+    /// Without one, and where there is none, time stays as it is.
     pub(crate) fn enter(&mut self, clock: Option<&str>) -> Outside {
-        let outside = Outside { now: self.part.now, clock: self.clock.clone() };
-        if let Some(clock) = clock
-            && let Ok(frozen) = jiff::Timestamp::from_second(int(self.peek(clock), "frozen_time"))
-        {
-            self.part.now = frozen;
-            self.clock = Some(clock.into());
-        }
-        outside
+        let found =
+            clock.and_then(|id| self.part.store.get(id)).filter(|stored| stored.kind == Kind::TestClock);
+        let frozen = found.map(|stored| jiff::Timestamp::from_second(int(stored.value(), "frozen_time")));
+        let (Some(clock), Some(Ok(frozen))) = (clock, frozen) else { return Outside(None) };
+        let now = std::mem::replace(&mut self.part.now, frozen);
+        Outside(Some((now, self.clock.replace(clock.into()))))
     }
 
-    /// Goes back to the time in which the world was before.
+    /// Goes back to the time in which the world was before; where the clock moved, it stays there.
     pub(crate) fn leave(&mut self, outside: Outside) {
-        self.part.now = outside.now;
-        self.clock = outside.clock;
+        let Outside(Some((now, clock))) = outside else { return };
+        let reached = self.second();
+        self.part.now = now;
+        let Some(left) = std::mem::replace(&mut self.clock, clock) else { return };
+        if int(self.peek(&left), "frozen_time") != reached {
+            self.change(&left, |clock| put(clock, "frozen_time", reached));
+        }
     }
 
     pub(crate) fn mint(&mut self, prefix: &str) -> String {

@@ -116,6 +116,7 @@ pub(crate) fn end_with(world: &mut World<'_>, id: &str, details: &Value, pending
     }
     stop_collecting(world, id);
     world.event("customer.subscription.deleted", ended.clone(), None);
+    super::schedule::subscription_ended(world, &ended);
     entitlement::refresh(world, text(&ended, "customer"));
 }
 

@@ -28,6 +28,7 @@ pub(crate) const ROUTES: &[Route] = &[
         Kind::Subscription,
         &[
             CUSTOMER,
+            ("test_clock", Is::Text),
             ("price", Is::Text),
             ("collection_method", Is::Text),
             (

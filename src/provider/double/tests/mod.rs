@@ -9,6 +9,8 @@ mod fuzz;
 mod http;
 mod laws;
 mod payments;
+mod quotes;
+mod schedules;
 mod search;
 mod stored;
 mod sweep;
