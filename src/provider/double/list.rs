@@ -25,8 +25,8 @@ pub(crate) const CREATED: (&str, Is) = ("created", Is::Map);
 pub(crate) const CUSTOMER: (&str, Is) = ("customer", Is::Text);
 
 /// Answers a list.
-pub(crate) fn list(
-    account: &Account,
+pub(crate) fn list<'a>(
+    account: &'a Account,
     kind: Kind,
     route: &Route,
     keeps: Keeps,
@@ -46,15 +46,16 @@ pub(crate) fn list(
     let word = route.params.iter().map(|(name, _)| *name).filter(|name| index::is_word(name));
     let word = word.filter_map(|name| Some((name, filters.text(name)?))).next();
     let lists = account.stores(home).into_iter().map(|store| {
-        let stays = |stored: &&Stored| {
-            let stored = stored.glance();
-            stored.value()["deleted"] != true && stays(route.params, &filters, keeps, &stored)
+        let stays = |stored: &'a Stored| {
+            let glance = stored.glance();
+            let stays = glance.value()["deleted"] != true && stays(route.params, &filters, keeps, &glance);
+            stays.then_some(glance)
         };
         match word {
             Some((word, text)) => {
-                Box::new(store.with_between(kind, word, text, span).filter(stays)) as Candidates<'_>
+                Box::new(store.with_between(kind, word, text, span).filter_map(stays)) as Candidates<'_>
             }
-            None => Box::new(store.between(kind, span).filter(stays)),
+            None => Box::new(store.between(kind, span).filter_map(stays)),
         }
     });
     Ok(page.of_stored(lists.collect(), route.path))

@@ -1,5 +1,6 @@
 //! Pages of lists: newest first, by cursor.
 
+use std::borrow::Cow;
 use std::ops::Bound;
 
 use serde_json::{Map, Value};
@@ -10,8 +11,8 @@ use super::params::{Is, Table, nested_int};
 use super::store::{Kind, Stored};
 use crate::stripe::object::{object, text};
 
-/// Objects that a page can show, oldest first.
-pub(crate) type Candidates<'a> = Box<dyn DoubleEndedIterator<Item = &'a Stored> + 'a>;
+/// [Glances](Stored::glance) at objects that a page can show, oldest first.
+pub(crate) type Candidates<'a> = Box<dyn DoubleEndedIterator<Item = Cow<'a, Stored>> + 'a>;
 
 /// Which page is asked for.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Page {
     pub(crate) fn of_stored<'a>(&self, lists: Vec<Candidates<'a>>, url: &str) -> Value {
         let backwards = matches!(self.cursor, Some((Side::Before, _)));
         let enough = self.limit + 1;
-        let mut found: Vec<&Stored> = Vec::new();
+        let mut found: Vec<Cow<'_, Stored>> = Vec::new();
         for list in lists {
             if backwards {
                 found.extend(list.take(enough));
@@ -88,7 +89,7 @@ impl Page {
         if backwards {
             found.reverse();
         }
-        list(found.into_iter().map(Stored::whole).collect(), more, url)
+        list(found.into_iter().map(Stored::whole_of).collect(), more, url)
     }
 
     /// The page of values that are already in order.
@@ -152,7 +153,7 @@ mod tests {
     fn page(store: &Store, given: &Value) -> Value {
         let page = Page::read(given.as_object().unwrap()).unwrap();
         let span = page.span(Kind::Customer, |id| store.get(id)).unwrap();
-        page.of_stored(vec![Box::new(store.between(Kind::Customer, span))], "/x")
+        page.of_stored(vec![Box::new(store.between(Kind::Customer, span).map(Stored::glance))], "/x")
     }
 
     /// Follows the cursor until there is no more.

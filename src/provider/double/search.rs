@@ -9,11 +9,12 @@ use serde_json::{Map, Value};
 
 use super::account::Home;
 use super::error::ApiError;
+use super::index::WHOLE;
 use super::params::{Is, Params, Table, nested_int};
 use super::route::Route;
 use super::state::Account;
 use super::store::{Kind, Stored};
-use crate::stripe::object::{int, object};
+use crate::stripe::object::object;
 
 /// What can be asked about a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,14 +301,16 @@ pub(crate) fn search(
     let limit = usize::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
     let limit =
         limit.ok_or_else(|| ApiError::invalid_param("limit", "Invalid limit: must be from 1 to 100"))?;
-    let key = |stored: &Stored| std::cmp::Reverse((int(stored.value(), "created"), stored.seq));
     let mut found: Vec<&Stored> = account
         .stores(home)
         .into_iter()
-        .flat_map(|store| store.of(kind))
-        .filter(|stored| stored.value()["deleted"] != true && query.means(stored.value()))
+        .flat_map(|store| store.between(kind, WHOLE))
+        .filter(|stored| {
+            let glance = stored.glance();
+            glance.value()["deleted"] != true && query.means(glance.value())
+        })
         .collect();
-    found.sort_unstable_by_key(|stored| key(stored));
+    found.sort_unstable_by_key(|stored| std::cmp::Reverse(stored.place()));
     let after = match params.text("page") {
         None => 0,
         Some(page) => {

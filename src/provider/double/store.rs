@@ -103,8 +103,9 @@ impl Kind {
     }
 }
 
-/// The objects that are kept warm: what a call or two touch.
-const WARM: usize = 32;
+/// The objects that are kept warm, so that a small or middle account never waits for one to be unpacked: 25 MB at
+/// most, at about 12 KB for the largest objects with their printed bytes. Tests have few objects, and some cold.
+const WARM: usize = if cfg!(test) { 32 } else { 2_048 };
 
 /// Objects by id, in the order in which they were made, and by what they name.
 #[derive(Debug, Default)]

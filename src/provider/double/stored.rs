@@ -147,6 +147,14 @@ impl Stored {
         })
     }
 
+    /// The object of a glance: what was read for it is not read again.
+    pub(crate) fn whole_of(glance: Cow<'_, Self>) -> Value {
+        match glance {
+            Cow::Borrowed(stored) => stored.whole(),
+            Cow::Owned(stored) => stored.live.into_inner().map(|live| *live).unwrap_or_default(),
+        }
+    }
+
     /// Changes the object.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Value)) {
         let text = self.text.take();
@@ -251,10 +259,11 @@ mod tests {
                 prop_assert_eq!(customer.whole(), value.clone());
                 let glance = customer.glance();
                 prop_assert_eq!(glance.value(), &value);
-                drop(glance);
+                prop_assert_eq!(Stored::whole_of(glance), value.clone());
                 prop_assert!(customer.live.get().is_none(), "a glance leaves it cold");
                 prop_assert_eq!(customer.value(), &value);
                 prop_assert_eq!(&told.whole(), &event);
+                prop_assert_eq!(&Stored::whole_of(told.glance()), &event);
                 prop_assert_eq!(told.value(), &json!({"id": "evt_1", "created": 7, "type": "a.b"}));
                 told.change(|event| event["pending_webhooks"] = json!(0));
                 told.cool(&mut samples);
