@@ -44,7 +44,9 @@ const KNOWN: &str = include_str!("differences.toml");
 const KINDS: &[&str] = &[
     "charge",
     "checkout.session",
+    "coupon",
     "customer",
+    "discount",
     "entitlements.active_entitlement",
     "entitlements.active_entitlement_summary",
     "entitlements.feature",
@@ -59,9 +61,28 @@ const KINDS: &[&str] = &[
     "plan",
     "price",
     "product",
+    "promotion_code",
     "refund",
     "subscription",
     "subscription_item",
+    "tax_rate",
+];
+
+/// What Stripe's billing has and the double does not model yet. Once it does, the story has to make one.
+const NOT_YET: &[(&str, &str)] = &[
+    ("billing_portal.configuration", "GET /v1/billing_portal/configurations"),
+    ("billing_portal.session", "POST /v1/billing_portal/sessions"),
+    ("credit_note", "GET /v1/credit_notes"),
+    ("customer_balance_transaction", "GET /v1/customers/cus_1/balance_transactions"),
+    ("dispute", "GET /v1/disputes"),
+    ("payment_link", "GET /v1/payment_links"),
+    ("product_feature", "GET /v1/products/prod_1/features"),
+    ("quote", "GET /v1/quotes"),
+    ("setup_intent", "GET /v1/setup_intents"),
+    ("subscription_schedule", "GET /v1/subscription_schedules"),
+    ("tax_id", "GET /v1/customers/cus_1/tax_ids"),
+    ("test_helpers.test_clock", "GET /v1/test_helpers/test_clocks"),
+    ("webhook_endpoint", "GET /v1/webhook_endpoints"),
 ];
 
 /// A difference that is known, and why it is there.
@@ -102,6 +123,10 @@ async fn every_object_has_the_shape_that_stripe_publishes() {
     }
     let made: Vec<&str> = kinds.iter().map(String::as_str).collect();
     assert_eq!(made, KINDS, "the story makes exactly the kinds that are modelled");
+    let not_yet = || NOT_YET.iter().map(|(_, path)| *path);
+    let missing = told.not_modelled(not_yet()).await;
+    let expected: Vec<&str> = not_yet().map(|path| path.split_once(' ').unwrap().1).collect();
+    assert_eq!(missing, expected, "what is modelled by now is in the story and in KINDS");
     let known = known();
     assert!(found == known, "{}", told_apart(&found, &known));
 }

@@ -167,8 +167,22 @@ impl Told {
             objects.push(event["data"]["object"].clone());
             objects.push(event);
         }
-        objects.extend(self.answers.iter().map(|answer| downgrade(answer, version, &kin)));
+        if version == Version::NEWEST {
+            objects.extend(self.answers.iter().cloned());
+        }
         objects
+    }
+
+    /// Which of these paths the double does not model.
+    pub(crate) async fn not_modelled<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        for path in paths {
+            let (verb, path) = path.split_once(' ').unwrap();
+            if self.send(verb, path, "", Version::NEWEST).await.0 == 501 {
+                found.push(path);
+            }
+        }
+        found
     }
 
     fn paths(&self, route: &str) -> Vec<String> {
