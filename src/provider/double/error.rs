@@ -102,6 +102,14 @@ impl ApiError {
         Self::new(402, "card_error", code, message.to_owned())
     }
 
+    /// 402: the bank wants the customer to authenticate before an invoice is paid.
+    pub(crate) fn invoice_action_required() -> Self {
+        let message = "This payment requires additional user action before it can be completed successfully. \
+                       Payment can be completed using the PaymentIntent associated with this invoice.";
+        let code = Some("invoice_payment_intent_requires_action");
+        Self::new(402, "card_error", code, message.to_owned())
+    }
+
     /// 402, and how the card was refused.
     pub(crate) fn card(code: &'static str, decline_code: &str, message: &str) -> Self {
         let error = Self::new(402, "card_error", Some(code), message.to_owned());

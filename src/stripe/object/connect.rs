@@ -4,11 +4,6 @@ use serde_json::{Value, json};
 
 use super::{NULL, list, object};
 
-/// An address of which nothing is known.
-pub(crate) fn no_address() -> Value {
-    json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null })
-}
-
 /// What an account must still tell: nothing of a test account is ever overdue.
 fn requirements(currently_due: &[&str]) -> Value {
     json!({

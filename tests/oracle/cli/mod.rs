@@ -1,10 +1,13 @@
 //! The official command line, [`VERSION`]: a prebuilt program that talks to whatever `--api-base` names.
 
+mod command;
+mod trigger;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::{heavy, install};
+use super::{api, heavy, install};
 
 /// The version that the tables of these tests are about.
 const VERSION: &str = "1.52.0";
@@ -38,12 +41,26 @@ impl Cli {
         self.command(args).output().unwrap()
     }
 
+    /// Runs `stripe ARGS` against a server.
+    async fn call(&self, url: &str, args: &[&str]) -> Output {
+        let mut command = self.command(args);
+        command.args(["--api-base", url, "--api-key", api::KEY]);
+        tokio::process::Command::from(command).kill_on_drop(true).output().await.unwrap()
+    }
+
     /// The triggers that `stripe trigger --help` lists.
     fn triggers(&self) -> BTreeSet<String> {
         let help = String::from_utf8(self.run(&["trigger", "--help"]).stdout).unwrap();
         let listed = help.lines().skip_while(|line| !line.starts_with("Supported events")).skip(1);
         listed.take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()).collect()
     }
+}
+
+/// What the program said of a call that went wrong: Stripe's message, or its own last words.
+fn complaint(output: &Output) -> String {
+    let said = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
+    let line = said.lines().find(|line| line.contains("\"message\"")).or_else(|| said.lines().last());
+    line.unwrap_or_default().trim().to_owned()
 }
 
 /// The native program inside the package of this machine's kind; the wrapper only starts it.

@@ -367,13 +367,9 @@ fn pay(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiErr
         invoice::pay(world, id, &method, how, next);
     }
     after_payment(world, id, how);
-    let action = "This payment requires additional user action before it can be completed successfully. Payment can \
-                  be completed using the PaymentIntent associated with this invoice.";
     match how {
         Collect::Declined => Err(ApiError::declined()),
-        Collect::ActionRequired => Err(ApiError::invalid(action)
-            .with_code("invoice_payment_intent_requires_action")
-            .with_status(402)),
+        Collect::ActionRequired => Err(ApiError::invoice_action_required()),
         _ => Ok(world.copy(id)),
     }
 }

@@ -4,8 +4,48 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::*;
-use crate::provider::double::account::stored::STORED;
 use crate::provider::double::route;
+
+/// What is stored, by where it is, with the events that it makes.
+const STORED: &[(&str, &[&str])] = &[
+    ("/v1/accounts", &["account.updated", "account.application.deauthorized"]),
+    ("/v1/billing/meter_events", &[]),
+    (
+        "/v1/billing/meters",
+        &[
+            "billing.meter.created",
+            "billing.meter.updated",
+            "billing.meter.deactivated",
+            "billing.meter.reactivated",
+        ],
+    ),
+    (
+        "/v1/identity/verification_sessions",
+        &[
+            "identity.verification_session.created",
+            "identity.verification_session.canceled",
+            "identity.verification_session.redacted",
+        ],
+    ),
+    (
+        "/v1/issuing/authorizations",
+        &["issuing_authorization.request", "issuing_authorization.created", "issuing_authorization.updated"],
+    ),
+    ("/v1/issuing/cardholders", &["issuing_cardholder.created", "issuing_cardholder.updated"]),
+    ("/v1/issuing/cards", &["issuing_card.created", "issuing_card.updated"]),
+    (
+        "/v1/issuing/transactions",
+        &[
+            "issuing_transaction.created",
+            "issuing_transaction.purchase_details_receipt_updated",
+            "issuing_transaction.updated",
+        ],
+    ),
+    ("/v1/payouts", &["payout.created", "payout.updated", "payout.canceled"]),
+    ("/v1/reporting/report_runs", &["reporting.report_run.succeeded"]),
+    ("/v1/topups", &["topup.created", "topup.canceled"]),
+    ("/v1/transfers", &["transfer.created", "transfer.updated", "transfer.reversed"]),
+];
 
 const HOLDER: &str = "name=Jenny&type=individual&billing[address][line1]=1 Main Street&billing[address][city]=\
      San Francisco&billing[address][state]=CA&billing[address][postal_code]=94111&billing[address][country]=US&\
