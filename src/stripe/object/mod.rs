@@ -8,6 +8,7 @@ pub(crate) mod balance;
 pub(crate) mod catalog;
 pub(crate) mod checkout;
 pub(crate) mod connect;
+pub(crate) mod credit_note;
 pub(crate) mod customer;
 pub(crate) mod discount;
 pub(crate) mod dispute;

@@ -16,6 +16,7 @@ pub(crate) mod checkout_page;
 pub(crate) mod clock;
 pub(crate) mod coupon;
 pub(crate) mod credit_balance;
+pub(crate) mod credit_note;
 pub(crate) mod customer;
 pub(crate) mod decimal;
 pub(crate) mod discount;
@@ -84,6 +85,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     charge::ROUTES,
     checkout::ROUTES,
     coupon::ROUTES,
+    credit_note::ROUTES,
     customer::ROUTES,
     dispute::ROUTES,
     entitlement::ROUTES,

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::provider::double::account::status::may_become;
+use crate::provider::double::store::Kind;
 use crate::stripe::object::{data, int};
 
 /// Something that may happen, with keys that are always readable; not all of it is possible every time.
@@ -67,17 +69,6 @@ fn moments(story: &[(&str, Value)]) -> Vec<(Option<u64>, Map<String, Value>)> {
     })
 }
 
-/// The edges that Stripe documents between the statuses of a subscription.
-fn may_become(from: &str, to: &str) -> bool {
-    match from {
-        "incomplete" => matches!(to, "active" | "incomplete_expired" | "canceled"),
-        "trialing" => matches!(to, "active" | "past_due" | "canceled"),
-        "active" => matches!(to, "past_due" | "canceled" | "unpaid"),
-        "past_due" | "unpaid" => matches!(to, "active" | "canceled" | "unpaid" | "past_due"),
-        _ => false,
-    }
-}
-
 /// A history, and then time that passes in these steps.
 fn lived(story: &[(&str, Value)], steps: &[i64]) -> (Vec<Value>, Map<String, Value>, Timestamp) {
     let advance = |seconds: &i64| ("advance", json!({"by": format!("{seconds}s")}));
@@ -131,6 +122,27 @@ proptest! {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn balance_moves_are_conserved(story in prop::collection::vec(anything(), 1..10)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let stand = Stand::seeded(4).await;
+            for (kind, keys) in &story {
+                let _ = stand.try_act(kind, keys.clone());
+            }
+            let truth = stand.truth();
+            let account = stand.double.shared.account();
+            let moves = account.cases[&CASE].store.of(Kind::CustomerBalanceTransaction);
+            let (mut balance, customer) = (0, &truth["customer"]);
+            for moved in moves.map(store::Stored::value) {
+                balance += int(moved, "amount");
+                prop_assert_eq!(int(moved, "ending_balance"), balance);
+            }
+            prop_assert_eq!(int(customer, "balance"), balance);
+            Ok(())
+        })?;
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The double as its users meet it: through actions, and over HTTP.
 
+mod billing;
 mod bounds;
 mod bursts;
 mod cases;
