@@ -12,8 +12,8 @@ use super::error::ApiError;
 use super::params::{Params, Table};
 use super::store::{Kind, Stored};
 use crate::stripe::action::{
-    Action, ActionKind, Becomes, CancelAt, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment, PaymentKind,
-    Purchase, Scheduled, What,
+    Action, ActionKind, Becomes, CancelAt, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment,
+    PaymentKind, Purchase, Scheduled, What,
 };
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{data, int, merge, put, text};

@@ -6,7 +6,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use super::Scope;
-use crate::project::refusal;
 use crate::project::validate::unknown_action;
 use crate::scenario::code::Code;
 use crate::scenario::decode::table::{Least, require_one};

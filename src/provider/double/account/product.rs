@@ -8,6 +8,7 @@ use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, CREATED, PARAMS, names};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::{Asked, Route};
+use crate::provider::double::search;
 use crate::provider::double::state::Account;
 use crate::provider::double::store::{Kind, Store, Stored};
 use crate::stripe::object::customer::deleted;
