@@ -32,6 +32,15 @@ pub(crate) struct Armed {
 }
 
 impl Armed {
+    pub(crate) fn fault(&self) -> &ApiFault {
+        &self.fault
+    }
+
+    /// How many calls it is still to meet; all where it does not say.
+    pub(crate) fn left(&self) -> Option<u32> {
+        self.left
+    }
+
     pub(crate) fn new(fault: ApiFault) -> Self {
         let left = fault.times;
         Self { fault, left }

@@ -16,6 +16,7 @@ mod answer;
 mod auth;
 mod case;
 mod catalog;
+mod control;
 mod error;
 mod expand;
 mod fault;

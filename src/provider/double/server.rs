@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request as HttpRequest, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use super::AnswersIn;
 use super::answer::{Answer, Request, answer};
 use super::auth;
+use super::control;
 use super::error::ApiError;
 use super::form;
 use super::route::{Call, Method};
@@ -103,6 +104,12 @@ async fn handle(
     let body = to_bytes(body, LARGEST_BODY).await;
     let path = parts.uri.path();
     let method = parts.method.as_str();
+    if shared.deliveries.is_some()
+        && let Some(path) = path.strip_prefix(control::PREFIX)
+    {
+        let (status, answer) = control::answer(&shared, method, path, &body.unwrap_or_default());
+        return (status, axum::Json(answer)).into_response();
+    }
     let asked = header(&parts.headers, "stripe-version");
     let version = auth::version(asked, shared.answers_in, shared.version);
     let call = read_call(method, path, parts.uri.query(), &parts.headers, version.as_ref().err(), body);

@@ -376,26 +376,6 @@ fn give_up_payment(world: &mut World<'_>, id: &str) {
     }
 }
 
-/// The payment intent of an invoice came to an end by itself, or because the app or the customer confirmed it.
-pub(crate) fn after_intent(world: &mut World<'_>, intent: &str, how: Collect) {
-    let named = |id: &String| world.peek(id)["payment"]["payment_intent"] == intent;
-    let customer = text(world.peek(intent), "customer").to_owned();
-    let of = world
-        .ids_where(Kind::Invoice, "customer", &customer)
-        .into_iter()
-        .find(|invoice| world.ids_where(Kind::InvoicePayment, "invoice", invoice).iter().any(named));
-    let Some(invoice) = of.filter(|invoice| text(world.peek(invoice), "status") == "open") else { return };
-    match how {
-        Collect::Paid => paid(world, &invoice),
-        Collect::Declined => {
-            attempted(world, &invoice, None);
-            world.tell("invoice.payment_failed", &invoice);
-        }
-        Collect::ActionRequired | Collect::Processing | Collect::Later => return,
-    }
-    super::status::after_payment(world, &invoice, how);
-}
-
 pub(super) fn at(object: &mut Value, transition: &str, now: i64) {
     if let Some(transitions) = object.get_mut("status_transitions") {
         put(transitions, transition, now);

@@ -201,3 +201,82 @@ async fn there_are_only_so_many_endpoints_and_those_elsewhere_are_never_called()
         }
     }
 }
+
+#[tokio::test]
+async fn calls_fail_as_they_are_told_to() {
+    let stand = Stand::start(&[], 1.0).await;
+    let faults = r#"[{"call": "GET /v1/customers*", "status": 429, "times": 1}]"#;
+    let (status, armed) = stand.call("PUT", "/_paydrill/faults", faults).await;
+    let shown = serde_json::json!({"faults": [{"call": "GET /v1/customers*", "left": 1, "status": 429}]});
+    assert_eq!((status, armed), (200, shown));
+    let limited = stand.http.get(format!("{}/v1/customers", stand.double.url())).bearer_auth("sk_test_1");
+    let limited = limited.send().await.unwrap();
+    assert_eq!((limited.status().as_u16(), limited.headers()["retry-after"].as_bytes()), (429, &b"1"[..]));
+    assert_eq!(stand.call("GET", "/v1/customers", "").await.0, 200, "it is used up");
+    stand.call("PUT", "/_paydrill/faults", r#"[{"call": "/v1/*", "reset": true}]"#).await;
+    let gone = stand.http.get(format!("{}/v1/customers", stand.double.url())).bearer_auth("sk_test_1");
+    assert!(gone.send().await.is_err());
+    stand.call("DELETE", "/_paydrill/faults", "").await;
+    assert_eq!(stand.call("GET", "/v1/customers", "").await.0, 200);
+}
+
+#[rstest::rstest]
+#[case("PUT", "faults", "{", 400, "failed to read the body")]
+#[case("PUT", "faults", r#"[{"call": "/v1/*"}]"#, 400, "needs one of: status, latency, reset")]
+#[case("PUT", "faults", r#"[{"call": "/v1/*", "status": 200}]"#, 400, "is no error")]
+#[case("PUT", "faults", r#"[{"call": "/v1/*", "latency": "soon"}]"#, 400, "is no time to come")]
+#[case("PUT", "faults", r#"[{"call": "/v1/*", "status": 500, "colour": 1}]"#, 400, "unknown field")]
+#[case("POST", "advance", r#"{"by": "-1d"}"#, 400, "is no time to come")]
+#[case("POST", "authenticate/pi_1", r#"{"succeeds": true}"#, 400, "there is no payment or setup intent")]
+#[case("GET", "nothing", "", 404, "no such control call")]
+#[tokio::test]
+async fn a_control_call_that_makes_no_sense_is_told_why(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] body: &str,
+    #[case] status: u16,
+    #[case] says: &str,
+) {
+    let stand = Stand::start(&[], 1.0).await;
+    let (got, answer) = stand.call(method, &format!("/_paydrill/{path}"), body).await;
+    assert_eq!(got, status);
+    assert!(answer["error"].as_str().unwrap().contains(says), "{answer}");
+}
+
+#[tokio::test]
+async fn a_month_passes_in_one_call_and_a_customer_answers_the_bank() {
+    let stand = Stand::start(&[], 1.0).await;
+    let price = "currency=usd&unit_amount=900&recurring[interval]=month&product_data[name]=Pro";
+    let (_, price) = stand.call("POST", "/v1/prices", price).await;
+    let customer = "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa";
+    let (_, customer) = stand.call("POST", "/v1/customers", customer).await;
+    let (customer, price) = (customer["id"].as_str().unwrap(), price["id"].as_str().unwrap());
+    let bought = format!("customer={customer}&items[0][price]={price}");
+    let (status, subscription) = stand.call("POST", "/v1/subscriptions", &bought).await;
+    assert_eq!((status, &subscription["status"]), (200, &"active".into()));
+    let (_, before) = stand.call("GET", "/_paydrill/health", "").await;
+    let (status, after) = stand.call("POST", "/_paydrill/advance", r#"{"by": "40d"}"#).await;
+    assert_eq!(status, 200, "{after}");
+    assert!(after["now"].as_i64().unwrap() - before["now"].as_i64().unwrap() >= 40 * 86_400);
+    let (_, invoices) = stand.call("GET", &format!("/v1/invoices?customer={customer}&status=paid"), "").await;
+    assert_eq!(invoices["data"].as_array().unwrap().len(), 2);
+
+    let intent = "amount=900&currency=usd&confirm=true&payment_method=pm_card_authenticationRequired&\
+                  return_url=https://example.com";
+    let (_, intent) = stand.call("POST", "/v1/payment_intents", intent).await;
+    assert_eq!(intent["status"], "requires_action");
+    let path = format!("/_paydrill/authenticate/{}", intent["id"].as_str().unwrap());
+    let (status, answer) = stand.call("POST", &path, r#"{"succeeds": true}"#).await;
+    assert_eq!((status, &answer["status"]), (200, &"succeeded".into()), "{answer}");
+    assert_eq!(stand.call("POST", &path, r#"{"succeeds": true}"#).await.0, 400, "nobody is asked any more");
+}
+
+/// Inside a run the scenario says what happens.
+#[tokio::test]
+async fn a_run_has_no_control_calls() {
+    let double =
+        Double::start(DoubleConfig::default(), &Catalog::default(), Clock::start(), 1).await.unwrap();
+    let health = reqwest::Client::builder().no_proxy().build().unwrap();
+    let health = health.get(format!("{}/_paydrill/health", double.url())).bearer_auth("sk_test_1");
+    assert_eq!(health.send().await.unwrap().status(), 501);
+}

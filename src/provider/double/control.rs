@@ -1,0 +1,160 @@
+//! `/_paydrill/…`: what a person does to a double that runs by itself. No key is needed, and none of it exists
+//! inside `paydrill run`, where the scenario says what happens.
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET /_paydrill/health` | says that it is up, and what time it is there |
+//! | `PUT /_paydrill/faults` | lets calls fail: a list of `{"call": "GET /v1/subscriptions/*", "status": 500, "times": 1}`, or with `"latency": "3s"` or `"reset": true`; replaces what was there |
+//! | `GET /_paydrill/faults`, `DELETE /_paydrill/faults` | shows them, forgets them |
+//! | `POST /_paydrill/advance` | `{"by": "31d"}`: time passes, with everything that falls due |
+//! | `POST /_paydrill/authenticate/ID` | the customer answers the bank for a payment or setup intent: `{"succeeds": true}` |
+
+use std::time::Duration;
+
+use http::StatusCode;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::account::{Home, intent, setup_intent};
+use super::fault::{ApiFault, Armed, Effect};
+use super::server::Shared;
+use super::store::Kind;
+use crate::stripe::object::envelope::Cause;
+
+/// Where control calls begin.
+pub(super) const PREFIX: &str = "/_paydrill/";
+
+/// What goes back: a status, and JSON.
+pub(super) type Answered = (StatusCode, Value);
+
+/// A fault as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    call: String,
+    status: Option<u16>,
+    latency: Option<String>,
+    #[serde(default)]
+    reset: bool,
+    times: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    by: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Authenticate {
+    succeeds: bool,
+}
+
+/// Carries a control call out; `path` is what follows [`PREFIX`].
+pub(super) fn answer(shared: &Shared, method: &str, path: &str, body: &[u8]) -> Answered {
+    match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
+        ("GET", ["health"]) => done(json!({ "status": "ok", "now": now(shared) })),
+        ("GET", ["faults"]) => done(faults(shared)),
+        ("PUT", ["faults"]) => read(body).and_then(|written| arm(shared, written)).unwrap_or_else(wrong),
+        ("DELETE", ["faults"]) => {
+            shared.account().large.faults.clear();
+            done(faults(shared))
+        }
+        ("POST", ["advance"]) => read(body).and_then(|given| advance(shared, &given)).unwrap_or_else(wrong),
+        ("POST", ["authenticate", id]) => {
+            read(body).and_then(|given| authenticate(shared, id, &given)).unwrap_or_else(wrong)
+        }
+        _ => {
+            let calls = "GET health, GET PUT DELETE faults, POST advance, POST authenticate/ID";
+            (StatusCode::NOT_FOUND, json!({ "error": format!("no such control call; there are: {calls}") }))
+        }
+    }
+}
+
+fn done(value: Value) -> Answered {
+    (StatusCode::OK, value)
+}
+
+fn wrong(problem: String) -> Answered {
+    (StatusCode::BAD_REQUEST, json!({ "error": problem }))
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("failed to read the body: {error}"))
+}
+
+fn now(shared: &Shared) -> i64 {
+    shared.account().large.now.as_second()
+}
+
+fn arm(shared: &Shared, written: Vec<Written>) -> Result<Answered, String> {
+    let armed = written.into_iter().map(fault).collect::<Result<Vec<_>, String>>()?;
+    shared.account().large.faults = armed.into_iter().map(Armed::new).collect();
+    Ok(done(faults(shared)))
+}
+
+fn fault(written: Written) -> Result<ApiFault, String> {
+    let Written { call, status, latency, reset, times } = written;
+    let effect = match (status, latency, reset) {
+        (Some(status @ 400..=599), None, false) => Effect::Status(status),
+        (Some(status), None, false) => return Err(format!("status {status} of `{call}` is no error")),
+        (None, Some(latency), false) => Effect::Latency(span(&latency)?),
+        (None, None, true) => Effect::Reset,
+        _ => return Err(format!("`{call}` needs one of: status, latency, reset")),
+    };
+    Ok(ApiFault { call, effect, times })
+}
+
+fn faults(shared: &Shared) -> Value {
+    let account = shared.account();
+    let shown = account.large.faults.iter().map(|armed| {
+        let mut shown = json!({ "call": armed.fault().call, "left": armed.left() });
+        let (key, value): (&str, Value) = match armed.fault().effect {
+            Effect::Status(status) => ("status", status.into()),
+            Effect::Latency(latency) => ("latency", format!("{}ms", latency.as_millis()).into()),
+            Effect::Reset => ("reset", true.into()),
+        };
+        crate::stripe::object::put(&mut shown, key, value);
+        shown
+    });
+    json!({ "faults": shown.collect::<Vec<_>>() })
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let read = || {
+        let span: Span = text.parse().ok()?;
+        Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
+    };
+    read().ok_or_else(|| format!("`{text}` is no time to come: write \"3s\", \"31d\", \"1h30m\""))
+}
+
+fn advance(shared: &Shared, given: &Advance) -> Result<Answered, String> {
+    let by = SignedDuration::try_from(span(&given.by)?).map_err(|_| format!("`{}` is too far", given.by))?;
+    let mut account = shared.account();
+    let played = account.advance_all(by);
+    shared.post(&mut account);
+    let now = account.large.now.as_second();
+    drop(account);
+    if let Some(deliveries) = &shared.deliveries {
+        deliveries.wake();
+    }
+    played.map_err(|_| format!("more falls due in {} than can be played out; it is {now} now", given.by))?;
+    Ok(done(json!({ "now": now })))
+}
+
+fn authenticate(shared: &Shared, id: &str, given: &Authenticate) -> Result<Answered, String> {
+    let mut account = shared.account();
+    let kind = account.find(id).map(|stored| stored.kind);
+    let mut world = account.world(Home::Large, Cause::default());
+    let result = match kind {
+        Some(Kind::PaymentIntent) => intent::authenticate(&mut world, id, given.succeeds),
+        Some(Kind::SetupIntent) => setup_intent::authenticate(&mut world, id, given.succeeds),
+        _ => return Err(format!("there is no payment or setup intent `{id}`")),
+    };
+    let status = world.peek(id)["status"].clone();
+    shared.post(&mut account);
+    result.map_err(|error| error.to_string())?;
+    Ok(done(json!({ "id": id, "status": status })))
+}
