@@ -19,6 +19,8 @@ pub(crate) mod issuing;
 pub(crate) mod method;
 pub(crate) mod other;
 pub(crate) mod payment;
+pub(crate) mod payment_link;
+pub(crate) mod portal;
 pub(crate) mod quote;
 pub(crate) mod schedule;
 pub(crate) mod setup;

@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
+use super::credit_balance::{self, Why};
 use super::redemption::{self, Buyer};
-use super::{World, payment, source, subscription, test_clock};
+use super::{World, payment, source, subscription, tax_id, test_clock};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
 use crate::provider::double::search;
+use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::customer::{self, deleted};
-use crate::stripe::object::{put, text};
+use crate::stripe::object::{int, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list(
@@ -27,18 +29,48 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::delete("/v1/customers/{id}", &[], |world, id, _| delete(world, id)),
 ];
 
+const ADDRESS: Is = Is::Fields(&[
+    ("city", Is::Text),
+    ("country", Is::Text),
+    ("line1", Is::Text),
+    ("line2", Is::Text),
+    ("postal_code", Is::Text),
+    ("state", Is::Text),
+]);
+
 pub(crate) const CREATE: Table = &[
     ("email", Is::Text),
     ("name", Is::Text),
     ("phone", Is::Text),
     ("description", Is::Text),
     ("metadata", Is::Meta),
-    ("address", Is::Map),
-    ("shipping", Is::Map),
-    ("invoice_settings", Is::Map),
+    ("address", ADDRESS),
+    (
+        "shipping",
+        Is::Fields(&[
+            ("address", Is::Needed(&ADDRESS)),
+            ("name", Is::Needed(&Is::Text)),
+            ("phone", Is::Text),
+        ]),
+    ),
+    (
+        "invoice_settings",
+        Is::Fields(&[
+            ("default_payment_method", Is::Text),
+            ("footer", Is::Text),
+            ("custom_fields", Is::Rows(&[("name", Is::Needed(&Is::Text)), ("value", Is::Needed(&Is::Text))])),
+            (
+                "rendering_options",
+                Is::Fields(&[
+                    ("amount_tax_display", Is::Choice(&["exclude_tax", "include_inclusive_tax"])),
+                    ("template", Is::NotModelled),
+                ]),
+            ),
+        ]),
+    ),
     ("invoice_prefix", Is::Text),
     ("next_invoice_sequence", Is::Int),
-    ("preferred_locales", Is::List),
+    ("preferred_locales", Is::Texts),
     ("tax_exempt", Is::Choice(&["none", "exempt", "reverse"])),
     ("balance", Is::Int),
     ("payment_method", Is::Text),
@@ -48,12 +80,12 @@ pub(crate) const CREATE: Table = &[
     ("source", Is::Text),
     ("default_source", Is::Text),
     ("tax", Is::NotModelled),
-    ("tax_id_data", Is::NotModelled),
+    ("tax_id_data", Is::Rows(tax_id::DATA)),
     ("test_clock", Is::Text),
     ("cash_balance", Is::NotModelled),
 ];
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 11] = [
     "email",
     "name",
     "phone",
@@ -65,24 +97,31 @@ const FIELDS: [&str; 12] = [
     "next_invoice_sequence",
     "preferred_locales",
     "tax_exempt",
-    "balance",
 ];
 
 /// `POST /v1/customers`. With the e-mail of a slot, the customer becomes that slot's.
 pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     test_clock::takes_customer(world, params)?;
+    world.attempt(|world| make(world, params))
+}
+
+fn make(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let discount = redemption::asked(world, params, Buyer::default())?;
+    for data in params.list("tax_id_data") {
+        tax_id::check(text(data, "type"))?;
+    }
     let id = world.mint("cus");
     let made = bare(world, &id, params);
     world.insert(Kind::Customer, made);
-    if let Err(error) = set_card(world, &id, params) {
-        world.remove(&id);
-        return Err(error);
-    }
+    set_card(world, &id, params)?;
     adopt(world, &id);
+    set_balance(world, &id, params);
     world.tell("customer.created", &id);
     if let Some(discount) = discount.as_deref().and_then(<[_]>::first) {
         redemption::set_on_customer(world, &id, Some(discount));
+    }
+    for data in params.list("tax_id_data") {
+        tax_id::make(world, &id, text(data, "type"), text(data, "value"))?;
     }
     Ok(world.copy(&id))
 }
@@ -96,11 +135,34 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
     let discount = redemption::asked(world, params, Buyer { customer: id, amount: None })?;
     set_card(world, id, params)?;
     world.change(id, |customer| params.apply(customer, &FIELDS));
+    set_balance(world, id, params);
     if let Some(discount) = discount {
         redemption::set_on_customer(world, id, discount.first());
     }
     let changed = crate::stripe::object::previous(&before, world.peek(id));
     Ok(world.tell_changed("customer.updated", id, changed))
+}
+
+/// `balance`: what it differs by is a transaction.
+fn set_balance(world: &mut World<'_>, id: &str, params: &Params) {
+    let Some(wanted) = params.int("balance") else { return };
+    let moved = wanted.saturating_sub(int(world.peek(id), "balance"));
+    if moved != 0 {
+        credit_balance::record(world, id, moved, Why::Adjusted("usd"));
+    }
+}
+
+/// The objects of a kind that name a customer, newest first; a deleted one has none.
+pub(crate) fn parts(account: &Account, id: &str, kind: Kind) -> Result<Vec<Value>, ApiError> {
+    let holder = account.find(id).filter(|stored| stored.kind == Kind::Customer);
+    let holder = holder.filter(|stored| stored.value()["deleted"] != true);
+    if holder.is_none() {
+        return Err(ApiError::no_such(Kind::Customer.noun(), id));
+    }
+    let home = account.index.get(id).copied();
+    let store = home.map(|home| &account.part(home).store);
+    let of = store.into_iter().flat_map(|store| store.with(kind, "customer", id).rev());
+    Ok(of.map(crate::provider::double::store::Stored::whole).collect())
 }
 
 /// `DELETE /v1/customers/{id}`: its subscriptions end at once.

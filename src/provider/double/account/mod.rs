@@ -18,6 +18,7 @@ pub(crate) mod coupon;
 pub(crate) mod credit_balance;
 pub(crate) mod credit_note;
 pub(crate) mod customer;
+pub(crate) mod customer_balance;
 pub(crate) mod decimal;
 pub(crate) mod discount;
 pub(crate) mod dispute;
@@ -33,12 +34,14 @@ pub(crate) mod invoice_route;
 pub(crate) mod item;
 pub(crate) mod later;
 pub(crate) mod payment;
+pub(crate) mod payment_link;
 pub(crate) mod payment_method;
 pub(crate) mod payment_page;
 pub(crate) mod pending_update;
 pub(crate) mod period;
 pub(crate) mod phase;
 pub(crate) mod plan;
+pub(crate) mod portal;
 pub(crate) mod preview;
 pub(crate) mod price;
 pub(crate) mod pricing;
@@ -58,6 +61,7 @@ pub(crate) mod status;
 pub(crate) mod stored;
 pub(crate) mod subscription;
 pub(crate) mod tax;
+pub(crate) mod tax_id;
 pub(crate) mod tax_rate;
 pub(crate) mod test_card;
 pub(crate) mod test_clock;
@@ -87,6 +91,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     coupon::ROUTES,
     credit_note::ROUTES,
     customer::ROUTES,
+    customer_balance::ROUTES,
     dispute::ROUTES,
     entitlement::ROUTES,
     event::ROUTES,
@@ -94,18 +99,20 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     invoice_item::ROUTES,
     invoice_route::ROUTES,
     item::ROUTES,
+    payment_link::ROUTES,
     payment_method::ROUTES,
     payment_page::ROUTES,
     plan::ROUTES,
+    portal::ROUTES,
     price::ROUTES,
     product::ROUTES,
     promotion_code::ROUTES,
     quote::ROUTES,
     redemption::ROUTES,
     refund::ROUTES,
+    schedule::ROUTES,
     setup_intent::ROUTES,
     source::ROUTES,
-    schedule::ROUTES,
     stored::account::ROUTES,
     stored::identity::ROUTES,
     stored::issuing::ROUTES,
@@ -114,6 +121,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     stored::purchase::ROUTES,
     stored::report::ROUTES,
     subscription::ROUTES,
+    tax_id::ROUTES,
     tax_rate::ROUTES,
     test_clock::ROUTES,
     webhook_endpoint::ROUTES,

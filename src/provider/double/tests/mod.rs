@@ -13,6 +13,7 @@ mod payments;
 mod quotes;
 mod schedules;
 mod search;
+mod selling;
 mod stored;
 mod sweep;
 mod time;
