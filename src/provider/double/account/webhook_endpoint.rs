@@ -180,3 +180,32 @@ pub(crate) fn wants(endpoint: &Value, event: &Value) -> bool {
         && event.get("account").is_some() == endpoint["application"].is_string()
         && endpoint["enabled_events"].as_array().is_some_and(|events| events.iter().any(named))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who is told: an endpoint for all, one that names an event, one for connected accounts.
+    #[rstest::rstest]
+    #[case("customer.created", None, [true, false, false])]
+    #[case("issuing_authorization.request", None, [false, true, false])]
+    #[case("account.updated", Some("acct_1"), [false, false, true])]
+    fn events_reach_whom_they_are_for(
+        #[case] kind: &str,
+        #[case] account: Option<&str>,
+        #[case] told: [bool; 3],
+    ) {
+        let mut event = json!({ "type": kind });
+        if let Some(account) = account {
+            put(&mut event, "account", account);
+        }
+        let endpoints = [
+            json!({ "status": "enabled", "enabled_events": ["*"], "application": null }),
+            json!({ "status": "enabled", "enabled_events": ["issuing_authorization.request"], "application": null }),
+            json!({ "status": "enabled", "enabled_events": ["*"], "application": "ca_1" }),
+        ];
+        assert_eq!(endpoints.map(|endpoint| wants(&endpoint, &event)), told);
+        let off = json!({ "status": "disabled", "enabled_events": [kind, "*"], "application": null });
+        assert!(!wants(&off, &event));
+    }
+}
