@@ -1,6 +1,7 @@
 //! A Stripe API as its clients see it: by HTTP alone, so that any server can be judged.
 
-use paydrill::provider::double::{Catalog, Double, DoubleConfig};
+use paydrill::provider::double::{Alone, Catalog, Double, DoubleConfig};
+use paydrill::stripe::version::Version;
 use paydrill::time::Clock;
 use serde_json::Value;
 
@@ -34,8 +35,14 @@ impl Api {
 
     /// A double of its own.
     pub(crate) async fn double() -> (Self, Double) {
-        let double =
-            Double::start(DoubleConfig::default(), &Catalog::default(), Clock::start(), 7).await.unwrap();
+        let alone = Alone {
+            api_version: Version::NEWEST,
+            forward_to: Vec::new(),
+            clock_speed: 1.0,
+            allow_hosts: Vec::new(),
+        };
+        let config = DoubleConfig { alone: Some(alone), ..DoubleConfig::default() };
+        let double = Double::start(config, &Catalog::default(), Clock::start(), 7).await.unwrap();
         (Self::at(double.url()), double)
     }
 

@@ -5,8 +5,8 @@
 //! arrived
 //! - the signature is the endpoint's, over the very bytes that came;
 //! - `GET /v1/events/{id}` answers the same event;
-//! - the object can be read back. The last event about an object must show it as it is now; an earlier one shows
-//!   it as it was then, so of that only the address is tried.
+//! - the object can be read back. The last event about an object must show it as it is now, but for what changes
+//!   in it without an event (`SILENT`). An earlier event shows it as it was then and is not compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -30,6 +30,17 @@ const ELSEWHERE: [&str; 2] = ["v1.billing.meter.error_report_triggered", "v1.bil
 /// Event types that Stripe sends only to who asks for them by name (docs.stripe.com/api/events/types, "Selection
 /// required").
 const BY_NAME: [&str; 2] = ["identity.verification_session.redacted", "issuing_authorization.request"];
+
+/// What changes in an object without an event about it, because the event of another object tells it: a customer's
+/// first invoice fixes the currency and takes a number, a discount is put on, a redemption is counted, a draft takes
+/// the items that wait, a dispute marks its charge, a credit note leaves less to pay.
+const SILENT: [(&str, &[&str]); 5] = [
+    ("charge", &["disputed"]),
+    ("coupon", &["times_redeemed"]),
+    ("customer", &["currency", "discount", "next_invoice_sequence"]),
+    ("invoiceitem", &["invoice"]),
+    ("payment_intent", &["amount"]),
+];
 
 /// So many triggers at once: each waits more than it works.
 const AT_ONCE: usize = 6;
@@ -273,7 +284,9 @@ async fn read_back(api: &Api, kind: &str, object: &Value) -> Result<(), String> 
             expect(status == 200, || {
                 format!("GET {path} is answered {status}: {}", now["error"]["message"])
             })?;
-            same(&path, object, within.map_or(&now, |field| &now[field]), &[])
+            let silent = SILENT.iter().find(|(kind, _)| object["object"] == *kind);
+            let silent = silent.map_or(&[][..], |(_, fields)| fields);
+            same(&path, object, within.map_or(&now, |field| &now[field]), silent)
         }
     }
 }

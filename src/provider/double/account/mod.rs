@@ -372,7 +372,8 @@ impl World<'_> {
             put(&mut event, "account", account);
         }
         if self.home == Home::Large {
-            put(&mut event, "pending_webhooks", self.listeners(kind));
+            let listeners = self.listeners(&event);
+            put(&mut event, "pending_webhooks", listeners);
         }
         *self.seq += 1;
         let id = self.part.store.insert_event(*self.seq, &event);
@@ -386,9 +387,9 @@ impl World<'_> {
     }
 
     /// How many endpoints of the account at large are to be told of an event.
-    fn listeners(&self, kind: &str) -> usize {
+    fn listeners(&self, event: &Value) -> usize {
         let endpoints = self.part.store.of(Kind::WebhookEndpoint);
-        endpoints.filter(|endpoint| webhook_endpoint::wants(endpoint.value(), kind)).count()
+        endpoints.filter(|endpoint| webhook_endpoint::wants(endpoint.value(), event)).count()
     }
 
     /// Does something of which nothing stays if it fails.

@@ -43,15 +43,17 @@ const MOST: usize = 16;
 const LONGEST_URL: usize = 5_000;
 
 fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
-    if params.is_true("connect") {
-        return Err(ApiError::not_modelled("connect=true of POST /v1/webhook_endpoints"));
-    }
     let version = params.text("api_version").map(version).transpose()?;
     let events = params.list("enabled_events").to_vec();
     let made = Wanted { url: params.needed("url")?.to_owned(), events, version, secret: None };
     let mut endpoint = keep(world, made)?;
     let id = text(&endpoint, "id").to_owned();
-    world.change(&id, |endpoint| params.apply(endpoint, &["description", "metadata"]));
+    // Whom an account has given access to it: only an endpoint for connected accounts has one.
+    let application = params.is_true("connect").then(|| world.mint("ca"));
+    world.change(&id, |endpoint| {
+        params.apply(endpoint, &["description", "metadata"]);
+        put(endpoint, "application", application);
+    });
     let secret = endpoint["secret"].take();
     endpoint = world.copy(&id);
     put(&mut endpoint, "secret", secret);
@@ -165,9 +167,45 @@ fn check_events(events: &[Value]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether an endpoint is to be told of events of this kind.
-pub(crate) fn wants(endpoint: &Value, kind: &str) -> bool {
-    let named = |name: &Value| name == "*" || name == kind;
+/// Events that Stripe sends only to an endpoint that names them: `*` does not mean them
+/// (docs.stripe.com/api/events/types, "Selection required").
+const BY_NAME: [&str; 2] = ["identity.verification_session.redacted", "issuing_authorization.request"];
+
+/// Whether an endpoint is to be told of an event. What happens in a connected account is told to the endpoints for
+/// those, and only to them (docs.stripe.com/connect/webhooks).
+pub(crate) fn wants(endpoint: &Value, event: &Value) -> bool {
+    let kind = text(event, "type");
+    let named = |name: &Value| name == kind || (name == "*" && !BY_NAME.contains(&kind));
     text(endpoint, "status") == "enabled"
+        && event.get("account").is_some() == endpoint["application"].is_string()
         && endpoint["enabled_events"].as_array().is_some_and(|events| events.iter().any(named))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who is told: an endpoint for all, one that names an event, one for connected accounts.
+    #[rstest::rstest]
+    #[case("customer.created", None, [true, false, false])]
+    #[case("issuing_authorization.request", None, [false, true, false])]
+    #[case("account.updated", Some("acct_1"), [false, false, true])]
+    fn events_reach_whom_they_are_for(
+        #[case] kind: &str,
+        #[case] account: Option<&str>,
+        #[case] told: [bool; 3],
+    ) {
+        let mut event = json!({ "type": kind });
+        if let Some(account) = account {
+            put(&mut event, "account", account);
+        }
+        let endpoints = [
+            json!({ "status": "enabled", "enabled_events": ["*"], "application": null }),
+            json!({ "status": "enabled", "enabled_events": ["issuing_authorization.request"], "application": null }),
+            json!({ "status": "enabled", "enabled_events": ["*"], "application": "ca_1" }),
+        ];
+        assert_eq!(endpoints.map(|endpoint| wants(&endpoint, &event)), told);
+        let off = json!({ "status": "disabled", "enabled_events": [kind, "*"], "application": null });
+        assert!(!wants(&off, &event));
+    }
 }

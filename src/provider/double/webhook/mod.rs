@@ -144,14 +144,14 @@ impl Deliveries {
                 let older = downgrade(&event, self.version, &*account);
                 account.large.store.reshape_event(text(&event, "id"), older);
             }
-            let wants = |one: &&Listener| webhook_endpoint::wants(&one.endpoint, text(&event, "type"));
+            let wants = |one: &&Listener| webhook_endpoint::wants(&one.endpoint, &event);
             self.enqueue(account, &event, endpoints.iter().filter(wants));
         }
         for (event, to) in again {
             let Some(event) = account.find(&event).map(super::store::Stored::whole) else { continue };
             let meant = |one: &&Listener| match &to {
                 Some(id) => *one.id == **id,
-                None => webhook_endpoint::wants(&one.endpoint, text(&event, "type")),
+                None => webhook_endpoint::wants(&one.endpoint, &event),
             };
             self.enqueue(account, &event, endpoints.iter().filter(meant));
         }
