@@ -4,12 +4,23 @@
 //! with plain blocking sockets, pipelining nothing: each connection sends its next request when it has read
 //! its answer. On a machine with two free cores that is one core for each side. CPU time of the double's
 //! thread is read from `/proc/self/task`, so that requests per second of *its* core are shown too.
+//!
+//! Then the double runs as a process of its own, as an app's tests meet it: start, throughput, time to a webhook, and
+//! memory with many subscriptions. With `--beside-localstripe` the same is asked of localstripe, a Python program
+//! (<https://pypi.org/project/localstripe/>), and ratios are printed. It is installed from PyPI into an environment
+//! below the target folder, and only then. It listens on all addresses while it runs, and keeps what it has in
+//! `/tmp/localstripe.pickle`, both as it was written. It waits a second before it sends a webhook.
+//!
+//! `cargo bench --bench double -- [--beside-localstripe] [--subscriptions N]`; N is 100,000 if left out.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
     reason = "a benchmark stops where it cannot measure, and prints"
 )]
+
+#[path = "double/beside.rs"]
+mod beside;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -28,7 +39,24 @@ const LASTS: Duration = Duration::from_secs(3);
 /// Cases that are opened and closed for the memory figure.
 const CASES: u32 = 10_000;
 
+/// Subscriptions of the memory figures as a process, where none are named.
+const SUBSCRIPTIONS: usize = 100_000;
+
 fn main() {
+    let given: Vec<String> = std::env::args().collect();
+    let number = |name| {
+        let at = given.iter().position(|word| word == name)?;
+        given.get(at + 1)?.parse::<usize>().ok()
+    };
+    if let Some(keep_events) = number("--serve") {
+        return beside::serve(keep_events);
+    }
+    in_process();
+    let localstripe = given.iter().any(|word| word == "--beside-localstripe");
+    beside::compare(number("--subscriptions").unwrap_or(SUBSCRIPTIONS), localstripe);
+}
+
+fn in_process() {
     let (double, thread, started) = start();
     println!("start                    {:>10.2} ms (until it listens)", started.as_secs_f64() * 1e3);
     let case = CaseId(1);
@@ -105,14 +133,22 @@ fn id_of(double: &Double, case: CaseId, object: &str) -> String {
 }
 
 fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer sk_test_bench\r\n\r\n")
+    request("GET", path, "")
 }
 
 fn post(path: &str, body: &str) -> String {
+    request("POST", path, body)
+}
+
+fn request(method: &str, path: &str, form: &str) -> String {
+    let sent = if form.is_empty() {
+        String::new()
+    } else {
+        let length = form.len();
+        format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n")
+    };
     format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer sk_test_bench\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer sk_test_bench\r\n{sent}\r\n{form}"
     )
 }
 
@@ -153,17 +189,21 @@ fn load(double: &Double, request: &str) -> (u64, Duration) {
     (count, begin.elapsed())
 }
 
-/// Reads one answer, whole.
-fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) {
+/// Reads one answer, whole; gives where in the buffer its body stands.
+fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> (usize, usize) {
     let mut have = 0;
     loop {
-        have += stream.read(&mut buffer[have..]).expect("an answer is read");
+        let read = stream.read(&mut buffer[have..]).expect("an answer is read");
+        assert!(read > 0, "the connection ended in the middle of an answer");
+        have += read;
         let Some(head) = buffer[..have].windows(4).position(|end| end == b"\r\n\r\n") else { continue };
-        let text = std::str::from_utf8(&buffer[..head]).expect("headers are text");
-        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        let text = std::str::from_utf8(&buffer[..head]).expect("headers are text").to_ascii_lowercase();
         let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-        if have >= head + 4 + length.and_then(|length| length.parse().ok()).unwrap_or(0) {
-            return;
+        let end = head + 4 + length.and_then(|length| length.parse().ok()).unwrap_or(0);
+        if have >= end {
+            let answer = String::from_utf8_lossy(&buffer[..end]);
+            assert!(text.starts_with("http/1.1 200"), "{answer}");
+            return (head + 4, end);
         }
     }
 }

@@ -182,6 +182,13 @@ mod tests {
     #[case("a=%zz%", json!({"a": "%zz%"}))]
     #[case("a=1&a=2", json!({"a": "2"}))]
     #[case("expand[]=data.customer", json!({"expand": ["data.customer"]}))]
+    #[case("a[999999999]=x", json!({"a": ["x"]}))]
+    #[case("a[7]=x&a[999999999]=z&a[8]=y", json!({"a": ["x", "y", "z"]}))]
+    #[case("a[18446744073709551616]=x", json!({"a": {"18446744073709551616": "x"}}))]
+    #[case("a[-1]=x", json!({"a": {"-1": "x"}}))]
+    #[case("a[b]=1&a[b]=2", json!({"a": {"b": "2"}}))]
+    #[case("a[0]=1&a[0]=2", json!({"a": ["2"]}))]
+    #[case("a=%ff%fe&%c3=x", json!({"a": "\u{fffd}\u{fffd}", "\u{fffd}": "x"}))]
     fn forms_are_read(#[case] text: &str, #[case] expected: Value) {
         assert_eq!(Value::Object(decode(text).unwrap()), expected);
     }
@@ -197,6 +204,30 @@ mod tests {
     #[case("a[b][b][b][b][b][b][b][b][b][b][b][b][b][b]=1")]
     fn nonsense_is_refused(#[case] text: &str) {
         assert_eq!(decode(text).unwrap_err().status, 400);
+    }
+
+    #[rstest::rstest]
+    #[case::closed(format!("a{}=x", "[b]".repeat(100_000)))]
+    #[case::open(format!("a{}=x", "[".repeat(100_000)))]
+    #[case::appended(format!("a{}=x", "[]".repeat(100_000)))]
+    #[case::pairs("a[]=1&".repeat(MOST_PAIRS + 1))]
+    fn endless_forms_are_refused(#[case] text: String) {
+        let error = decode(&text).unwrap_err();
+        assert_eq!(error.status, 400);
+        assert!(error.to_string().len() < 200, "the answer does not repeat what came");
+    }
+
+    /// Bytes of all texts, and how deep they stand.
+    fn size(value: &Value) -> (usize, usize) {
+        let parts: Vec<(usize, &Value)> = match value {
+            Value::Object(fields) => fields.iter().map(|(key, value)| (key.len(), value)).collect(),
+            Value::Array(items) => items.iter().map(|item| (1, item)).collect(),
+            leaf => return (leaf.as_str().map_or(0, str::len), 0),
+        };
+        let sizes = parts.into_iter().map(|(key, value)| (key, size(value)));
+        let (bytes, depth) =
+            sizes.fold((0, 0), |(bytes, depth), (key, (more, deep))| (bytes + key + more, depth.max(deep)));
+        (bytes, depth + 1)
     }
 
     /// Encodes as the SDKs do, so that decoding can be checked against it.
@@ -234,6 +265,17 @@ mod tests {
         #[test]
         fn no_text_panics(text in r"[a-c\[\]=&%+0-9é]{0,80}") {
             let _ = decode(&text);
+        }
+
+        #[test]
+        fn what_is_decoded_is_no_more_than_what_was_written(
+            pairs in prop::collection::vec(r"[ab](\[([ab]|[0-9]{1,12}|)\]){0,15}=[a-c%é]{0,3}", 0..20),
+        ) {
+            let text = pairs.join("&");
+            if let Ok(fields) = decode(&text) {
+                let (bytes, depth) = size(&Value::Object(fields));
+                prop_assert!(bytes <= text.len() && depth <= DEEPEST + 1, "{} bytes, {} deep", bytes, depth);
+            }
         }
 
         #[test]

@@ -147,7 +147,7 @@ fn call() -> impl Strategy<Value = (Method, Vec<&'static str>, String)> {
 }
 
 /// Puts ids of things that exist where a call wants one.
-fn with_ids(text: &str, truth: &Map<String, Value>) -> String {
+pub(super) fn with_ids(text: &str, truth: &Map<String, Value>) -> String {
     ["customer", "subscription", "invoice", "checkout", "charge"].iter().fold(
         text.to_owned(),
         |text, kind| {

@@ -8,7 +8,7 @@ use crate::provider::double::store::Kind;
 use crate::stripe::object::{data, int};
 
 /// Something that may happen, with keys that are always readable; not all of it is possible every time.
-fn anything() -> impl Strategy<Value = (&'static str, Value)> {
+pub(super) fn anything() -> impl Strategy<Value = (&'static str, Value)> {
     let price =
         prop::sample::select(vec!["pro_monthly", "pro_yearly", "team_monthly", "everything", "calls"]);
     let first = prop::sample::select(vec!["paid", "fails", "action_required"]);

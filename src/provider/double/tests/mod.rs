@@ -11,6 +11,7 @@ mod http;
 mod laws;
 mod payments;
 mod quotes;
+mod replay;
 mod schedules;
 mod search;
 mod selling;
