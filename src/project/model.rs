@@ -108,10 +108,6 @@ pub struct Request {
 
 /// What a request does and a probe reads.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a project has a handful of them, nearly all of the large kind"
-)]
 pub enum Call {
     /// An HTTP call to the app.
     Http(HttpCall),

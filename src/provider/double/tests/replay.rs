@@ -92,7 +92,7 @@ fn history(steps: &[Step]) -> (Value, Vec<Value>, BTreeMap<String, Value>) {
         }
         let account = stand.double.shared.account();
         let store = &account.cases[&CASE].store;
-        let object = |id: &std::sync::Arc<str>| (id.to_string(), store.get(id).unwrap().whole());
+        let object = |id: &Arc<str>| (id.to_string(), store.get(id).unwrap().whole());
         (
             customer,
             events,
