@@ -23,11 +23,16 @@ pub(crate) fn credit_note(id: &str, created: i64, invoice: &Value, number: &str)
 /// One line of a credit note; `of` is the line of the invoice that it credits, null for one of its own.
 pub(crate) fn line(id: &str, amount: i64, quantity: Option<i64>, description: Value, of: &Value) -> Value {
     let kind = if of.is_null() { "custom_line_item" } else { "invoice_line_item" };
-    object! {
+    let mut line = object! {
         "id": id, "object": "credit_note_line_item", "amount": amount, "description": description,
         "discount_amount": 0, "discount_amounts": json!([]), "invoice_line_item": of.clone(),
         "livemode": false, "metadata": NULL, "pretax_credit_amounts": json!([]), "quantity": quantity,
         "tax_rates": json!([]), "taxes": json!([]), "type": kind, "unit_amount": NULL,
         "unit_amount_decimal": NULL,
+    };
+    // One of its own does not say that it is of none.
+    if let (true, Some(fields)) = (of.is_null(), line.as_object_mut()) {
+        fields.shift_remove("invoice_line_item");
     }
+    line
 }

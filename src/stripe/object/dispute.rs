@@ -59,9 +59,9 @@ pub(crate) fn dispute(id: &str, created: i64, charge: &Value, reason: &str, due_
         "currency": text(charge, "currency"), "enhanced_eligibility_types": json!([]), "evidence": evidence,
         "evidence_details": json!({
             "due_by": due_by, "enhanced_eligibility": {}, "has_evidence": false, "past_due": false,
-            "submission_count": 0,
+            "submission_count": 0, "submission_method": "not_submitted",
         }),
-        "is_charge_refundable": false, "livemode": false, "metadata": json!({}),
+        "intended_submission_method": NULL, "is_charge_refundable": false, "livemode": false, "metadata": json!({}),
         "payment_intent": charge["payment_intent"].clone(), "payment_method_details": details,
         "reason": reason, "status": "needs_response",
     }

@@ -31,8 +31,8 @@ pub(crate) fn schedule(id: &str, created: i64, customer: &str) -> Value {
 /// A phase that changes nothing but the items.
 pub(crate) fn phase(items: Vec<Value>, currency: &str, (start, end): (i64, i64)) -> Value {
     object! {
-        "add_invoice_items": json!([]), "application_fee_percent": NULL, "automatic_tax": NULL,
-        "billing_cycle_anchor": NULL, "billing_thresholds": NULL, "collection_method": NULL,
+        "add_invoice_items": json!([]), "application_fee_percent": NULL, "billing_cycle_anchor": NULL,
+        "billing_thresholds": NULL, "collection_method": NULL,
         "currency": currency, "default_payment_method": NULL, "default_tax_rates": json!([]),
         "description": NULL, "discounts": json!([]), "end_date": end, "invoice_settings": NULL,
         "items": items, "metadata": json!({}), "on_behalf_of": NULL,

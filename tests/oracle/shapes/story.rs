@@ -15,6 +15,7 @@ const START: &str = "2026-11-23T10:00:00Z";
 
 /// Where objects of a kind are read; `{kind}` stands for the id of each object of that kind.
 const ROUTES: &[(&str, &str)] = &[
+    ("balance_transaction", "/v1/balance_transactions/{balance_transaction}"),
     ("billing_portal.configuration", "/v1/billing_portal/configurations/{billing_portal.configuration}"),
     ("charge", "/v1/charges/{charge}"),
     ("checkout.session", "/v1/checkout/sessions/{checkout.session}"),
@@ -104,7 +105,10 @@ impl Told {
             if status != 200 {
                 return Err(format!("answered {status}: {answer}"));
             }
+            // What is only looked at is not what the next steps are about.
+            let latest = (verb == "GET").then(|| self.latest.clone());
             self.learn(&answer);
+            self.latest = latest.unwrap_or_else(|| std::mem::take(&mut self.latest));
             self.answers.push(answer);
         }
         for event in self.double.drain(CASE) {

@@ -126,6 +126,9 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
         if let Some(details) = dispute.get_mut("evidence_details").filter(|_| !given.is_empty()) {
             put(details, "has_evidence", true);
             put(details, "submission_count", count + i64::from(submits));
+            if submits {
+                put(details, "submission_method", "manual");
+            }
         }
         if submits {
             let inquiry = text(dispute, "status").starts_with("warning");
