@@ -75,7 +75,7 @@ enum Odd {
     /// It asks Stripe for what the double does not model.
     AsksForReviews,
     /// The same, and the call names the customer.
-    AsksForTaxIds,
+    AsksForFunding,
 }
 
 #[derive(Debug)]
@@ -155,7 +155,9 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
         Odd::AnswersHuge => vec![b'x'; HUGE].into_response(),
         Odd::Refuses => (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response(),
         Odd::AsksForReviews => ask(&app.stripe, "/v1/reviews").await,
-        Odd::AsksForTaxIds => ask(&app.stripe, &format!("/v1/customers/{customer}/tax_ids")).await,
+        Odd::AsksForFunding => {
+            ask(&app.stripe, &format!("/v1/customers/{customer}/funding_instructions")).await
+        }
         _ => StatusCode::OK.into_response(),
     }
 }

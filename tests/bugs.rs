@@ -183,6 +183,7 @@ fn the_app_without_a_bug_passes_everything() {
     acknowledgement/stripe-fails-once
     acknowledgement/stripe-is-down
     checkout-grants-pro
+    duplicates/same-event-after-restart
     duplicates/same-event-again
     duplicates/same-event-at-once
     duplicates/two-events-one-payment

@@ -122,10 +122,6 @@ const BAD_SCENARIOS: &[(&str, &str)] = &[
         "promise = \"p\"\n[[step]]\nstripe.subscrib = {}\n[[step]]\nstripe = { cancel = {}, resume = {} }\n[[step]]\nstripe.change_quantity = { quantity = \"many\" }\n[[step]]\nstripe.cancel = { when = \"now\", subscription = \"old\" }\n[[step]]\nstripe = {}\n",
     ),
     (
-        "an action that is not executed",
-        "promise = \"p\"\n[[step]]\nstripe.schedule = { price = \"pro_monthly\" }\n",
-    ),
-    (
         "lines of send",
         "promise = \"p\"\n[[step]]\nname = \"one\"\nstripe.change_quantity = { quantity = 2 }\nsend = []\n[[step]]\nname = \"one\"\nsend = [{ event = \"customer.subscription.updated\", from = \"on\" }, { event = \"invoice.paid\", from = \"one\" }, { event = \"Invoice Paid\" }, { times = 2 }, { event = \"*\", template = \"invoice.paid\" }, { template = \"invoice.paid\", from = \"one\" }]\n",
     ),

@@ -15,11 +15,12 @@ pub(crate) fn configuration(id: &str, created: i64) -> Value {
             "invoice_history": { "enabled": false },
             "payment_method_update": { "enabled": false, "payment_method_configuration": null },
             "subscription_cancel": {
-                "cancellation_reason": { "enabled": false, "options": [] }, "enabled": false,
+                "cancellation_reason": { "enabled": false, "feedback_options": [], "options": [] }, "enabled": false,
                 "mode": "at_period_end", "proration_behavior": "none",
             },
+            "subscription_pause": { "enabled": false },
             "subscription_update": {
-                "billing_cycle_anchor": null, "default_allowed_updates": [], "enabled": false,
+                "billing_cycle_anchor": null, "default_allowed_updates": [], "enabled": false, "products": [],
                 "proration_behavior": "none", "schedule_at_period_end": { "conditions": [] },
                 "trial_update_behavior": "end_trial",
             },

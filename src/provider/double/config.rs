@@ -1,0 +1,68 @@
+//! How a double is started: inside a run, or by itself.
+
+use crate::secret::Secret;
+use crate::stripe::version::Version;
+
+/// How the double is started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DoubleConfig {
+    /// A fixed port, for apps that cannot be told; left out, a free one.
+    pub port: Option<u16>,
+    /// In which version API calls are answered.
+    pub answers_in: AnswersIn,
+    /// The events that are kept of what belongs to no case, which is never closed.
+    pub keep_events: usize,
+    /// How it runs by itself, outside of a run.
+    pub alone: Option<Alone>,
+}
+
+/// A double by itself: an account with a version and a clock, which delivers its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alone {
+    /// The account's version: of calls and endpoints that name none.
+    pub api_version: Version,
+    /// Endpoints that are there from the start.
+    pub forward_to: Vec<ForwardTo>,
+    /// How many times as fast as the wall clock its time goes; more than 0.
+    pub clock_speed: f64,
+    /// Hosts beside this machine whose endpoints are called.
+    pub allow_hosts: Vec<String>,
+}
+
+/// An endpoint that is there from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardTo {
+    /// Its address.
+    pub url: String,
+    /// Its secret; left out, one is minted.
+    pub secret: Option<Secret>,
+    /// What it is told of: names of events, or `*`.
+    pub events: Vec<String>,
+}
+
+/// An endpoint as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarded {
+    /// `we_…`
+    pub id: String,
+    /// Its address.
+    pub url: String,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+impl Default for DoubleConfig {
+    fn default() -> Self {
+        Self { port: None, answers_in: AnswersIn::default(), keep_events: 10_000, alone: None }
+    }
+}
+
+/// In which version API calls are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AnswersIn {
+    /// In the caller's `Stripe-Version`.
+    #[default]
+    Asked,
+    /// Always in this one.
+    Version(Version),
+}
