@@ -224,7 +224,7 @@ fn a_call_that_the_double_does_not_model_proves_nothing() {
 
 #[test]
 fn a_call_about_the_cases_customer_that_the_double_does_not_model_makes_the_case_errored() {
-    let (project, ran) = between_good_ones("asks-for-tax-ids");
+    let (project, ran) = between_good_ones("asks-for-funding");
     ran.code(3).says(&[
         "the app asked Stripe for what the double does not model: ",
         "/funding_instructions is not modelled",
