@@ -18,7 +18,14 @@ pub(crate) fn configuration(id: &str, created: i64) -> Value {
                 "cancellation_reason": { "enabled": false, "feedback_options": [], "options": [] }, "enabled": false,
                 "mode": "at_period_end", "proration_behavior": "none",
             },
-            "subscription_pause": { "enabled": false },
+            // Stripe's default: for a month.
+            "subscription_pause": {
+                "duration": {
+                    "interval_options": [{ "interval": "month", "interval_count": 1 }],
+                    "type": "interval_options",
+                },
+                "enabled": false,
+            },
             "subscription_update": {
                 "billing_cycle_anchor": null, "default_allowed_updates": [], "enabled": false, "products": [],
                 "proration_behavior": "none", "schedule_at_period_end": { "conditions": [] },
