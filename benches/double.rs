@@ -7,7 +7,7 @@
 //!
 //! Then the double runs as a process of its own, as an app's tests meet it: start, throughput, time to a webhook, and
 //! memory with many subscriptions. With `--beside-localstripe` the same is asked of localstripe, a Python program
-//! (<https://pypi.org/project/localstripe/>), and ratios are printed. It is installed from PyPI into an environment
+//! (of PyPI), and ratios are printed. It is installed from PyPI into an environment
 //! below the target folder, and only then. It listens on all addresses while it runs, and keeps what it has in
 //! `/tmp/localstripe.pickle`, both as it was written. It waits a second before it sends a webhook.
 //!
