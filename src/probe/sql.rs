@@ -10,7 +10,7 @@ use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Column, Row, TypeInfo, ValueRef};
+use sqlx::{Arguments, AssertSqlSafe, Column, Encode, Row, Type, TypeInfo, ValueRef};
 
 use super::ReadError;
 use super::database::{Access, Rows, shown};
@@ -38,7 +38,8 @@ impl Pools {
         let wrong = |error: sqlx::Error| failure(&call.url, &error);
         match self.pool(&call.url, Access::Read, limit)? {
             Pool::Sqlite(pool) => {
-                let args = sqlite_arguments(&call.args).map_err(|problem| database(&call.url, problem))?;
+                let args = arguments::<SqliteArguments>(&call.args)
+                    .map_err(|problem| database(&call.url, problem))?;
                 let query = sqlx::query_with(AssertSqlSafe(call.query.clone()), args);
                 let mut found = query.fetch(&pool);
                 let mut rows = Rows::default();
@@ -48,7 +49,8 @@ impl Pools {
                 Ok(rows)
             }
             Pool::Postgres(pool) => {
-                let args = postgres_arguments(&call.args).map_err(|problem| database(&call.url, problem))?;
+                let args =
+                    arguments::<PgArguments>(&call.args).map_err(|problem| database(&call.url, problem))?;
                 // The database itself turns its types into JSON, whichever it has.
                 let query = call.query.trim_end().trim_end_matches(';');
                 let query = format!("SELECT to_jsonb(paydrill_row) FROM (\n{query}\n) AS paydrill_row");
@@ -69,12 +71,14 @@ impl Pools {
         let query = AssertSqlSafe(call.query.clone());
         match self.pool(&call.url, Access::Write, limit)? {
             Pool::Sqlite(pool) => {
-                let args = sqlite_arguments(&call.args).map_err(|problem| database(&call.url, problem))?;
+                let args = arguments::<SqliteArguments>(&call.args)
+                    .map_err(|problem| database(&call.url, problem))?;
                 let done = sqlx::query_with(query, args).execute(&pool).await.map_err(wrong)?;
                 Ok(done.rows_affected())
             }
             Pool::Postgres(pool) => {
-                let args = postgres_arguments(&call.args).map_err(|problem| database(&call.url, problem))?;
+                let args =
+                    arguments::<PgArguments>(&call.args).map_err(|problem| database(&call.url, problem))?;
                 let done = sqlx::query_with(query, args).execute(&pool).await.map_err(wrong)?;
                 Ok(done.rows_affected())
             }
@@ -137,26 +141,18 @@ fn failure(url: &str, error: &sqlx::Error) -> ReadError {
     database(url, problem)
 }
 
-fn sqlite_arguments(args: &[Value]) -> Result<SqliteArguments, String> {
-    let mut bound = SqliteArguments::default();
-    for arg in args {
-        match arg {
-            Value::Null => bound.add(None::<String>),
-            Value::Bool(flag) => bound.add(*flag),
-            Value::Number(number) => match number.as_i64() {
-                Some(whole) => bound.add(whole),
-                None => bound.add(number.as_f64()),
-            },
-            Value::String(text) => bound.add(text.clone()),
-            other => bound.add(other.to_string()),
-        }
-        .map_err(|error| error.to_string())?;
-    }
-    Ok(bound)
-}
-
-fn postgres_arguments(args: &[Value]) -> Result<PgArguments, String> {
-    let mut bound = PgArguments::default();
+/// The arguments of a statement, for either database.
+fn arguments<'q, A>(args: &[Value]) -> Result<A, String>
+where
+    A: Arguments + Default,
+    Option<String>: Encode<'q, A::Database> + Type<A::Database> + 'q,
+    bool: Encode<'q, A::Database> + Type<A::Database> + 'q,
+    i64: Encode<'q, A::Database> + Type<A::Database> + 'q,
+    Option<f64>: Encode<'q, A::Database> + Type<A::Database> + 'q,
+    String: Encode<'q, A::Database> + Type<A::Database> + 'q,
+    Value: Encode<'q, A::Database> + Type<A::Database> + 'q,
+{
+    let mut bound = A::default();
     for arg in args {
         match arg {
             Value::Null => bound.add(None::<String>),
