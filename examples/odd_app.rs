@@ -62,6 +62,10 @@ enum Odd {
     Dies,
     /// It does not answer the delivery.
     Hangs,
+    /// It takes a while, and grants at the end, also where nobody waits for the answer any more.
+    TakesItsTime,
+    /// It reads the customer at Stripe before it grants.
+    ReadsStripe,
     /// It answers the delivery with 10 MB.
     AnswersHuge,
     /// It answers the delivery with 503.
@@ -145,6 +149,22 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
     };
     say(&format!("odd app: {odd:?} for {customer}"));
     let refused = odd == Odd::GrantsNothing || odd == Odd::GrantsTheSecond && app.is_first(customer);
+    if odd == Odd::ReadsStripe
+        && let Err(error) = get_from(&app.stripe, &format!("/v1/customers/{customer}")).await
+    {
+        return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+    }
+    if odd == Odd::TakesItsTime {
+        let (app, customer) = (Arc::clone(&app), customer.to_owned());
+        // Not ended with the request: a handler in most languages goes on when its client has gone.
+        let work = tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            app.note(&customer, Customer { odd, granted: true });
+            say("odd app: done");
+        });
+        let _ = work.await;
+        return StatusCode::OK.into_response();
+    }
     app.note(customer, Customer { odd, granted: !refused });
     match odd {
         Odd::Dies => {

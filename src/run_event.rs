@@ -36,6 +36,15 @@ pub enum RunEventKind {
         /// What is deployed, where that is known.
         deploy_sha: Option<String>,
     },
+    /// A process of the app was killed because a step says so, and is up again.
+    ProcessKilled {
+        /// Which case.
+        case: CaseId,
+        /// Its name.
+        process: String,
+        /// When, in words: `20 ms after #3 was sent`.
+        moment: String,
+    },
     /// A case began.
     CaseStarted {
         /// Which.

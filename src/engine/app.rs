@@ -5,12 +5,32 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::case::InputKind;
 use crate::id::CaseId;
-use crate::target::{Death, LaunchError, Launched, Launcher, LogLine};
+use crate::target::{Death, LaunchError, Launched, Launcher, LogLine, Revived, Victim};
 use crate::time::Clock;
 
-/// An app that was restarted for a case, or why it did not come back.
-pub(super) type Back = (CaseId, Result<Launched, LaunchError>);
+/// What has come back for a case.
+pub(super) type Back = (CaseId, Returned);
+
+/// What has come back, or why it did not.
+pub(super) enum Returned {
+    /// The app, after a restart.
+    App(Result<Launched, LaunchError>),
+    /// A process that was killed.
+    Process(String, Box<Result<Revived, KillError>>),
+}
+
+/// Why a process could not be killed, or did not come back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KillError {
+    #[error("kill a process of the app: it has none named `{0}`")]
+    Unknown(String),
+    #[error("kill process `{0}` of the app: it had ended by itself before its moment came")]
+    Gone(String),
+    #[error("start process `{0}` again after it was killed: {1}")]
+    Revive(String, LaunchError),
+}
 
 /// The most lines of earlier lives that are kept.
 const PAST_LINES: usize = 1_000;
@@ -67,14 +87,41 @@ impl App {
             up.stop().await;
             let launched = launcher.launch(clock).await;
             // Where nobody waits any more the run is over, and the app ends with what is dropped here.
-            let _ = back.send((case, launched));
+            let _ = back.send((case, Returned::App(launched)));
         });
     }
 
-    /// Takes it back; `Err`: why it did not come up.
-    pub(super) fn take_back(&mut self, launched: Result<Launched, LaunchError>) -> Result<(), String> {
-        self.up = Some(launched.map_err(|error| format!("failed to restart the app: {error}"))?);
-        Ok(())
+    /// Kills a process, that long from now, and starts it again on the same data; whoever holds the other end of
+    /// `back` is told. What it does by itself until then is not looked at.
+    pub(super) fn kill(&mut self, case: CaseId, process: String, after: Duration) {
+        let victim = self.up.as_mut().and_then(|up| up.take_out(&process));
+        let (clock, back) = (self.clock, self.back.clone());
+        tokio::spawn(async move {
+            let killed = kill(victim, &process, after, clock).await;
+            let _ = back.send((case, Returned::Process(process, Box::new(killed))));
+        });
+    }
+
+    /// Takes it back, and says for whom what has come of it.
+    pub(super) fn take_back(&mut self, (case, returned): Back) -> (CaseId, InputKind) {
+        let kind = match returned {
+            Returned::App(launched) => InputKind::Restarted(match launched {
+                Ok(launched) => {
+                    self.up = Some(launched);
+                    Ok(())
+                }
+                Err(error) => Err(format!("failed to restart the app: {error}")),
+            }),
+            Returned::Process(process, revived) => {
+                let result = (*revived).map_err(|error| format!("failed to {error}")).map(|revived| {
+                    if let Some(up) = &mut self.up {
+                        up.put_back(revived);
+                    }
+                });
+                InputKind::Killed { process, result }
+            }
+        };
+        (case, kind)
     }
 
     /// Ends it.
@@ -83,4 +130,18 @@ impl App {
             up.stop().await;
         }
     }
+}
+
+async fn kill(
+    victim: Option<Victim>,
+    process: &str,
+    after: Duration,
+    clock: Clock,
+) -> Result<Revived, KillError> {
+    let victim = victim.ok_or_else(|| KillError::Unknown(process.to_owned()))?;
+    tokio::time::sleep(after).await;
+    if victim.gone() {
+        return Err(KillError::Gone(process.to_owned()));
+    }
+    victim.kill_and_revive(clock).await.map_err(|error| KillError::Revive(process.to_owned(), error))
 }

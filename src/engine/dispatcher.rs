@@ -111,9 +111,8 @@ impl Dispatcher<'_> {
                 Woken::Report((case, kind)) => self.report(case, kind),
                 Woken::Timer => self.timers_due(),
                 Woken::Back(back) => {
-                    let (case, launched) = *back;
-                    let back = self.app.take_back(launched);
-                    self.report(case, InputKind::Restarted(back));
+                    let (case, kind) = self.app.take_back(*back);
+                    self.report(case, kind);
                 }
                 Woken::Cancelled(reason) => {
                     stopped = Some(reason);
@@ -169,7 +168,11 @@ impl Dispatcher<'_> {
         while let Some(kind) = inputs.pop_front() {
             let looks = !matches!(
                 kind,
-                InputKind::Begin | InputKind::Timer | InputKind::Stopped(_) | InputKind::Called(_)
+                InputKind::Begin
+                    | InputKind::Timer
+                    | InputKind::Stopped(_)
+                    | InputKind::Called(_)
+                    | InputKind::Held(_)
             );
             let world = looks.then(|| self.driver.look(id));
             let at = self.driver.clock.elapsed();
@@ -177,6 +180,7 @@ impl Dispatcher<'_> {
             for action in case.step(Input { at, kind, world }) {
                 match action {
                     Action::Restart => self.app.restart(id),
+                    Action::Kill { process, after } => self.app.kill(id, process, after),
                     Action::WakeAt(when) => self.timers.push(Reverse((when, id))),
                     Action::Emit(kind) => self.emit(at, kind),
                     Action::Finish(record) => self.finish(id, *record),
@@ -195,9 +199,12 @@ impl Dispatcher<'_> {
 
     fn called(&mut self, call: ApiCall) {
         let case = call.case;
+        let held = call.kind == CallKind::Held;
         let record = call_record(call);
         match case {
-            Some(id) if self.cases.contains_key(&id) => self.feed(id, InputKind::Called(record)),
+            Some(id) if self.cases.contains_key(&id) => {
+                self.feed(id, if held { InputKind::Held(record) } else { InputKind::Called(record) });
+            }
             _ => {
                 let at = self.driver.clock.elapsed();
                 self.emit(at, RunEventKind::StripeCalled { case: None, call: record });
@@ -378,6 +385,7 @@ fn call_record(call: ApiCall) -> CallRecord {
     let note = match call.kind {
         CallKind::Answered => None,
         CallKind::Faulted => Some("fault".to_owned()),
+        CallKind::Held => Some("kept waiting".to_owned()),
         CallKind::Refused => Some("not modelled".to_owned()),
         CallKind::Invalid => Some("refused as invalid".to_owned()),
     };

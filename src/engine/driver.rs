@@ -53,6 +53,14 @@ impl Driver {
                 self.arm(case, faults);
                 None
             }
+            Action::Hold => {
+                self.double.hold(case);
+                None
+            }
+            Action::Release => {
+                self.double.release(case);
+                None
+            }
             Action::Request { name, slot, call } => {
                 self.request(case, slot, name, *call);
                 None
@@ -65,7 +73,11 @@ impl Driver {
                 self.read(case, slot, probe, *call);
                 None
             }
-            Action::Restart | Action::WakeAt(_) | Action::Emit(_) | Action::Finish(_) => None,
+            Action::Restart
+            | Action::Kill { .. }
+            | Action::WakeAt(_)
+            | Action::Emit(_)
+            | Action::Finish(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use super::case::{Action, AttemptOrder, Case, Input, InputKind, World};
@@ -15,10 +16,10 @@ use super::scene::Scene;
 use super::session::{Ports, SessionError};
 use super::stage::{self, Prepared};
 use crate::deliver::attempt;
-use crate::id::CaseId;
+use crate::id::{CaseId, IdMinter};
 use crate::probe::{RequestOutcome, describe};
 use crate::provider::double::{Double, DoubleConfig};
-use crate::run_event::{AttemptOutcome, AttemptRecord, RequestRecord, RunEventKind};
+use crate::run_event::{AttemptOutcome, AttemptRecord, CallRecord, RequestRecord, RunEventKind};
 use crate::scenario::model::{Expected, Step};
 use crate::stripe::object::NEWEST;
 use crate::time::human;
@@ -109,15 +110,7 @@ impl Rehearsal<'_> {
 
     fn act(&mut self, case: &CasePlan, action: Action) -> Option<InputKind> {
         match action {
-            Action::Open { at, emails, ids } => {
-                let now = self.ports.clock.now();
-                self.double.open(case.id, now.checked_add(at).unwrap_or(now), ids);
-                for email in &emails {
-                    self.double.add_customer(case.id, email);
-                    self.line(1, &format!("customer {email} at Stripe"));
-                }
-                Some(InputKind::Acted(Ok(())))
-            }
+            Action::Open { at, emails, ids } => Some(self.open(case.id, at, &emails, ids)),
             Action::Act { slot, action } => {
                 let acted = self.double.act(case.id, slot, &action);
                 Some(InputKind::Acted(acted.map_err(|error| format!("failed to {error}"))))
@@ -138,20 +131,17 @@ impl Rehearsal<'_> {
                 }
                 None
             }
+            Action::Kill { process, after } => {
+                let after = if after.is_zero() { String::new() } else { format!(", {} later", human(after)) };
+                self.line(2, &format!("kill     process `{process}`{after}; it starts again at once"));
+                Some(InputKind::Killed { process, result: Ok(()) })
+            }
+            // There is no app that could call.
+            Action::Hold => Some(InputKind::Held(no_call())),
+            Action::Release => None,
             Action::Request { name, slot, call } => {
                 let call = describe(&call, self.base_url);
-                self.line(2, &format!("request  {name}: {call}"));
-                let answer = Some(self.answer(case, &name));
-                let (sent, took) = (Duration::ZERO, Duration::ZERO);
-                let record = RequestRecord {
-                    name,
-                    call,
-                    sent,
-                    took,
-                    outcome: Ok(RequestOutcome::Changed(0)),
-                    body: String::new(),
-                };
-                Some(InputKind::Requested { slot, record, answer })
+                Some(self.request(case, slot, name, call))
             }
             Action::Attempt(order) => Some(self.attempt(&order)),
             Action::Emit(kind) => {
@@ -167,6 +157,25 @@ impl Rehearsal<'_> {
             }
             Action::Read { .. } | Action::WakeAt(_) => None,
         }
+    }
+
+    fn open(&mut self, case: CaseId, at: SignedDuration, emails: &[String], ids: IdMinter) -> InputKind {
+        let now = self.ports.clock.now();
+        self.double.open(case, now.checked_add(at).unwrap_or(now), ids);
+        for email in emails {
+            self.double.add_customer(case, email);
+            self.line(1, &format!("customer {email} at Stripe"));
+        }
+        InputKind::Acted(Ok(()))
+    }
+
+    fn request(&mut self, case: &CasePlan, slot: usize, name: String, call: String) -> InputKind {
+        self.line(2, &format!("request  {name}: {call}"));
+        let answer = Some(self.answer(case, &name));
+        let (sent, took) = (Duration::ZERO, Duration::ZERO);
+        let outcome = Ok(RequestOutcome::Changed(0));
+        let record = RequestRecord { name, call, sent, took, outcome, body: String::new() };
+        InputKind::Requested { slot, record, answer }
     }
 
     fn attempt(&mut self, order: &AttemptOrder) -> InputKind {
@@ -265,6 +274,18 @@ impl Rehearsal<'_> {
 
     fn line(&mut self, depth: usize, text: &str) {
         let _ = writeln!(self.text, "{:indent$}{text}", "", indent = depth * 2);
+    }
+}
+
+/// The call that the app is taken to make.
+fn no_call() -> CallRecord {
+    CallRecord {
+        at: Duration::ZERO,
+        method: "GET".to_owned(),
+        path: "/v1/…".to_owned(),
+        request_id: String::new(),
+        status: None,
+        note: None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::id::CaseId;
 use crate::project::model::{Environment, Launch, Project};
 use crate::run_event::Reason;
-use crate::scenario::model::{Head, Scenario, Send, Story};
+use crate::scenario::model::{Head, Scenario, Send, Step, Story};
+use crate::span::Place;
 
 /// Nothing left to decide: what a run will do.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ impl CasePlan {
     /// Whether it touches the app's life, so that no other case may live in the same app.
     #[must_use]
     pub fn needs_own_app(&self) -> bool {
-        self.skip.is_none() && self.story.steps.iter().any(|step| step.restart.is_some())
+        self.skip.is_none() && self.story.steps.iter().any(touches_life)
     }
 
     /// Tells the cases of a run apart for the seed. It depends on the name and the try only, so that one case
@@ -134,6 +135,11 @@ fn of_scenario(scenario: &Scenario, environment: &Environment, times: u32) -> Ve
     cases
 }
 
+/// Whether a step ends a process of the app.
+fn touches_life(step: &Step) -> bool {
+    step.restart.is_some() || step.faults.iter().any(|fault| fault.kill().is_some())
+}
+
 /// The first name that the story uses and the environment lacks.
 fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
     let entries = story.steps.iter().filter_map(|step| match &step.send {
@@ -148,14 +154,30 @@ fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
             return Some(Reason { message, place: Some(entry.place.clone()) });
         }
     }
-    let restart = story.steps.iter().find_map(|step| step.restart.as_ref())?;
-    let started_by_us = matches!(environment.target.launch, Launch::Processes(_));
-    (!started_by_us).then(|| Reason {
-        message: format!(
-            "environment `{}` does not start its app, so it cannot restart it",
-            environment.name
-        ),
-        place: Some(restart.clone()),
+    cannot_end(story, environment)
+}
+
+/// The first process that the story ends and the environment does not start.
+fn cannot_end(story: &Story, environment: &Environment) -> Option<Reason> {
+    let name = &environment.name;
+    let reason = |message: String, place: &Place| Some(Reason { message, place: Some(place.clone()) });
+    let Launch::Processes(processes) = &environment.target.launch else {
+        let not_started = |what: &str, place: &Place| {
+            reason(format!("environment `{name}` does not start its app, so it cannot {what}"), place)
+        };
+        let restart = story.steps.iter().find_map(|step| step.restart.as_ref());
+        let kill = story.steps.iter().flat_map(|step| &step.faults).find(|fault| fault.kill().is_some());
+        return restart
+            .and_then(|place| not_started("restart it", place))
+            .or_else(|| not_started("kill a process of it", &kill?.place));
+    };
+    let faults = story.steps.iter().flat_map(|step| &step.faults);
+    faults.filter_map(|fault| Some((fault.kill()?, &fault.place))).find_map(|(kill, place)| {
+        let known = processes.iter().any(|process| process.name == kill.process);
+        if known {
+            return None;
+        }
+        reason(format!("environment `{name}` has no process `{}`", kill.process), place)
     })
 }
 

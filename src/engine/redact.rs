@@ -21,6 +21,7 @@ pub(super) fn event(kind: &mut RunEventKind, redactor: &Redactor) {
         RunEventKind::RunStarted(_)
         | RunEventKind::CaseStarted { .. }
         | RunEventKind::StepStarted { .. }
+        | RunEventKind::ProcessKilled { .. }
         | RunEventKind::StripeActed { .. }
         | RunEventKind::CaseFinished { .. }
         | RunEventKind::Cancelled { .. }

@@ -8,7 +8,7 @@ use crate::scenario::code::Code;
 use crate::scenario::model::{Scenario, Story};
 use crate::span::Place;
 
-/// A refusal: `not supported yet: fault.kill`.
+/// A refusal: `not supported yet: provider.live`.
 pub(crate) fn refusal(what: &str, place: &Place) -> Diagnostic {
     Diagnostic::error(Code::NotSupportedYet, format!("not supported yet: {what}"))
         .at(place)

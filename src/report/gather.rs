@@ -151,6 +151,7 @@ impl Gathered {
                 self.trouble.clone_from(trouble);
             }
             RunEventKind::CaseStarted { .. }
+            | RunEventKind::ProcessKilled { .. }
             | RunEventKind::StepStarted { .. }
             | RunEventKind::StripeActed { .. }
             | RunEventKind::Requested { .. }

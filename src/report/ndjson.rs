@@ -82,6 +82,9 @@ impl Ndjson {
                     deploy_sha: deploy_sha.as_deref(),
                 }),
             ),
+            RunEventKind::ProcessKilled { case, process, moment } => {
+                ("process-killed", body(ProcessKilled { case: *case, process, moment }))
+            }
             RunEventKind::CaseStarted { case, name } => {
                 ("case-started", body(CaseStarted { case: *case, name }))
             }
@@ -184,6 +187,13 @@ struct TargetStarted<'a> {
     url: &'a str,
     ready_after_ms: f64,
     deploy_sha: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProcessKilled<'a> {
+    case: CaseId,
+    process: &'a str,
+    moment: &'a str,
 }
 
 #[derive(Serialize)]
@@ -370,6 +380,11 @@ mod tests {
         let kinds = [
             RunEventKind::CaseStarted { case, name: record.name.clone() },
             RunEventKind::StepStarted { case, step: None, name: "given".into() },
+            RunEventKind::ProcessKilled {
+                case,
+                process: "worker".into(),
+                moment: "20 ms after #3 was answered".into(),
+            },
             RunEventKind::StripeActed {
                 case,
                 action: "checkout".into(),

@@ -149,6 +149,11 @@ codes! {
         "Endpoints are named by `target.endpoint.NAME` of an environment.",
         "send = [{ event = \"*\", endpoint = \"conect\" }]",
         "send = [{ event = \"*\", endpoint = \"connect\" }]";
+    /// No such process in any environment.
+    UnknownProcess "unknown-process":
+        "Processes of the app are named by `target.process.NAME` of an environment.",
+        "fault = [{ kill = { process = \"wroker\", on = \"sent\" } }]",
+        "fault = [{ kill = { process = \"worker\", on = \"sent\" } }]";
     /// No such environment in `paydrill.toml`.
     UnknownEnvironment "unknown-environment":
         "An environment is a table `[environment.NAME]` in paydrill.toml.",
@@ -197,7 +202,7 @@ codes! {
     /// Right, but this version does not execute it.
     NotSupportedYet "not-supported-yet":
         "The format is wider than what this version of Paydrill executes. What it cannot do is refused by name, so that no scenario passes without having been judged.",
-        "fault = [{ kill = { process = \"worker\", on = \"called\" } }]",
+        "provider.stripe_mock = {}",
         "(leave it out for now)";
     /// A scenario that allows a drill has something that must not happen in production.
     CannotBeDrilled "cannot-be-drilled":

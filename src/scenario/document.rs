@@ -1,7 +1,7 @@
 //! The keys of a scenario file.
 
 use super::decode::{Any, Length, List, Map, Number, Shift, Table, Text, document, words};
-use super::model::{BodyStyle, Order, SignatureMode};
+use super::model::{BodyStyle, KillMoment, Order, SignatureMode};
 
 document! {
     /// a scenario
@@ -116,7 +116,7 @@ document! {
         mail: MailFaultDocument,
         /// A third party refuses calls.
         sink: SinkFaultDocument,
-        /// A process of the app is killed; it starts again at once.
+        /// A process of the app is killed (`kill -9`) at a point of the step's first delivery that gets so far. It starts again at once, on the same data; what is delivered later reaches the new one.
         kill: KillDocument,
     }
 
@@ -154,11 +154,11 @@ document! {
 
     /// `fault.kill`
     pub(crate) struct KillDocument requires(process, on), {
-        /// The process.
+        /// The process: the key below `target.process`.
         process: Text,
-        /// At which moment.
+        /// `"sent"`: the delivery is sent; `"called"`: the app makes its first call to Stripe about this customer, which is kept waiting; `"answered"`: the delivery is answered.
         on: KillMoment,
-        /// How long after that moment.
+        /// How long after that moment; left out, at once.
         after: Length,
     }
 
@@ -238,10 +238,11 @@ document! {
 pub(crate) struct TargetWord;
 words!(TargetWord, "thing that can be done to the target", { "restart" => Self, });
 
-/// When a process is killed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct KillMoment;
-words!(KillMoment, "moment", { "sent" => Self, "called" => Self, "answered" => Self, });
+words!(KillMoment, "moment", {
+    "sent" => Self::Sent,
+    "called" => Self::Called,
+    "answered" => Self::Answered,
+});
 
 /// Where the events of a drill come from.
 #[derive(Debug, Clone, Copy)]

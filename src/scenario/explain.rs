@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use super::duration::spell;
 use super::model::{
-    BodyStyle, Change, Expected, Fault, FaultEffect, From, Given, GivenCustomer, Order, Pace, Pick, Scenario,
-    Send, SendEntry, SignatureMode, Step, Story, StripeStep, Told,
+    ApiFault, BodyStyle, Change, Expected, Fault, FaultEffect, FaultKind, From, Given, GivenCustomer, Kill,
+    KillMoment, Order, Pace, Pick, Scenario, Send, SendEntry, SignatureMode, Step, Story, StripeStep, Told,
 };
 use crate::project::model::Project;
 use crate::span::Place;
@@ -165,17 +165,34 @@ fn step(text: &mut String, index: usize, story: &Story, project: &Project) {
 }
 
 fn fault(fault: &Fault) -> String {
-    let times = match fault.api.times {
+    match &fault.kind {
+        FaultKind::Api(api) => api_fault(api),
+        FaultKind::Kill(kill) => kill_fault(kill),
+    }
+}
+
+fn kill_fault(kill: &Kill) -> String {
+    let moment = match kill.on {
+        KillMoment::Sent => "the first delivery is sent",
+        KillMoment::Called => "it first calls Stripe about this customer; the call is kept waiting",
+        KillMoment::Answered => "the first delivery is answered",
+    };
+    let when = if kill.after.is_zero() { "when".to_owned() } else { format!("{} after", human(kill.after)) };
+    format!("process `{}` is killed {when} {moment}; it starts again at once, on the same data", kill.process)
+}
+
+fn api_fault(fault: &ApiFault) -> String {
+    let times = match fault.times {
         None => "until the step ends".to_owned(),
         Some(1) => "once".to_owned(),
         Some(times) => format!("{times} times"),
     };
-    let effect = match fault.api.effect {
+    let effect = match fault.effect {
         FaultEffect::Status(status) => format!("is answered {status}"),
         FaultEffect::Latency(latency) => format!("is answered after {}", human(latency)),
         FaultEffect::Reset => "is cut off".to_owned(),
     };
-    format!("{} {effect}, {times}", fault.api.call)
+    format!("{} {effect}, {times}", fault.call)
 }
 
 /// Whether what is bought is paid for once: then there is no subscription and no invoice.

@@ -156,10 +156,52 @@ pub struct Step {
 /// What fails during a step.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// Calls to Stripe that fail.
-    pub api: ApiFault,
+    /// What.
+    pub kind: FaultKind,
     /// Where it stands.
     pub place: Place,
+}
+
+/// What fails.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FaultKind {
+    /// Calls to Stripe.
+    Api(ApiFault),
+    /// A process of the app: it is killed, and starts again at once on the same data.
+    Kill(Kill),
+}
+
+impl Fault {
+    /// The process that is killed, if one is.
+    #[must_use]
+    pub fn kill(&self) -> Option<&Kill> {
+        match &self.kind {
+            FaultKind::Kill(kill) => Some(kill),
+            FaultKind::Api(_) => None,
+        }
+    }
+}
+
+/// A process of the app that is killed, once, at a point of the step's first delivery that gets so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kill {
+    /// Its name.
+    pub process: String,
+    /// At which point.
+    pub on: KillMoment,
+    /// How long after it.
+    pub after: Duration,
+}
+
+/// A point of a delivery at which a process is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillMoment {
+    /// It is sent.
+    Sent,
+    /// The app makes its first call to Stripe about the case since then; the call is kept waiting.
+    Called,
+    /// It is answered, whatever the answer.
+    Answered,
 }
 
 /// Calls to Stripe that fail, among those about the case's own objects.

@@ -152,7 +152,7 @@ const BAD_SCENARIOS: &[(&str, &str)] = &[
     ("TOML 1.1 inline tables", "promise = \"p\"\n[[step]]\nthen.access = {\n  plan = \"free\",\n}\n"),
     (
         "faults",
-        "promise = \"p\"\n[[step]]\nstripe.cancel = {}\nfault = [{ api = { call = \"subscriptions\", latency = \"1s\", status = 500 } }, { kill = { process = \"web\", on = \"called\" } }, { mail = { status = 451 } }, { sink = { name = \"crm\", status = 503 } }, {}]\n",
+        "promise = \"p\"\n[[step]]\nstripe.cancel = {}\nfault = [{ api = { call = \"subscriptions\", latency = \"1s\", status = 500 } }, { kill = { process = \"wbe\", on = \"called\" } }, { mail = { status = 451 } }, { sink = { name = \"crm\", status = 503 } }, {}]\n",
     ),
     (
         "idle steps",

@@ -45,6 +45,8 @@ impl Launcher for ExistingLauncher {
             base_url: self.base_url.clone(),
             ready_after: clock.elapsed().saturating_sub(begun),
             grace: Duration::ZERO,
+            spec: None,
+            past: Vec::new(),
         })
     }
 }

@@ -80,6 +80,11 @@ impl Group {
         let _ = killpg(self.id, Signal::SIGTERM);
     }
 
+    /// Kills every process of the group, the supervisor included, and waits for none.
+    pub(super) fn kill_now(&self) {
+        let _ = killpg(self.id, Signal::SIGKILL);
+    }
+
     /// Resolves once only the supervisor is left.
     pub(super) async fn emptied(&self) {
         let mut pause = Duration::from_millis(2);
@@ -96,7 +101,7 @@ impl Group {
 
     /// Ends what is left of the group, the supervisor included.
     pub(super) async fn kill(mut self) {
-        let _ = killpg(self.id, Signal::SIGKILL);
+        self.kill_now();
         // Nothing withstands KILL, but a process may be stuck in the kernel: then it is left to its fate.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.supervisor.wait()).await;
     }

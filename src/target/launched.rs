@@ -1,12 +1,14 @@
 //! A target that is up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, select_all};
 
 use super::error::LOG_LINES;
-use super::log::LogLine;
+use super::log::{Log, LogLine};
 use super::process::{End, Manner, Process};
+use super::spec::LaunchSpec;
 
 /// A target that is up. Dropping it ends what we started without waiting for it; [`Launched::stop`] waits.
 #[derive(Debug)]
@@ -17,6 +19,10 @@ pub struct Launched {
     pub(super) ready_after: Duration,
     /// What the processes are given to end by themselves.
     pub(super) grace: Duration,
+    /// How they were started; `None` for a target that we did not start.
+    pub(super) spec: Option<Arc<LaunchSpec>>,
+    /// What processes printed that were killed since.
+    pub(super) past: Vec<Arc<Log>>,
 }
 
 /// A process that ended though nobody asked it to.
@@ -60,7 +66,7 @@ impl Launched {
     /// The last `lines` lines of all processes together, oldest first.
     #[must_use]
     pub fn log_tail(&self, lines: usize) -> Vec<LogLine> {
-        let mut all = merged(self.processes.iter().map(|process| process.log.tail(lines)));
+        let mut all = merged(self.logs().map(|log| log.tail(lines)));
         all.drain(..all.len().saturating_sub(lines));
         all
     }
@@ -68,7 +74,11 @@ impl Launched {
     /// What was printed at `since` (on the launch's clock) or later, as far as it is kept, oldest first.
     #[must_use]
     pub fn log_since(&self, since: Duration) -> Vec<LogLine> {
-        merged(self.processes.iter().map(|process| process.log.since(since)))
+        merged(self.logs().map(|log| log.since(since)))
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &Arc<Log>> {
+        self.past.iter().chain(self.processes.iter().map(|process| &process.log))
     }
 
     /// The first process that has ended, if one has.

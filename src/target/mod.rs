@@ -48,6 +48,7 @@ mod port;
 mod process;
 mod process_launcher;
 mod ready;
+mod replace;
 mod spec;
 
 use async_trait::async_trait;
@@ -63,6 +64,7 @@ pub use self::port::{ReservedPort, free_port};
 pub use self::process::End;
 pub use self::process_launcher::ProcessLauncher;
 pub use self::ready::ReadyAnswer;
+pub use self::replace::{Revived, Victim};
 pub use self::spec::{EnvBase, LaunchSpec, ProcessSpec, Ready, ReadyCheck};
 
 /// Brings a target up.

@@ -127,6 +127,18 @@ impl Process {
         }
     }
 
+    /// Kills it and all it started, without a word before.
+    pub(super) async fn kill(self) {
+        self.group.kill_now();
+        let calm = async {
+            self.ended().await;
+            self.group.emptied().await;
+        };
+        // Nothing withstands KILL but a process that is stuck in the kernel.
+        let _ = tokio::time::timeout(KILLED, calm).await;
+        self.group.kill().await;
+    }
+
     /// Asks it and all it started to end, kills what has not after `grace`.
     pub(super) async fn stop(self, grace: Duration) -> Manner {
         self.group.terminate();

@@ -1,6 +1,6 @@
 //! A target that we start.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use super::port;
 use super::process::Process;
 use super::ready::Check;
 use super::{
-    Death, LaunchError, LaunchSpec, Launched, Launcher, LogLine, PortHolder, ProcessSpec, Ready, ReservedPort,
+    Death, LaunchError, LaunchSpec, Launched, Launcher, LogLine, PortHolder, ProcessSpec, ReservedPort,
 };
 use crate::time::Clock;
 
@@ -26,7 +26,7 @@ const LAST_PAUSE: Duration = Duration::from_millis(512);
 /// Starts a target's processes.
 #[derive(Debug)]
 pub struct ProcessLauncher {
-    spec: LaunchSpec,
+    spec: Arc<LaunchSpec>,
     grace: Duration,
     reserved: Mutex<Option<ReservedPort>>,
 }
@@ -35,7 +35,7 @@ impl ProcessLauncher {
     /// Will start `spec`.
     #[must_use]
     pub fn new(spec: LaunchSpec) -> Self {
-        Self { spec, grace: GRACE, reserved: Mutex::new(None) }
+        Self { spec: Arc::new(spec), grace: GRACE, reserved: Mutex::new(None) }
     }
 
     /// What the processes are given to end by themselves before they are killed; 5 s unless said.
@@ -89,9 +89,12 @@ impl ProcessLauncher {
 
     /// Waits until every process is ready, or one of them ends.
     async fn ready(&self, processes: &[Process], clock: Clock) -> Result<(), LaunchError> {
-        let waits = self.spec.processes.iter().zip(processes).filter_map(|(spec, process)| {
-            spec.ready.as_ref().map(|ready| self.ready_one(spec, ready, process, clock))
-        });
+        let waits = self
+            .spec
+            .processes
+            .iter()
+            .zip(processes)
+            .map(|(spec, process)| ready_one(spec, &self.spec.base_url, process, clock));
         tokio::select! {
             // First, so that a process that was up and fell over at once does not count as ready.
             biased;
@@ -115,23 +118,24 @@ impl ProcessLauncher {
             PortHolder::Unknown
         }
     }
+}
 
-    async fn ready_one(
-        &self,
-        spec: &ProcessSpec,
-        ready: &Ready,
-        process: &Process,
-        clock: Clock,
-    ) -> Result<(), LaunchError> {
-        let unfit = |cause: CheckFault| LaunchError::CannotCheck { url: self.spec.base_url.clone(), cause };
-        let check = Check::new(&ready.check, &self.spec.base_url, Some(&process.log)).map_err(unfit)?;
-        check.wait(ready.within, clock).await.map_err(|last_answer| LaunchError::NotReady {
-            process: spec.name.clone(),
-            within: ready.within,
-            last_answer,
-            log: process.log.tail(LOG_LINES),
-        })
-    }
+/// Waits until a process is ready.
+pub(super) async fn ready_one(
+    spec: &ProcessSpec,
+    base_url: &str,
+    process: &Process,
+    clock: Clock,
+) -> Result<(), LaunchError> {
+    let Some(ready) = &spec.ready else { return Ok(()) };
+    let unfit = |cause: CheckFault| LaunchError::CannotCheck { url: base_url.to_owned(), cause };
+    let check = Check::new(&ready.check, base_url, Some(&process.log)).map_err(unfit)?;
+    check.wait(ready.within, clock).await.map_err(|last_answer| LaunchError::NotReady {
+        process: spec.name.clone(),
+        within: ready.within,
+        last_answer,
+        log: process.log.tail(LOG_LINES),
+    })
 }
 
 #[async_trait]
@@ -145,6 +149,8 @@ impl Launcher for ProcessLauncher {
                 base_url: self.spec.base_url.clone(),
                 ready_after: clock.elapsed().saturating_sub(begun),
                 grace: self.grace,
+                spec: Some(Arc::clone(&self.spec)),
+                past: Vec::new(),
             }),
             Err(error) => {
                 stop_all(processes, self.grace).await;

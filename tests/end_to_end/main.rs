@@ -11,6 +11,7 @@ mod support;
 mod bad_input;
 #[cfg(feature = "sql")]
 mod books;
+mod kill;
 mod lifecycle;
 #[cfg(feature = "sql")]
 mod postgres;

@@ -78,6 +78,12 @@ impl Project {
         self.file(&format!("scenarios/{name}.toml"), &text)
     }
 
+    /// Adds a scenario in which the app does this wrong, with more lines in its step.
+    pub(crate) fn story_with(self, name: &str, odd: &str, more: &str) -> Self {
+        let path = format!("scenarios/{name}.toml");
+        self.story(name, odd).edit(&path, "then.access", &format!("{more}\nthen.access"))
+    }
+
     /// Writes a file.
     pub(crate) fn file(self, path: &str, text: &str) -> Self {
         let path = self.path(path);

@@ -17,7 +17,7 @@ use crate::deliver::plan::{self, Burst, Planned, Route, Sources};
 use crate::deliver::retry::Retry;
 use crate::engine::scene::EndpointAt;
 use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, Reason, RunEventKind};
-use crate::scenario::model::{Change, Order, Pace, Send, Told};
+use crate::scenario::model::{Change, KillMoment, Order, Pace, Send, Told};
 use crate::span::Place;
 use crate::stripe::event::matches_type;
 use crate::stripe::object::NEWEST;
@@ -65,6 +65,13 @@ pub(super) struct Delivering {
     requests: usize,
     round: Round,
     echoes: u32,
+}
+
+impl Delivering {
+    /// The step; `None`: the arrangement.
+    pub(super) fn step(&self) -> Option<usize> {
+        self.step
+    }
 }
 
 /// Which deliveries are tried now.
@@ -255,7 +262,10 @@ impl Case {
             delivery: reference,
             attempt: record.clone(),
         }));
-        delivery.cut_off |= record.outcome == AttemptOutcome::TimedOut;
+        let by_a_kill =
+            self.kills.begun() && matches!(record.outcome, AttemptOutcome::Reset | AttemptOutcome::Refused);
+        delivery.cut_off |= by_a_kill || record.outcome == AttemptOutcome::TimedOut;
+        let answered = matches!(record.outcome, AttemptOutcome::Answered { .. });
         delivery.attempts.push(record);
         let owed = delivery.retry == Retry::AsStripe && !delivery.is_accepted();
         match (owed, self.owed.iter().position(|owed| *owed == number)) {
@@ -264,6 +274,9 @@ impl Case {
                 self.owed.remove(index);
             }
             _ => {}
+        }
+        if answered {
+            self.reached(KillMoment::Answered, Some(number), Duration::ZERO, out);
         }
         if let Running::Delivering(delivering) = &mut self.running {
             delivering.in_flight = delivering.in_flight.saturating_sub(1);
@@ -279,10 +292,15 @@ impl Case {
     }
 
     /// Sends what may be sent now; moves on when nothing is left.
-    fn deliver_on(&mut self, at: Duration, out: &mut Vec<Action>) {
+    pub(super) fn deliver_on(&mut self, at: Duration, out: &mut Vec<Action>) {
         loop {
             let Running::Delivering(delivering) = &mut self.running else { return };
             let together = delivering.pace == Pace::Together && delivering.round == Round::Own;
+            // What starts at one moment does so; all else waits until the app is whole again.
+            let starts_at_once = together && !delivering.queue.is_empty();
+            if self.kills.under_way() && !starts_at_once {
+                return;
+            }
             if let Some(next) =
                 (together || delivering.in_flight == 0).then(|| delivering.queue.pop_front()).flatten()
             {
@@ -295,10 +313,14 @@ impl Case {
             }
             match self.next_round(out) {
                 Ok(true) => {}
-                Ok(false) => {
-                    self.running = Running::Nothing;
-                    return self.delivered(at, out);
-                }
+                Ok(false) => match self.waits_to_kill(at, out) {
+                    Ok(true) => return,
+                    Ok(false) => {
+                        self.running = Running::Nothing;
+                        return self.delivered(at, out);
+                    }
+                    Err(reason) => return self.give_up(reason, at, out),
+                },
                 Err(reason) => return self.give_up(reason, at, out),
             }
         }
@@ -369,17 +391,20 @@ impl Case {
 
     fn attempt(&mut self, number: usize, out: &mut Vec<Action>) {
         let now = self.stripe_now;
+        self.before_sending(out);
         let Some(delivery) = self.deliveries.get_mut(number) else { return };
         delivery.first_sent = delivery.first_sent.or(now);
         let first = delivery.attempts.is_empty();
+        let delay = delivery.change.delay.filter(|_| first).unwrap_or_default();
         out.push(Action::Attempt(Box::new(AttemptOrder {
             delivery: number,
             number: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
             endpoint: Arc::clone(&delivery.endpoint),
             event: Arc::clone(&delivery.event),
             change: Arc::clone(&delivery.change),
-            delay: delivery.change.delay.filter(|_| first).unwrap_or_default(),
+            delay,
         })));
+        self.reached(KillMoment::Sent, Some(number), delay, out);
     }
 
     /// An arrangement that was refused leaves nothing to judge.

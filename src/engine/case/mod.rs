@@ -5,9 +5,11 @@
 
 mod arrange;
 mod baseline;
+mod bursts;
 mod deliver;
 mod expect;
 mod judge;
+mod kill;
 mod names;
 mod record;
 mod request;
@@ -25,7 +27,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use self::baseline::{Baselines, Moment};
+use self::bursts::Bursts;
 use self::deliver::Delivering;
+use self::kill::Kills;
 use self::record::Recorder;
 use self::script::Op;
 use self::watch::Watch;
@@ -35,7 +39,7 @@ use crate::id::IdMinter;
 use crate::probe::Reading;
 use crate::project::model::Call;
 use crate::run_event::{AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind, Verdict};
-use crate::scenario::model::{ApiFault, Change};
+use crate::scenario::model::{ApiFault, Change, FaultKind, KillMoment};
 use crate::stripe::action::Action as StripeAction;
 use crate::stripe::version::{Kin, Version};
 
@@ -98,8 +102,17 @@ pub(crate) enum InputKind {
     },
     /// The app asked Stripe something about one of the case's objects.
     Called(CallRecord),
+    /// The same, and its answer is kept back until the case asks for it.
+    Held(CallRecord),
     /// The app was restarted and is ready again, or is not.
     Restarted(Result<(), String>),
+    /// A process was killed and is up again, or did not come up.
+    Killed {
+        /// Which.
+        process: String,
+        /// Why it did not.
+        result: Result<(), String>,
+    },
     /// The time came that the case asked to be woken at.
     Timer,
     /// The run ends early; nothing more is started.
@@ -131,6 +144,18 @@ pub(crate) enum Action {
     Arm(Vec<ApiFault>),
     /// Restart the app on the same data; answered by `Restarted`. Only for a case that has an app of its own.
     Restart,
+    /// Kill a process of the app, that long from now, and start it again; answered by `Killed`. Only for a case that
+    /// has an app of its own.
+    Kill {
+        /// Which.
+        process: String,
+        /// When.
+        after: Duration,
+    },
+    /// Keep the app's next call to Stripe waiting; it is told by `Held`.
+    Hold,
+    /// Let go of calls that are kept waiting.
+    Release,
     /// Do something in the app; answered by `Requested`.
     Request {
         /// The request's name.
@@ -224,6 +249,8 @@ pub(crate) struct Case {
     deliveries: Vec<deliver::Delivery>,
     /// Numbers of those that are still to be accepted.
     owed: Vec<usize>,
+    /// What the step kills.
+    kills: Kills,
     baselines: Baselines,
     /// The last reading of each probe of the first customer, for reconciliation.
     last_readings: BTreeMap<String, Reading>,
@@ -239,45 +266,6 @@ struct Slot {
     truth: Map<String, Value>,
     /// What the requests answered: `{{ request.signup.user_id }}`.
     answers: Map<String, Value>,
-}
-
-/// Events by who made them.
-#[derive(Debug, Default)]
-struct Bursts {
-    given: Vec<Value>,
-    steps: Vec<Vec<Value>>,
-    /// Who makes them now; `None`: the arrangement.
-    current: Option<usize>,
-    /// How many of the current ones have been seen by a delivery plan.
-    seen: usize,
-}
-
-impl Bursts {
-    fn current(&self) -> &[Value] {
-        match self.current {
-            None => &self.given,
-            Some(step) => self.steps.get(step).map_or(&[], Vec::as_slice),
-        }
-    }
-
-    fn unseen(&self) -> &[Value] {
-        self.current().get(self.seen..).unwrap_or_default()
-    }
-
-    fn enter(&mut self, step: usize) {
-        self.current = Some(step);
-        self.seen = 0;
-        if self.steps.len() <= step {
-            self.steps.resize_with(step + 1, Vec::new);
-        }
-    }
-
-    fn add(&mut self, events: Vec<Value>) {
-        match self.current {
-            None => self.given.extend(events),
-            Some(step) => self.steps[step].extend(events),
-        }
-    }
 }
 
 impl Case {
@@ -300,6 +288,7 @@ impl Case {
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),
+            kills: Kills::default(),
             baselines: Baselines::default(),
             last_readings: BTreeMap::new(),
             template_ids,
@@ -364,7 +353,12 @@ impl Case {
             InputKind::Requested { slot, record, answer } => self.requested(slot, record, answer, at, out),
             InputKind::Attempted { delivery, record } => self.attempted(delivery, record, at, out),
             InputKind::Read { slot, probe, reading } => self.was_read(slot, &probe, reading, at, out),
+            InputKind::Killed { process, result } => self.killed(&process, result, at, out),
             InputKind::Called(call) => self.called(call, at, out),
+            InputKind::Held(call) => {
+                self.called(call, at, out);
+                self.reached(KillMoment::Called, None, Duration::ZERO, out);
+            }
             InputKind::Timer => self.timer(at, out),
             InputKind::Stopped(reason) => self.give_up(reason, at, out),
         }
@@ -390,8 +384,10 @@ impl Case {
 
     fn timer(&mut self, at: Duration, out: &mut Vec<Action>) {
         self.timer = None;
-        if let Running::Judging(_) = self.running {
-            self.judge_on(at, out);
+        match self.running {
+            Running::Judging(_) => self.judge_on(at, out),
+            Running::Delivering(_) => self.deliver_on(at, out),
+            _ => {}
         }
     }
 
@@ -451,8 +447,14 @@ impl Case {
             name: step_model.name.clone(),
         }));
         out.push(Action::Advance(SignedDuration::from_secs(1)));
-        if !step_model.faults.is_empty() {
-            out.push(Action::Arm(step_model.faults.iter().map(|fault| fault.api.clone()).collect()));
+        self.kills = Kills::of(step_model);
+        let calls = step_model.faults.iter().filter_map(|fault| match &fault.kind {
+            FaultKind::Api(api) => Some(api.clone()),
+            FaultKind::Kill(_) => None,
+        });
+        let calls: Vec<ApiFault> = calls.collect();
+        if !calls.is_empty() {
+            out.push(Action::Arm(calls));
         }
     }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::account::Home;
 use super::error::{ApiError, NOT_MODELLED};
 use super::expand::expand;
-use super::fault::{Effect, strike};
+use super::fault::{Armed, Effect, strike};
 use super::idempotency::Saved;
 use super::route::{Call, Method, Reply, dispatch};
 use super::shape::{self, Shaped};
@@ -48,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) replays: Option<String>,
     /// Kept back so long.
     pub(crate) late: Duration,
+    /// Kept back until this tells that the fault is disarmed.
+    pub(crate) hold: Option<watch::Receiver<()>>,
     /// Not sent at all.
     pub(crate) reset: bool,
 }
@@ -69,10 +72,12 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
         request_id,
         replays: None,
         late: Duration::ZERO,
+        hold: None,
         reset: false,
     };
     let part = account.part_mut(home.unwrap_or(Home::Large));
-    match strike(&mut part.faults, request.method, request.path) {
+    let struck = strike(&mut part.faults, request.method, request.path);
+    match struck.map(|armed| armed.fault().effect) {
         Some(Effect::Status(status)) => {
             answer.kind = CallKind::Faulted;
             refuse(&mut answer, &ApiError::fault(status), request.now);
@@ -86,6 +91,10 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
         Some(Effect::Latency(late)) => {
             answer.kind = CallKind::Faulted;
             answer.late = late;
+        }
+        Some(Effect::Hold) => {
+            answer.kind = CallKind::Held;
+            answer.hold = struck.map(Armed::disarmed);
         }
         None => {}
     }

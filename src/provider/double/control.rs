@@ -115,6 +115,7 @@ fn faults(shared: &Shared) -> Value {
             Effect::Status(status) => ("status", status.into()),
             Effect::Latency(latency) => ("latency", format!("{}ms", latency.as_millis()).into()),
             Effect::Reset => ("reset", true.into()),
+            Effect::Hold => ("hold", true.into()),
         };
         crate::stripe::object::put(&mut shown, key, value);
         shown

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiFault {
@@ -22,6 +24,8 @@ pub enum Effect {
     Latency(Duration),
     /// It is not carried out: the connection is reset.
     Reset,
+    /// It is carried out, and its answer kept back until the fault is disarmed.
+    Hold,
 }
 
 /// A fault that waits for its calls.
@@ -29,9 +33,16 @@ pub enum Effect {
 pub(crate) struct Armed {
     fault: ApiFault,
     left: Option<u32>,
+    /// Answers that are kept back go when this is dropped.
+    hold: watch::Sender<()>,
 }
 
 impl Armed {
+    /// Tells when it is disarmed.
+    pub(crate) fn disarmed(&self) -> watch::Receiver<()> {
+        self.hold.subscribe()
+    }
+
     pub(crate) fn fault(&self) -> &ApiFault {
         &self.fault
     }
@@ -43,18 +54,18 @@ impl Armed {
 
     pub(crate) fn new(fault: ApiFault) -> Self {
         let left = fault.times;
-        Self { fault, left }
+        Self { fault, left, hold: watch::Sender::new(()) }
     }
 }
 
-/// The effect of the first fault that is about this call; it is used up by one.
-pub(crate) fn strike(armed: &mut [Armed], method: &str, path: &str) -> Option<Effect> {
+/// The first fault that is about this call; it is used up by one.
+pub(crate) fn strike<'a>(armed: &'a mut [Armed], method: &str, path: &str) -> Option<&'a Armed> {
     let fault =
         armed.iter_mut().find(|armed| armed.left != Some(0) && matches(&armed.fault.call, method, path))?;
     if let Some(left) = &mut fault.left {
         *left -= 1;
     }
-    Some(fault.fault.effect)
+    Some(fault)
 }
 
 fn matches(pattern: &str, method: &str, path: &str) -> bool {
@@ -105,9 +116,9 @@ mod tests {
     fn a_fault_is_used_up_and_the_next_one_follows() {
         let fault = |effect, times| Armed::new(ApiFault { call: "GET /v1/*".into(), effect, times });
         let mut armed = [fault(Effect::Status(500), Some(2)), fault(Effect::Reset, None)];
-        let struck: Vec<_> = (0..4).map(|_| strike(&mut armed, "GET", "/v1/x")).collect();
+        let mut struck = |method| strike(&mut armed, method, "/v1/x").map(|armed| armed.fault().effect);
         let (status, reset) = (Some(Effect::Status(500)), Some(Effect::Reset));
-        assert_eq!(struck, [status, status, reset, reset]);
-        assert_eq!(strike(&mut armed, "POST", "/v1/x"), None);
+        assert_eq!([(); 4].map(|()| struck("GET")), [status, status, reset, reset]);
+        assert_eq!(struck("POST"), None);
     }
 }

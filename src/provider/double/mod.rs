@@ -403,6 +403,24 @@ impl Double {
         }
     }
 
+    /// Keeps the next call about a case waiting until [`Self::release`], before any other fault meets it. It is told
+    /// at once, as [`CallKind::Held`]. Asked for again it changes nothing.
+    pub fn hold(&self, case: CaseId) {
+        if let Some(part) = self.shared.account().cases.get_mut(&case)
+            && part.faults.iter().all(|armed| armed.fault().effect != Effect::Hold)
+        {
+            let fault = ApiFault { call: "* /v1/*".to_owned(), effect: Effect::Hold, times: Some(1) };
+            part.faults.insert(0, fault::Armed::new(fault));
+        }
+    }
+
+    /// Lets go of the calls of a case that are kept waiting, and keeps none any more.
+    pub fn release(&self, case: CaseId) {
+        if let Some(part) = self.shared.account().cases.get_mut(&case) {
+            part.faults.retain(|armed| armed.fault().effect != Effect::Hold);
+        }
+    }
+
     /// Disarms all faults of a case.
     pub fn disarm(&self, case: CaseId) {
         if let Some(part) = self.shared.account().cases.get_mut(&case) {

@@ -119,7 +119,7 @@ async fn handle(
         Ok(call) if call.method != Method::Get => short(&call.params),
         _ => String::new(),
     };
-    let answer = {
+    let mut answer = {
         let now = shared.now();
         let idempotency_key = header(&parts.headers, "idempotency-key");
         let mut account = shared.account();
@@ -134,7 +134,7 @@ async fn handle(
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     }
-    shared.watch.tell(|| ApiCall {
+    let tell = |answer: &Answer| ApiCall {
         case: answer.case,
         at,
         took: shared.clock.elapsed().saturating_sub(at),
@@ -145,7 +145,16 @@ async fn handle(
         request_id: answer.request_id.clone(),
         status: answer.status,
         kind: answer.kind,
-    });
+    };
+    shared.watch.tell(|| tell(&answer));
+    if let Some(mut disarmed) = answer.hold.take() {
+        let mut stopping = shared.stopping.subscribe();
+        tokio::select! {
+            // An error: the fault is gone.
+            _ = disarmed.changed() => {}
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+    }
     if answer.reset {
         cut.0.store(true, Ordering::Release);
     }

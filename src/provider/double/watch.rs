@@ -40,6 +40,8 @@ pub enum CallKind {
     Answered,
     /// Met by an armed fault.
     Faulted,
+    /// Carried out, and its answer kept back until the fault is disarmed; told when it came.
+    Held,
     /// Not modelled: the case cannot be judged.
     Refused,
     /// The app's own mistake, answered as Stripe would.

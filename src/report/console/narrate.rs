@@ -20,6 +20,9 @@ pub(super) fn line(at: Duration, kind: &RunEventKind) -> Vec<String> {
                 .map_or_else(|| "not known".to_owned(), |sha| sha.chars().take(12).collect());
             (None, format!("the app is up at {url} after {}, deploy {sha}", human(*ready_after)))
         }
+        RunEventKind::ProcessKilled { case, process, moment } => {
+            (Some(*case), format!("`{process}` was killed {moment}, and is up again"))
+        }
         RunEventKind::CaseStarted { case, name } => (Some(*case), format!("starts: {name}")),
         RunEventKind::StepStarted { case, step, name } => {
             let step = step.map_or_else(|| "arrangement".to_owned(), |step| format!("step {}", step + 1));

@@ -1,29 +1,47 @@
 //! What fails during a step.
 
+use super::Scope;
 use crate::project::refusal;
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, Problems};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::document::{ApiFaultDocument, FaultDocument};
-use crate::scenario::model::{ApiFault, Fault, FaultEffect};
+use crate::scenario::document::{ApiFaultDocument, FaultDocument, KillDocument};
+use crate::scenario::model::{ApiFault, Fault, FaultEffect, FaultKind, Kill};
 use crate::span::Spanned;
 
 /// HTTP methods that Stripe's API has.
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 
 /// A fault; `None` after saying why.
-pub(super) fn fault(item: &Spanned<FaultDocument>, problems: &mut Problems) -> Option<Fault> {
+pub(super) fn fault(
+    item: &Spanned<FaultDocument>,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Fault> {
     let document = &item.value;
     let later = [
         ("fault.mail", document.mail.as_ref().map(|field| &field.key)),
         ("fault.sink", document.sink.as_ref().map(|field| &field.key)),
-        ("fault.kill", document.kill.as_ref().map(|field| &field.key)),
     ];
     for (what, key) in later.into_iter().filter_map(|(what, key)| Some((what, key?))) {
         problems.push(refusal(what, key));
     }
-    let api = api(document.api.as_ref()?, problems)?;
-    Some(Fault { api, place: item.place.clone() })
+    let kind = match (&document.api, &document.kill) {
+        (Some(api), _) => FaultKind::Api(self::api(api, problems)?),
+        (None, Some(kill)) => FaultKind::Kill(self::kill(kill, scope, problems)?),
+        (None, None) => return None,
+    };
+    Some(Fault { kind, place: item.place.clone() })
+}
+
+fn kill(field: &Field<KillDocument>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Kill> {
+    let process = field.process.as_ref()?;
+    scope.check_process(process, problems);
+    Some(Kill {
+        process: process.value.clone(),
+        on: field.on.as_ref()?.value,
+        after: field.after.as_ref().map(|after| after.0).unwrap_or_default(),
+    })
 }
 
 fn api(field: &Field<ApiFaultDocument>, problems: &mut Problems) -> Option<ApiFault> {

@@ -19,7 +19,7 @@ use super::matrix::{self, Combination};
 use super::model::{Drill, Head, Scenario, Story};
 use super::template::Names;
 use super::{lexical, template, tree};
-use crate::project::model::{ProbeKind, Project};
+use crate::project::model::{Launch, ProbeKind, Project};
 use crate::project::refusal;
 use crate::project::validate::unknown_probe;
 use crate::span::{Place, Source, Spanned};
@@ -198,6 +198,30 @@ impl Scope<'_> {
                 .at(&name.place)
                 .label("no such `target.endpoint.NAME` in paydrill.toml")
                 .maybe_help(suggest(&name.value, "endpoints", all.iter().copied())),
+        );
+    }
+
+    /// Checks that some environment starts a process of that name.
+    fn check_process(&self, name: &Field<Text>, problems: &mut Problems) {
+        let all: BTreeSet<&str> = self
+            .project
+            .environments
+            .values()
+            .filter_map(|environment| match &environment.target.launch {
+                Launch::Processes(processes) => Some(processes),
+                Launch::Url(_) | Launch::NotYet(_) => None,
+            })
+            .flatten()
+            .map(|process| process.name.as_str())
+            .collect();
+        if name.contains("{{") || all.contains(name.as_str()) {
+            return;
+        }
+        problems.push(
+            Diagnostic::error(Code::UnknownProcess, format!("unknown process `{}`", name.value))
+                .at(&name.place)
+                .label("no such `target.process.NAME` in paydrill.toml")
+                .maybe_help(suggest(&name.value, "processes", all.iter().copied())),
         );
     }
 }

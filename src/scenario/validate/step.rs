@@ -142,7 +142,7 @@ impl Builder<'_> {
 
     fn faults(&self, document: &StepDocument, problems: &mut Problems) -> Vec<Fault> {
         let faults = document.fault.iter().flat_map(|faults| faults.iter());
-        faults.filter_map(|item| fault::fault(item, problems)).collect()
+        faults.filter_map(|item| fault::fault(item, self.scope, problems)).collect()
     }
 
     fn then(&self, document: &StepDocument, problems: &mut Problems) -> Vec<Expected> {

@@ -36,6 +36,10 @@ const STORY: &str = r#"
     together = true
     either = [{ access = { active = true } }, { credits = { balance = 1 } }]
     [[step]]
+    name = "killed"
+    fault = [{ kill = { process = "web", on = "called", after = "1ms" } }, { kill = { process = "web", on = "sent" } }]
+    stripe.change_quantity = { quantity = 4 }
+    [[step]]
     name = "last"
     then.credits = { balance = 1 }
 "#;

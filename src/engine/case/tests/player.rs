@@ -13,7 +13,9 @@ use crate::engine::plan::{CasePlan, Selection, cases};
 use crate::engine::scene::{EndpointAt, Scene, Variables};
 use crate::probe::RequestOutcome;
 use crate::probe::{ReadError, Reading};
-use crate::run_event::{AttemptOutcome, AttemptRecord, CaseRecord, Reason, RequestRecord, RunEventKind};
+use crate::run_event::{
+    AttemptOutcome, AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind,
+};
 use crate::scenario::folder::{Folder, parse_folder};
 use crate::scenario::render::{Color, render};
 use crate::secret::Secret;
@@ -103,7 +105,9 @@ pub(super) struct App {
     /// It changes something at Stripe with every event that it handles.
     pub(super) echoes: bool,
     pub(super) stripe: Result<(), String>,
-    /// What comes of a restart.
+    /// It calls Stripe while it handles a delivery.
+    pub(super) calls: bool,
+    /// What comes of a restart, of the whole app or of a process that was killed.
     pub(super) restart: Result<(), String>,
 }
 
@@ -115,6 +119,7 @@ impl Default for App {
             request: Box::new(|_| Ok(200)),
             read: Box::new(|_, _| Ok(json!({ "active": true, "balance": 1 }))),
             echoes: false,
+            calls: true,
             stripe: Ok(()),
             restart: Ok(()),
         }
@@ -249,9 +254,12 @@ impl Player {
             Action::Advance(by) => self.stripe_now += by,
             Action::WakeAt(when) => self.wake = Some(self.wake.map_or(when, |wake| wake.min(when))),
             Action::Finish(record) => self.finished.push(*record),
-            Action::Arm(_) | Action::Emit(_) => {}
+            Action::Arm(_) | Action::Emit(_) | Action::Release => {}
+            Action::Hold if !self.app.calls => {}
             Action::Act { .. }
             | Action::Restart
+            | Action::Kill { .. }
+            | Action::Hold
             | Action::Request { .. }
             | Action::Attempt(_)
             | Action::Read { .. } => self.ask(action),
@@ -270,6 +278,11 @@ impl Player {
                 self.happens(slot, action.kind().as_str());
                 ("acted".to_owned(), InputKind::Acted(self.app.stripe.clone()))
             }
+            Action::Kill { process, .. } => {
+                let result = self.app.restart.clone();
+                (format!("{process} is back"), InputKind::Killed { process, result })
+            }
+            Action::Hold => ("held".to_owned(), InputKind::Held(call())),
             Action::Restart => ("restarted".to_owned(), InputKind::Restarted(self.app.restart.clone())),
             Action::Request { name, slot, .. } => {
                 let outcome = (self.app.request)(&name).map(RequestOutcome::Answered);
@@ -368,6 +381,18 @@ impl Player {
     }
 }
 
+/// A call of the app to Stripe.
+fn call() -> CallRecord {
+    CallRecord {
+        at: Duration::ZERO,
+        method: "GET".to_owned(),
+        path: "/v1/subscriptions/sub_1".to_owned(),
+        request_id: "req_1".to_owned(),
+        status: Some(200),
+        note: Some("kept waiting".to_owned()),
+    }
+}
+
 /// As much of an object as older shapes change.
 fn object(kind: &str) -> Value {
     if kind.starts_with("invoice") {
@@ -387,6 +412,9 @@ fn words(action: &Action) -> Option<String> {
         Action::Arm(faults) if faults.is_empty() => "disarm".to_owned(),
         Action::Arm(faults) => format!("arm {}", faults.len()),
         Action::Restart => "restart".to_owned(),
+        Action::Kill { process, after } => format!("kill {process} in {after:?}"),
+        Action::Hold => "hold".to_owned(),
+        Action::Release => "release".to_owned(),
         Action::Request { name, slot, .. } => format!("{name} of {slot}"),
         Action::Attempt(order) => {
             let kind = order.event["type"].as_str().unwrap_or_default();

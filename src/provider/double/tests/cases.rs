@@ -138,6 +138,40 @@ async fn a_reset_ends_the_connection_without_an_answer() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_kept_waiting_is_told_at_once_and_answered_when_it_is_let_go() {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let mut calls = stand.double.calls().unwrap();
+    stand.double.arm(CASE, fault("*", Effect::Status(500), Some(1)));
+    stand.double.hold(CASE);
+    stand.double.hold(CASE);
+    let path = format!("/v1/customers/{}", customer_of(&stand, CASE));
+    let (held, ()) = tokio::join!(app.get(&path), async {
+        let call = calls.recv().await.unwrap();
+        assert_eq!((call.kind, call.status), (CallKind::Held, 200));
+        // Only one is kept waiting; the next meets what else is armed.
+        assert_eq!(app.get(&path).await.status, 500);
+        assert_eq!(app.get(&path).await.status, 200);
+        stand.double.release(CASE);
+    });
+    assert_eq!(held.status, 200);
+}
+
+#[tokio::test]
+async fn a_closed_case_lets_go_of_its_calls() {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let mut calls = stand.double.calls().unwrap();
+    stand.double.hold(CASE);
+    let path = format!("/v1/customers/{}", customer_of(&stand, CASE));
+    let (held, ()) = tokio::join!(app.get(&path), async {
+        assert_eq!(calls.recv().await.unwrap().kind, CallKind::Held);
+        stand.double.close(CASE);
+    });
+    assert_eq!(held.status, 200);
+}
+
+#[tokio::test]
 async fn a_late_answer_is_let_go_when_the_double_stops() {
     let stand = Stand::new().await;
     let app = App::of(&stand);
