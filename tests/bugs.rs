@@ -49,6 +49,7 @@ table! {
         "order/same-second[order=natural]",
         "outside/declined-payment-is-told",
     ];
+    order_webhook_before_local_row: OrderWebhookBeforeLocalRow => ["order/event-before-the-order"];
     redirect_and_webhook_double: RedirectAndWebhookDouble => [
         "redirect/back-before-the-event",
         "redirect/page-and-webhook-together",
@@ -71,10 +72,21 @@ table! {
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
     ];
+    dup_timeout_then_retry: DupTimeoutThenRetry => [
+        "duplicates/asked-again-while-at-work",
+        "duplicates/same-event-at-once",
+    ];
     ack_swallowed_error: AckSwallowedError => [
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
     ];
+    ack_then_lost: AckThenLost => [
+        "acknowledgement/dies-after-the-answer[moment=0ms]",
+        "acknowledgement/dies-after-the-answer[moment=100ms]",
+        "acknowledgement/stripe-fails-once",
+        "acknowledgement/stripe-is-down",
+    ];
+    ack_partial_write: AckPartialWrite => ["acknowledgement/dies-half-way"];
     map_incomplete_grants: MapIncompleteGrants => ["mapping/first-payment-declined"];
     map_unpaid_keeps: MapUnpaidKeeps => ["mapping/unpaid"];
     map_pastdue_revokes_at_once: MapPastdueRevokesAtOnce => [
@@ -179,10 +191,14 @@ fn the_app_without_a_bug_passes_everything() {
     assert!(outcome.passed(), "{}", outcome.report);
     let names = worst_by_scenario(&outcome.verdicts).into_keys().collect::<Vec<_>>();
     insta::assert_snapshot!(names.join("\n"), @r"
+    acknowledgement/dies-after-the-answer[moment=0ms]
+    acknowledgement/dies-after-the-answer[moment=100ms]
+    acknowledgement/dies-half-way
     acknowledgement/invoice-created
     acknowledgement/stripe-fails-once
     acknowledgement/stripe-is-down
     checkout-grants-pro
+    duplicates/asked-again-while-at-work
     duplicates/same-event-after-restart
     duplicates/same-event-again
     duplicates/same-event-at-once
@@ -201,6 +217,7 @@ fn the_app_without_a_bug_passes_everything() {
     money/nothing-to-pay
     money/payment-on-its-way
     money/trial
+    order/event-before-the-order
     order/late-update
     order/late-update-after-the-end
     order/same-second[order=natural]

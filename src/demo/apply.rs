@@ -1,6 +1,6 @@
 //! Writing: all changes of one delivery in one transaction, each under the name of the fact behind it.
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 
 use super::App;
 use super::bug::Bug;
@@ -81,11 +81,17 @@ pub(super) async fn commit(
         && !is_first(&mut tx, app, id, kind).await?
         && !forgets_events(app)
         && !app.has(Bug::DupMarkedBeforeWork)
+        && !app.has(Bug::DupTimeoutThenRetry)
     {
         return Ok(Written::Before);
     }
     for change in changes {
         write(&mut tx, app, user, change).await?;
+        // An order that is not there yet is told when it is saved.
+        if let Change::Fulfilled { session } = change {
+            let pay = sqlx::query("UPDATE orders SET state = 'paid' WHERE session = $1").bind(session);
+            pay.execute(&mut *tx).await?;
+        }
     }
     tx.commit().await?;
     let at = clock::now();
@@ -102,6 +108,18 @@ pub(super) async fn mark_early(app: &App, id: &str, kind: &str) -> Result<(), sq
     let mut tx = app.store.begin().await?;
     is_first(&mut tx, app, id, kind).await?;
     tx.commit().await
+}
+
+/// Takes a subscription away before what follows it is known.
+pub(super) async fn take_away(app: &App, subscription: &str) -> Result<(), sqlx::Error> {
+    let mut tx = app.store.begin().await?;
+    let away = sqlx::query("DELETE FROM subscriptions WHERE id = $1 RETURNING customer").bind(subscription);
+    let customer = away.fetch_optional(&mut *tx).await?;
+    tx.commit().await?;
+    if let Some(customer) = customer {
+        app.cache.forget(customer.try_get("customer")?);
+    }
+    Ok(())
 }
 
 /// Whether the app keeps no record of events. What else protects it is then all that protects it.
@@ -145,7 +163,10 @@ async fn write(
         Change::Credits { fact, amount, payment } => sqlx::query(
             "INSERT INTO credits (fact, customer, amount, payment) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         )
-        .bind(key(app, Bug::DupSameEventCredits, fact))
+        .bind(match app.has(Bug::DupTimeoutThenRetry) {
+            true => key(app, Bug::DupTimeoutThenRetry, fact),
+            false => key(app, Bug::DupSameEventCredits, fact),
+        })
         .bind(&user.customer)
         .bind(amount)
         .bind(payment),

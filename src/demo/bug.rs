@@ -53,6 +53,8 @@ bugs! {
         "Skips events older than the last one, but forgets that when a subscription ends: a late update revives it.";
     OrderSameSecondTie = "order-same-second-tie", "order-same-second-tie",
         "Takes only events newer than the last one, and Stripe's timestamps are whole seconds: the second of a pair is dropped.";
+    OrderWebhookBeforeLocalRow = "order-webhook-before-local-row", "order-webhook-before-local-row",
+        "Answers 200 to a payment whose order is not saved yet, and the order that is saved afterwards stays pending.";
     RedirectAndWebhookDouble = "redirect-and-webhook-double", "redirect-and-webhook-double",
         "Both the success page and the webhook hand out what was bought.";
     DupSameEventCredits = "dup-same-event-credits", "dup-same-event-credits",
@@ -63,8 +65,14 @@ bugs! {
         "Remembers what it has done in the memory of its process, so after a restart a repeated event is new to it.";
     DupMarkedBeforeWork = "dup-marked-before-work", "dup-marked-before-work",
         "Marks an event as done before doing it, so the retry after a failure is taken for a duplicate.";
+    DupTimeoutThenRetry = "dup-timeout-then-retry", "dup-timeout-then-retry",
+        "Looks whether an event is new before the work and not with it, so a retry during slow work does it again.";
     AckSwallowedError = "ack-swallowed-error", "ack-swallowed-error",
         "Catches its own error and answers 200, so Stripe never tries again.";
+    AckThenLost = "ack-then-lost", "ack-then-lost",
+        "Answers 200 first and works afterwards, so what its process dies with is lost for good.";
+    AckPartialWrite = "ack-partial-write", "ack-partial-write",
+        "Takes the old plan away before it has read the new one: whatever fails in between leaves the customer nothing.";
     MapIncompleteGrants = "map-incomplete-grants", "map-incomplete-grants",
         "Gives access to a subscription whose first payment has not gone through.";
     MapUnpaidKeeps = "map-unpaid-keeps", "map-unpaid-keeps",

@@ -55,7 +55,10 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
             false => Ok(Outcome::Ignored("the customer is not ours")),
         };
     };
-    let _turn = app.turns.take(&customer).await;
+    let _turn = match app.has(Bug::DupTimeoutThenRetry) {
+        true => None,
+        false => Some(app.turns.take(&customer).await),
+    };
     if app.store.has_seen(&remembered(app, &event.id)).await? && !forgets_events(app) {
         return Ok(Outcome::Duplicate);
     }

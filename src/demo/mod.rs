@@ -21,6 +21,7 @@ mod event;
 mod feature;
 mod handle;
 mod log;
+mod order;
 mod page;
 mod plan;
 mod signature;
@@ -156,6 +157,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/stripe/webhook", post(webhook::receive))
         .route("/api/entitlements/{customer}", get(api::entitlements))
         .route("/api/billing/{customer}", get(api::billing))
+        .route("/orders", post(order::save))
+        .route("/api/orders/{customer}", get(order::newest))
         .route("/api/outbox/{customer}", get(api::outbox))
         .route("/api/feature/sso/{customer}", get(feature::sso))
         .route("/healthz", get(api::healthz))

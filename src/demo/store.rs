@@ -35,6 +35,11 @@ CREATE TABLE IF NOT EXISTS subscriptions (
 CREATE INDEX IF NOT EXISTS subscriptions_customer ON subscriptions (customer);
 CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS checkouts (session TEXT PRIMARY KEY, customer TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS orders (
+    session  TEXT PRIMARY KEY,
+    customer TEXT NOT NULL,
+    state    TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS credits (
     fact     TEXT PRIMARY KEY,
     customer TEXT NOT NULL,
@@ -149,6 +154,30 @@ impl Store {
         let done =
             sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM checkouts WHERE session = $1)").bind(session);
         done.fetch_one(&self.read).await
+    }
+
+    /// Saves an order; nothing when it is there.
+    pub(super) async fn add_order(
+        &self,
+        session: &str,
+        customer: &str,
+        state: &str,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO orders (session, customer, state) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(session)
+        .bind(customer)
+        .bind(state)
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// The state of the customer's newest order.
+    pub(super) async fn order(&self, customer: &str) -> Result<Option<String>, sqlx::Error> {
+        let found = "SELECT state FROM orders WHERE customer = $1 ORDER BY rowid DESC LIMIT 1";
+        sqlx::query_scalar(found).bind(customer).fetch_optional(&self.read).await
     }
 
     pub(super) async fn subscription(&self, id: &str) -> Result<Option<Record>, sqlx::Error> {

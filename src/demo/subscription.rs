@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::App;
-use super::apply::{Change, MailKind};
+use super::apply::{Change, MailKind, take_away};
 use super::bug::Bug;
 use super::clock;
 use super::event::{Event, reference, text};
@@ -37,8 +37,12 @@ pub(super) async fn read_back(
     heard_at: i64,
     id: &str,
 ) -> Result<Vec<Change>, HandleError> {
+    let known = app.store.subscription(id).await?;
+    if app.has(Bug::AckPartialWrite) {
+        take_away(app, id).await?;
+    }
     let truth = app.stripe.subscription(id).await?;
-    written(app, user, heard_at, &truth, app.store.subscription(id).await?.as_ref())
+    written(app, user, heard_at, &truth, known.as_ref())
 }
 
 /// The wrong way, in three degrees of care.

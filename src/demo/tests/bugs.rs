@@ -31,10 +31,13 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::OrderStaleUpdateWins => stale_update(rig).await,
         Bug::OrderZombieAfterDelete => zombie(rig).await,
         Bug::OrderSameSecondTie => same_second(rig).await,
+        Bug::OrderWebhookBeforeLocalRow => paid_before_saved(rig).await,
         Bug::RedirectAndWebhookDouble => redirect_and_webhook(rig).await,
         Bug::DupSameEventCredits | Bug::DupNotification => twice(rig).await,
         Bug::DupMemoryOnly => across_a_restart(rig).await,
-        Bug::DupMarkedBeforeWork | Bug::AckSwallowedError => hiccup(rig).await,
+        Bug::DupTimeoutThenRetry => overlapping(rig).await,
+        Bug::AckPartialWrite => half_way(rig).await,
+        Bug::DupMarkedBeforeWork | Bug::AckSwallowedError | Bug::AckThenLost => hiccup(rig).await,
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
         Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
         Bug::MapPastdueRevokesAtOnce => with_status(rig, "past_due").await,
@@ -83,6 +86,30 @@ async fn same_second(rig: &Rig) -> String {
     let second =
         rig.deliver(&event("evt_2", UPDATED, &subscription("sub_1", "active", "pro_monthly", 1))).await;
     format!("{second}, {}", rig.access().await)
+}
+
+async fn paid_before_saved(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    let answer = rig.deliver(&event("evt_1", COMPLETED, &session("cs_1"))).await;
+    let order = json!({ "customer": "cus_1", "session": "cs_1" });
+    rig.http.post(format!("{}/orders", rig.url)).json(&order).send().await.unwrap();
+    format!("{answer}, order {}", rig.get("/api/orders/cus_1").await["state"])
+}
+
+/// The same event again while the first delivery of it is slow.
+async fn overlapping(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.slow_next();
+    let told = event("evt_1", COMPLETED, &session("cs_1"));
+    let answers = tokio::join!(rig.deliver(&told), rig.deliver(&told));
+    format!("{answers:?}, {}", rig.credits().await)
+}
+
+async fn half_way(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    rig.fail_next(1);
+    let answer = rig.tell("evt_2", UPDATED, &subscription("sub_1", "active", "team_monthly", 1)).await;
+    format!("{answer}, {}", rig.access().await)
 }
 
 async fn redirect_and_webhook(rig: &Rig) -> String {
