@@ -20,6 +20,7 @@ use crate::project::model::ProbeKind;
 use crate::provider::double::{ApiCall, Double};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::secret::Secret;
+use crate::target::Runtime;
 use crate::time::Clock;
 
 /// What a run needs of the world, read once by whoever starts it.
@@ -37,10 +38,17 @@ pub struct Ports {
     pub deploy_sha: Option<String>,
     /// The hosts for which the app is to use no proxy, as this machine has it set.
     pub no_proxy: Option<String>,
+    /// Variables of our environment that a hook in the app's runtime is added to: [`Self::INHERITED`].
+    pub inherited: BTreeMap<String, String>,
     /// Variables by who says them.
     pub variables: Variables,
     /// Asks the run to stop early.
     pub cancel: Cancel,
+}
+
+impl Ports {
+    /// The names of [`Self::inherited`].
+    pub const INHERITED: [&'static str; 2] = Runtime::VARIABLES;
 }
 
 /// Why a run could not begin or go on. Its exit code is 3: nothing was judged.
@@ -68,6 +76,9 @@ pub enum SessionError {
     /// No folder for the app's data.
     #[error("make a folder for the app's data: {0}")]
     Folder(#[source] std::io::Error),
+    /// The hook that leads the app to the double cannot be written.
+    #[error("write the hook of `target.redirect`: {0}")]
+    Redirect(#[source] std::io::Error),
     /// No HTTP client for requests and probes.
     #[error("start an HTTP client: {0}")]
     Client(#[source] reqwest::Error),

@@ -1,7 +1,7 @@
 //! Brings the app up: ports, folders, secrets, templates of the environment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::scene::{EndpointAt, Scene, Variables};
 use super::session::{Ports, SessionError};
 use crate::id::IdMinter;
 use crate::probe::Workplace;
-use crate::project::model::{self, Environment, Launch, Process, Project, Provider, ReadyCheck};
+use crate::project::model::{self, Environment, Launch, Process, Project, Provider, ReadyCheck, Redirect};
 use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
 use crate::target::{
-    self, DeploySha, EnvBase, ExistingLauncher, LaunchSpec, Launched, Launcher, ProcessLauncher, ProcessSpec,
-    ReservedPort,
+    self, DeploySha, EnvBase, ExistingLauncher, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher,
+    ProcessSpec, ReservedPort, Runtime,
 };
 use crate::template;
 
@@ -145,13 +145,17 @@ pub(super) fn prepare(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<
 /// Starts the app, or finds it running, and reads its deploy SHA.
 pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<Stage, SessionError> {
     let Prepared { scene, base_url, port, reserved, dir } = prepare(plan, ports, double)?;
+    let hook = hook(plan, dir.path())?;
+    let lead = |env: &mut Vec<(String, String)>| {
+        if let Some(hook) = &hook {
+            hook.lead(env, &double.url(), |name| ports.inherited.get(name).map(String::as_str));
+        }
+    };
     let launcher: Arc<dyn Launcher> = match &plan.environment.target.launch {
         Launch::Processes(processes) => {
-            let launcher = ProcessLauncher::new(LaunchSpec {
-                processes: specs(plan, ports, processes, &scene)?,
-                port,
-                base_url: base_url.clone(),
-            });
+            let mut processes = specs(plan, ports, processes, &scene)?;
+            processes.iter_mut().for_each(|process| lead(&mut process.env));
+            let launcher = ProcessLauncher::new(LaunchSpec { processes, port, base_url: base_url.clone() });
             match reserved {
                 Some(reserved) => Arc::new(launcher.holding(reserved)),
                 None => Arc::new(launcher),
@@ -165,8 +169,18 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
     let target = launcher.launch(ports.clock).await?;
     let ready_at = ports.clock.elapsed();
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
-    let workplace = workplace(plan, ports, &scene)?;
+    let mut workplace = workplace(plan, ports, &scene)?;
+    lead(&mut workplace.env);
     Ok(Stage { target, launcher, ready_at, scene, deploy_sha, workplace, dir })
+}
+
+/// What leads the app to the double, where it cannot be told.
+fn hook(plan: &RunPlan, dir: &Path) -> Result<Option<Hook>, SessionError> {
+    let runtime = plan.environment.target.redirect.map(|redirect| match redirect {
+        Redirect::Node => Runtime::Node,
+        Redirect::Python => Runtime::Python,
+    });
+    runtime.map(|runtime| Hook::write(runtime, dir)).transpose().map_err(SessionError::Redirect)
 }
 
 fn specs(

@@ -1,5 +1,6 @@
 //! The keys of `paydrill.toml`.
 
+use super::model::Redirect;
 use crate::scenario::decode::{Any, Length, List, Map, Number, OrNone, Table, Text, document, words};
 
 document! {
@@ -235,7 +236,7 @@ document! {
         container: Table,
         /// A compose file that is started.
         compose: Table,
-        /// For an app without a setting for Stripe's address: `node` or `python`.
+        /// For an app without a setting for Stripe's address: `node` leads its connections to Stripe to the double, `python` the package `stripe`.
         redirect: Redirect,
         /// `faketime` moves the app's clock along with Stripe's.
         clock: ClockWord,
@@ -410,10 +411,7 @@ impl Interval {
     }
 }
 
-/// How an app without a setting for Stripe's address is led to the double.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Redirect;
-words!(Redirect, "redirect", { "node" => Self, "python" => Self, });
+words!(Redirect, "redirect", { "node" => Self::Node, "python" => Self::Python, });
 
 /// How the app's clock is moved.
 #[derive(Debug, Clone, Copy)]

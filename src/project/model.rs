@@ -251,12 +251,23 @@ pub enum Provider {
 pub struct Target {
     /// How it comes up.
     pub launch: Launch,
+    /// How it is led to the double, where it has no setting for Stripe's address.
+    pub redirect: Option<Redirect>,
     /// For every process.
     pub env: BTreeMap<String, String>,
     /// `[environment.NAME.target.endpoint.NAME]`: at least one, for an environment that can run.
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Where the deploy SHA comes from.
     pub deploy_sha: Option<DeploySha>,
+}
+
+/// The runtime whose hook leads an app to the double.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redirect {
+    /// `node`
+    Node,
+    /// `python`
+    Python,
 }
 
 /// How the target comes up.
@@ -266,7 +277,7 @@ pub enum Launch {
     Processes(Vec<Process>),
     /// It already runs there.
     Url(String),
-    /// A kind that this version does not execute: `container`, `compose`, `redirect`, `clock`.
+    /// A kind that this version does not execute: `container`, `compose`, `clock`.
     NotYet(&'static str),
 }
 

@@ -226,6 +226,10 @@ const BAD_PROJECTS: &[(&str, &str)] = &[
         "[project]\nname = \"acme\"\n[environment.production]\nprovider.live.key = \"sk_live_abc\"\ntarget.url = \"https://app.acme.example\"\nguard.windows = [\"Mon-Fri 10:00-16:00 Europe/Berlin\", \"weekdays\", \"Mon-Fri 16:00-10:00 Berlin\", \"Mo 10:00-11:00 UTC\"]\nguard.blocked = [\"2026-12-24\", \"2026-13-01\", \"2027-01-06/2026-12-20\"]\nguard.alarms = \"nothing\"\nguard.stop = \"none\"\nguard.per_day = 0\nguard.lever = { file = \"a\", http = { url = \"b\" } }\n",
     ),
     (
+        "a redirect",
+        "[project]\nname = \"acme\"\n[environment.ci]\nprovider.double = {}\ntarget = { url = \"http://127.0.0.1:1\", redirect = \"python\", endpoint.main = { path = \"/w\" } }\n[environment.other]\nprovider.double = {}\ntarget.process.web = { command = [\"ruby\", \"app.rb\"] }\ntarget.redirect = \"ruby\"\ntarget.endpoint.main = { path = \"/w\" }\n",
+    ),
+    (
         "readiness and sha",
         "[project]\nname = \"acme\"\n[environment.ci]\nprovider.double = {}\ntarget.process.web = { command = [\"./server\"], ready = { http = \"/healthz\", port = true, within = \"soon\" } }\ntarget.endpoint.main = { path = \"/w\" }\ntarget.deploy_sha = { git = false, read = \"sha\" }\n",
     ),

@@ -48,6 +48,7 @@ mod port;
 mod process;
 mod process_launcher;
 mod ready;
+mod redirect;
 mod replace;
 mod spec;
 
@@ -64,6 +65,7 @@ pub use self::port::{ReservedPort, free_port};
 pub use self::process::End;
 pub use self::process_launcher::ProcessLauncher;
 pub use self::ready::ReadyAnswer;
+pub use self::redirect::{Hook, Runtime};
 pub use self::replace::{Revived, Victim};
 pub use self::spec::{EnvBase, LaunchSpec, ProcessSpec, Ready, ReadyCheck};
 

@@ -71,6 +71,10 @@ pub(crate) fn plan(
         clock: settings.clock,
         temp: settings.temp.clone(),
         no_proxy: settings.var("NO_PROXY").or_else(|| settings.var("no_proxy")).map(str::to_owned),
+        inherited: Ports::INHERITED
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), settings.var(name)?.to_owned())))
+            .collect(),
         programs: wanted.programs,
         secrets: secrets(&project, &environment, settings)?,
         deploy_sha: deploy_sha(&environment, settings),

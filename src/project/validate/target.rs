@@ -9,7 +9,7 @@ use super::probe::json_path;
 use crate::project::document::{
     DeployShaDocument, EndpointDocument, ProcessDocument, ReadyDocument, TargetDocument,
 };
-use crate::project::model::{DeploySha, Endpoint, Launch, Process, Ready, ReadyCheck, Target};
+use crate::project::model::{DeploySha, Endpoint, Launch, Process, Ready, ReadyCheck, Redirect, Target};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{self, Field, Problems, Text};
 use crate::scenario::diagnostic::Diagnostic;
@@ -20,9 +20,6 @@ pub(super) fn target(
     later: &mut Later<'_>,
     problems: &mut Problems,
 ) -> Option<Target> {
-    if let Some(redirect) = &document.redirect {
-        later.push("target.redirect", &redirect.key);
-    }
     if let Some(clock) = &document.clock {
         later.push("target.clock", &clock.key);
     }
@@ -30,10 +27,25 @@ pub(super) fn target(
     let deploy_sha = document.deploy_sha.as_ref().and_then(|sha| deploy_sha(sha, problems));
     Some(Target {
         launch: launch(document, later, problems)?,
+        redirect: redirect(document, problems),
         env: env(document.env.as_ref()),
         endpoints,
         deploy_sha,
     })
+}
+
+/// A hook is loaded when the app starts, so that it must be us who start it.
+fn redirect(document: &TargetDocument, problems: &mut Problems) -> Option<Redirect> {
+    let redirect = document.redirect.as_ref()?;
+    if document.url.is_some() {
+        problems.push(
+            Diagnostic::error(Code::ExclusiveKeys, "`redirect` does not go with `url`")
+                .at(&redirect.key)
+                .label("an app that already runs cannot be led elsewhere")
+                .help("give it a setting for Stripe's address, or start it with `process`"),
+        );
+    }
+    Some(redirect.value)
 }
 
 fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Problems) -> Option<Launch> {
