@@ -55,26 +55,38 @@ table! {
         "redirect/page-and-webhook-together",
     ];
     dup_same_event_credits: DupSameEventCredits => [
+        "duplicates/asked-again-while-at-work",
         "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
+        "duplicates/two-instances[together=false]",
+        "duplicates/two-instances[together=true]",
     ];
     dup_notification: DupNotification => [
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
+        "duplicates/asked-again-while-at-work",
         "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
         "duplicates/two-events-one-payment",
+        "duplicates/two-instances[together=false]",
+        "duplicates/two-instances[together=true]",
     ];
-    dup_memory_only: DupMemoryOnly => ["duplicates/same-event-after-restart"];
+    dup_memory_only: DupMemoryOnly => [
+        "duplicates/same-event-after-restart",
+        "duplicates/two-instances[together=false]",
+        "duplicates/two-instances[together=true]",
+    ];
     dup_marked_before_work: DupMarkedBeforeWork => [
+        "acknowledgement/dies-half-way",
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
     ];
     dup_timeout_then_retry: DupTimeoutThenRetry => [
         "duplicates/asked-again-while-at-work",
         "duplicates/same-event-at-once",
+        "duplicates/two-instances[together=true]",
     ];
     ack_swallowed_error: AckSwallowedError => [
         "acknowledgement/stripe-fails-once",
@@ -129,13 +141,17 @@ table! {
     net_timestamp: NetTimestamp => ["transport/forged[signature=stale]"];
     net_body_reserialised: NetBodyReserialised => ["transport/other-spelling"];
     out_cache: OutCache => [
+        "acknowledgement/dies-half-way",
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
+        "duplicates/asked-again-while-at-work",
         "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
         "duplicates/two-events-one-payment",
+        "duplicates/two-instances[together=false]",
+        "duplicates/two-instances[together=true]",
         "mapping/cancel-at-period-end",
         "mapping/plan-change-in-the-portal",
         "mapping/seats",
@@ -203,6 +219,8 @@ fn the_app_without_a_bug_passes_everything() {
     duplicates/same-event-again
     duplicates/same-event-at-once
     duplicates/two-events-one-payment
+    duplicates/two-instances[together=false]
+    duplicates/two-instances[together=true]
     identity/foreign-customer
     identity/live-event
     identity/old-subscription-ends

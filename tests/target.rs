@@ -80,6 +80,7 @@ fn process(name: &str, script: &str) -> ProcessSpec {
         env: vec![],
         env_base: EnvBase::Inherit,
         ready: None,
+        url: None,
     }
 }
 

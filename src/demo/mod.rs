@@ -134,7 +134,7 @@ impl App {
             store: Store::open(&folder.join("app.db")).await?,
             stripe: Stripe::new(settings.stripe_api_base, &settings.stripe_api_key)
                 .map_err(DemoError::Client)?,
-            cache: Cache::default(),
+            cache: Cache::new(settings.bug),
             turns: Turns::default(),
             webhook_secret: settings.webhook_secret,
             started: clock::now().as_nanos(),

@@ -174,7 +174,7 @@ impl Driver {
                 tokio::time::sleep(order.delay).await;
             }
             let to = attempt::Destination {
-                url: &order.endpoint.url,
+                url: &order.url,
                 secret: &order.endpoint.secret,
                 other_secret: &order.endpoint.other_secret,
                 timeout: Some(order.change.timeout.unwrap_or(order.endpoint.timeout)),

@@ -3,7 +3,7 @@
 //! The same machine decides as in a run. Stripe's side happens in a double that nobody else sees; the app is taken to
 //! answer every request and delivery with 200, and its JSON to have every field that a template names.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -37,14 +37,13 @@ pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionErr
         plan.options.seed,
     )
     .await?;
-    let prepared = stage::prepare(plan, ports, &double);
-    let text = prepared.map(|prepared| tell(plan, ports, &double, &prepared));
+    let prepared = stage::prepare(plan, ports, &double, &BTreeMap::new());
+    let text = prepared.and_then(|prepared| tell(plan, ports, &double, &prepared));
     double.stop().await;
     text
 }
 
-fn tell(plan: &RunPlan, ports: &Ports, double: &Double, prepared: &Prepared) -> String {
-    let redactor = prepared.redactor(plan, ports);
+fn tell(plan: &RunPlan, ports: &Ports, double: &Double, shared: &Prepared) -> Result<String, SessionError> {
     let cases = plan.cases.len();
     let mut text = format!(
         "would run {cases} {} of project `{}` in environment `{}`, {} at once, seed {}\n",
@@ -55,6 +54,13 @@ fn tell(plan: &RunPlan, ports: &Ports, double: &Double, prepared: &Prepared) -> 
         plan.options.seed
     );
     for case in &plan.cases {
+        let instances = &case.story.given.instances;
+        let own = match instances.is_empty() {
+            true => None,
+            false => Some(stage::prepare(plan, ports, double, instances)?),
+        };
+        let prepared = own.as_ref().unwrap_or(shared);
+        let redactor = prepared.redactor(plan, ports);
         let rehearsal = Rehearsal {
             plan,
             ports,
@@ -66,7 +72,7 @@ fn tell(plan: &RunPlan, ports: &Ports, double: &Double, prepared: &Prepared) -> 
         };
         text.push_str(&redactor.redact(&rehearsal.run(case, &prepared.scene)));
     }
-    text
+    Ok(text)
 }
 
 /// One case, told.
@@ -181,7 +187,7 @@ impl Rehearsal<'_> {
     fn attempt(&mut self, order: &AttemptOrder) -> InputKind {
         let timeout = order.change.timeout.unwrap_or(order.endpoint.timeout);
         let to = attempt::Destination {
-            url: &order.endpoint.url,
+            url: &order.url,
             secret: &order.endpoint.secret,
             other_secret: &order.endpoint.other_secret,
             timeout: Some(timeout),

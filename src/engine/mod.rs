@@ -11,6 +11,7 @@ mod dispatcher;
 mod driver;
 mod dry_run;
 mod plan;
+mod processes;
 mod redact;
 mod scene;
 mod session;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::processes;
 use crate::id::CaseId;
 use crate::project::model::{Environment, Launch, Project};
 use crate::run_event::Reason;
 use crate::scenario::model::{Head, Scenario, Send, Step, Story};
-use crate::span::Place;
 
 /// Nothing left to decide: what a run will do.
 #[derive(Debug, Clone)]
@@ -54,10 +54,11 @@ pub struct CasePlan {
 }
 
 impl CasePlan {
-    /// Whether it touches the app's life, so that no other case may live in the same app.
+    /// Whether it touches the app's life, or wants several instances of it, so that no other case may live in the same app.
     #[must_use]
     pub fn needs_own_app(&self) -> bool {
-        self.skip.is_none() && self.story.steps.iter().any(touches_life)
+        self.skip.is_none()
+            && (!self.story.given.instances.is_empty() || self.story.steps.iter().any(touches_life))
     }
 
     /// Tells the cases of a run apart for the seed. It depends on the name and the try only, so that one case
@@ -154,30 +155,40 @@ fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
             return Some(Reason { message, place: Some(entry.place.clone()) });
         }
     }
-    cannot_end(story, environment)
+    not_started(story, environment).or_else(|| not_ours(story, environment))
 }
 
-/// The first process that the story ends and the environment does not start.
-fn cannot_end(story: &Story, environment: &Environment) -> Option<Reason> {
-    let name = &environment.name;
-    let reason = |message: String, place: &Place| Some(Reason { message, place: Some(place.clone()) });
-    let Launch::Processes(processes) = &environment.target.launch else {
-        let not_started = |what: &str, place: &Place| {
-            reason(format!("environment `{name}` does not start its app, so it cannot {what}"), place)
-        };
-        let restart = story.steps.iter().find_map(|step| step.restart.as_ref());
-        let kill = story.steps.iter().flat_map(|step| &step.faults).find(|fault| fault.kill().is_some());
-        return restart
-            .and_then(|place| not_started("restart it", place))
-            .or_else(|| not_started("kill a process of it", &kill?.place));
-    };
+/// The first process that the story names and the environment does not start.
+fn not_started(story: &Story, environment: &Environment) -> Option<Reason> {
+    let wanted = &story.given.instances;
+    let Launch::Processes(_) = &environment.target.launch else { return None };
+    let counted = wanted.keys().zip(std::iter::repeat(story.given.instances_place.as_ref()));
+    let entries = story.steps.iter().filter_map(|step| match &step.send {
+        Send::List { entries, .. } => Some(entries),
+        Send::Burst { .. } => None,
+    });
+    let sent =
+        entries.flatten().filter_map(|entry| Some((entry.change.process.as_ref()?, Some(&entry.place))));
     let faults = story.steps.iter().flat_map(|step| &step.faults);
-    faults.filter_map(|fault| Some((fault.kill()?, &fault.place))).find_map(|(kill, place)| {
-        let known = processes.iter().any(|process| process.name == kill.process);
-        if known {
-            return None;
-        }
-        reason(format!("environment `{name}` has no process `{}`", kill.process), place)
+    let killed = faults.filter_map(|fault| Some((&fault.kill()?.process, Some(&fault.place))));
+    let mut named = counted.chain(sent).chain(killed);
+    let (missing, place) = named.find(|(name, _)| !processes::has(environment, wanted, name))?;
+    let message = format!("environment `{}` has no process `{missing}`", environment.name);
+    Some(Reason { message, place: place.cloned() })
+}
+
+/// What the story does to the app's processes, where the environment does not start it.
+fn not_ours(story: &Story, environment: &Environment) -> Option<Reason> {
+    let Launch::Url(_) = &environment.target.launch else { return None };
+    let restart = || Some(("restart it", story.steps.iter().find_map(|step| step.restart.as_ref())?));
+    let mut faults = story.steps.iter().flat_map(|step| &step.faults);
+    let mut kill = || Some(("kill a process of it", &faults.find(|fault| fault.kill().is_some())?.place));
+    let instances = || Some(("run several instances of it", story.given.instances_place.as_ref()?));
+    let (what, place) = restart().or_else(&mut kill).or_else(instances)?;
+    let name = &environment.name;
+    Some(Reason {
+        message: format!("environment `{name}` does not start its app, so it cannot {what}"),
+        place: Some(place.clone()),
     })
 }
 

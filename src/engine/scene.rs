@@ -17,6 +17,10 @@ pub(crate) struct Scene {
     pub(crate) project: Arc<Project>,
     /// Where deliveries go.
     pub(crate) endpoints: BTreeMap<String, Arc<EndpointAt>>,
+    /// Where each process answers, by its id (`app`, `app#2`); empty for an app that already runs.
+    pub(crate) processes: BTreeMap<String, String>,
+    /// Ids of those that take deliveries in turn; at most one: there are no turns.
+    pub(crate) turns: Vec<String>,
     /// `provider`, `endpoint`, `target`, `price`, `product`, `secret`: what templates may name, the same for all cases.
     pub(crate) names: Map<String, Value>,
     /// Project's, environment's and command line's variables, merged; the scenario's own come between.
@@ -32,6 +36,8 @@ pub(crate) struct EndpointAt {
     pub(crate) name: String,
     /// Where it is.
     pub(crate) url: String,
+    /// The same below the app's address.
+    pub(crate) path: String,
     /// What deliveries are signed with.
     pub(crate) secret: Secret,
     /// Another endpoint's secret, for deliveries that must be refused.

@@ -213,8 +213,10 @@ async fn with_an_app(
     progress: &mut Progress,
     sink: Sink<'_>,
 ) -> Result<Ended, SessionError> {
+    // Cases that want instances of their own have an app of their own.
+    let wanted = cases.front().map(|case| case.story.given.instances.clone()).unwrap_or_default();
     let staged = tokio::select! {
-        staged = stage::bring_up(plan, ports, double) => staged?,
+        staged = stage::bring_up(plan, ports, double, &wanted) => staged?,
         // What has started by then ends with what is dropped here.
         _ = ports.cancel.wanted() => {
             let reason = CancelReason::Interrupted;

@@ -1,30 +1,30 @@
 //! Brings the app up: ports, folders, secrets, templates of the environment.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::plan::RunPlan;
+use super::processes::{self, Instance};
 use super::scene::{EndpointAt, Scene, Variables};
 use super::session::{Ports, SessionError};
 use crate::id::IdMinter;
 use crate::probe::Workplace;
-use crate::project::model::{self, Environment, Launch, Process, Project, Provider, ReadyCheck, Redirect};
+use crate::project::model::{self, Environment, Launch, Project, Provider, Redirect};
 use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
 use crate::target::{
-    self, DeploySha, EnvBase, ExistingLauncher, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher,
-    ProcessSpec, ReservedPort, Runtime,
+    DeploySha, ExistingLauncher, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher, Runtime,
 };
 use crate::template;
 
 /// How long Stripe waits for an endpoint, unless the project says otherwise.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long an app may take to come up, unless the project says otherwise.
-const READY_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// The app is up.
 pub(super) struct Stage {
@@ -114,37 +114,57 @@ pub(crate) fn catalog(project: &Project) -> Catalog {
 pub(super) struct Prepared {
     pub(super) scene: Arc<Scene>,
     pub(super) base_url: String,
-    port: u16,
-    reserved: Option<ReservedPort>,
+    instances: Vec<Instance>,
     dir: tempfile::TempDir,
 }
 
-/// Finds a port and a folder, mints secrets, and fills in what the environment says.
-pub(super) fn prepare(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<Prepared, SessionError> {
+/// Finds ports and a folder, mints secrets, and fills in what the environment says. `wanted` says how many instances of
+/// a process are to run, where the cases of this app do.
+pub(super) fn prepare(
+    plan: &RunPlan,
+    ports: &Ports,
+    double: &Double,
+    wanted: &BTreeMap<String, u32>,
+) -> Result<Prepared, SessionError> {
     let dir =
         tempfile::Builder::new().prefix("paydrill-").tempdir_in(&ports.temp).map_err(SessionError::Folder)?;
-    let (reserved, port) = port(&plan.environment)?;
+    let instances = processes::assign(&plan.environment, wanted)?;
     let base_url = match &plan.environment.target.launch {
         Launch::Url(url) => url.trim_end_matches('/').to_owned(),
-        _ => format!("http://127.0.0.1:{port}"),
+        _ => instances.first().map(Instance::url).unwrap_or_default(),
     };
     let endpoints = endpoints(plan, ports, &base_url)?;
     let mut names = names(ports, double, &endpoints);
-    names.insert("target".to_owned(), json!({ "url": base_url, "port": port, "dir": dir.path() }));
+    let port = instances.first().map_or(0, |instance| instance.port);
+    let target = json!({
+        "url": base_url, "port": port, "dir": dir.path(), "process": processes::names(&instances),
+    });
+    names.insert("target".to_owned(), target);
     let variables = variables(ports, &names)?;
     let scene = Arc::new(Scene {
         project: Arc::clone(&plan.project),
         endpoints,
+        processes: instances.iter().map(|instance| (instance.id.clone(), instance.url())).collect(),
+        turns: instances
+            .iter()
+            .filter(|instance| instance.takes_deliveries())
+            .map(|instance| instance.id.clone())
+            .collect(),
         names,
         variables,
         seed: plan.options.seed,
     });
-    Ok(Prepared { scene, base_url, port, reserved, dir })
+    Ok(Prepared { scene, base_url, instances, dir })
 }
 
 /// Starts the app, or finds it running, and reads its deploy SHA.
-pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> Result<Stage, SessionError> {
-    let Prepared { scene, base_url, port, reserved, dir } = prepare(plan, ports, double)?;
+pub(super) async fn bring_up(
+    plan: &RunPlan,
+    ports: &Ports,
+    double: &Double,
+    wanted: &BTreeMap<String, u32>,
+) -> Result<Stage, SessionError> {
+    let Prepared { scene, base_url, instances, dir } = prepare(plan, ports, double, wanted)?;
     let hook = hook(plan, dir.path())?;
     let lead = |env: &mut Vec<(String, String)>| {
         if let Some(hook) = &hook {
@@ -153,13 +173,15 @@ pub(super) async fn bring_up(plan: &RunPlan, ports: &Ports, double: &Double) -> 
     };
     let launcher: Arc<dyn Launcher> = match &plan.environment.target.launch {
         Launch::Processes(processes) => {
-            let mut processes = specs(plan, ports, processes, &scene)?;
+            let mut processes = processes::specs(plan, ports, processes, &instances, &all_names(&scene))?;
             processes.iter_mut().for_each(|process| lead(&mut process.env));
-            let launcher = ProcessLauncher::new(LaunchSpec { processes, port, base_url: base_url.clone() });
-            match reserved {
-                Some(reserved) => Arc::new(launcher.holding(reserved)),
-                None => Arc::new(launcher),
-            }
+            let launcher = ProcessLauncher::new(LaunchSpec {
+                processes,
+                port: instances.first().map_or(0, |instance| instance.port),
+                base_url: base_url.clone(),
+            });
+            let reserved = instances.into_iter().filter_map(|instance| instance.reserved);
+            Arc::new(reserved.fold(launcher, ProcessLauncher::holding))
         }
         Launch::Url(_) => Arc::new(ExistingLauncher::new(base_url.clone(), None)),
         Launch::NotYet(what) => {
@@ -181,27 +203,6 @@ fn hook(plan: &RunPlan, dir: &Path) -> Result<Option<Hook>, SessionError> {
         Redirect::Python => Runtime::Python,
     });
     runtime.map(|runtime| Hook::write(runtime, dir)).transpose().map_err(SessionError::Redirect)
-}
-
-fn specs(
-    plan: &RunPlan,
-    ports: &Ports,
-    processes: &[Process],
-    scene: &Scene,
-) -> Result<Vec<ProcessSpec>, SessionError> {
-    let names = all_names(scene);
-    processes.iter().enumerate().map(|(index, process)| spec(plan, ports, (index, process), &names)).collect()
-}
-
-/// A fixed port, or a free one that stays ours until the app is started.
-fn port(environment: &Environment) -> Result<(Option<ReservedPort>, u16), SessionError> {
-    let Launch::Processes(processes) = &environment.target.launch else { return Ok((None, 0)) };
-    if let Some(port) = processes.iter().find_map(|process| process.port) {
-        return Ok((None, port));
-    }
-    let reserved = ReservedPort::take()?;
-    let port = reserved.port();
-    Ok((Some(reserved), port))
 }
 
 fn endpoints(
@@ -233,6 +234,7 @@ fn endpoints(
         let at = EndpointAt {
             name: name.clone(),
             url: format!("{base_url}{}", endpoint.path),
+            path: endpoint.path.clone(),
             secret,
             other_secret: minted(),
             api_version: endpoint.api_version,
@@ -281,40 +283,12 @@ fn variables(ports: &Ports, names: &Map<String, Value>) -> Result<Variables, Ses
     })
 }
 
-fn spec(
+pub(super) fn fill(
     plan: &RunPlan,
-    ports: &Ports,
-    (index, process): (usize, &Process),
     names: &Map<String, Value>,
-) -> Result<ProcessSpec, SessionError> {
-    let fill = |key: &str, text: &str| fill(plan, names, key, text);
-    let command = format!("target.process.{}.command", process.name);
-    let mut command: Vec<String> =
-        process.command.iter().map(|word| fill(&command, word)).collect::<Result<_, _>>()?;
-    if let Some(program) = command.first_mut()
-        && let Some(path) = ports.programs.get(program.as_str())
-    {
-        *program = path.to_string_lossy().into_owned();
-    }
-    let env = env(plan, ports, &process.env, names)?;
-    let ready = process.ready.as_ref().map(|ready| target::Ready {
-        check: match &ready.check {
-            ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },
-            ReadyCheck::Port => target::ReadyCheck::Port,
-            ReadyCheck::Log(contains) => target::ReadyCheck::Log { contains: contains.clone() },
-        },
-        within: ready.within.unwrap_or(READY_LIMIT),
-    });
-    // Without a word on readiness the first process, which gets the deliveries, must at least listen.
-    let ready = ready.or_else(|| {
-        (index == 0).then_some(target::Ready { check: target::ReadyCheck::Port, within: READY_LIMIT })
-    });
-    let dir: PathBuf =
-        process.dir.as_ref().map_or_else(|| plan.project.root.clone(), |dir| plan.project.root.join(dir));
-    Ok(ProcessSpec { name: process.name.clone(), command, dir, env, env_base: EnvBase::Inherit, ready })
-}
-
-fn fill(plan: &RunPlan, names: &Map<String, Value>, key: &str, text: &str) -> Result<String, SessionError> {
+    key: &str,
+    text: &str,
+) -> Result<String, SessionError> {
     template::render_text(text, names).map_err(|cause| SessionError::Setting {
         key: key.to_owned(),
         environment: plan.environment.name.clone(),
@@ -323,7 +297,7 @@ fn fill(plan: &RunPlan, names: &Map<String, Value>, key: &str, text: &str) -> Re
 }
 
 /// What the app is told, and `more` for one of its processes.
-fn env(
+pub(super) fn env(
     plan: &RunPlan,
     ports: &Ports,
     more: &BTreeMap<String, String>,

@@ -254,8 +254,10 @@ document! {
         command: List<Text>,
         /// Working folder, below the project's.
         dir: Text,
-        /// A fixed port; left out, a free one. `{{ target.port }}` is the first process's.
+        /// A fixed port; left out, a free one. `{{ target.port }}` is the first process's, `{{ target.process.NAME.port }}` another's; a process that does not listen needs none.
         port: Number<1, 65_535>,
+        /// How many of it run beside each other on the same data: `web`, `web#2`. Each finds a port of its own where it is told its process's. Deliveries go to those of the first process in turn; requests and probes to its first.
+        instances: Number<1, 16>,
         /// Environment variables for this process only.
         env: Map<Text>,
         /// When it counts as up.

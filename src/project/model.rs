@@ -292,6 +292,8 @@ pub struct Process {
     pub dir: Option<String>,
     /// A fixed port; `None`: a free one. `{{ target.port }}` is the first process's.
     pub port: Option<u16>,
+    /// How many of it run on the same data.
+    pub instances: u32,
     /// For this process only.
     pub env: BTreeMap<String, String>,
     /// When it counts as up.

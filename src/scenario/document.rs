@@ -38,6 +38,8 @@ document! {
         at: Shift,
         /// What happens in the app for every customer before the story; else the project's.
         request: List<Text>,
+        /// How many instances of a process run beside each other on the same data, by its name: `{ web = 2 }`; else as the project says. Deliveries go to those of the first process in turn; `process` of a line of `send` says which.
+        instances: Map<Number<1, 16>>,
         /// The customers; the first is whom the story is about.
         customer: List<CustomerDocument>,
     }
@@ -196,6 +198,8 @@ document! {
         signature: SignatureMode,
         /// Which endpoint receives it; left out, `main`, else the only one.
         endpoint: Text,
+        /// Which process receives it, where several do: `"web#2"` is the second instance of `web`; left out, the instances of the first process take turns.
+        process: Text,
         /// Waited before it is sent.
         delay: Length,
         /// After how long an answer is no longer waited for.

@@ -102,6 +102,12 @@ fn given(text: &mut String, given: &Given, story: &Story, project: &Project) {
         };
         rows.push((name, state(customer, project, bystander)));
     }
+    for (process, count) in &given.instances {
+        rows.push((
+            process.clone(),
+            format!("{count} instances on the same data, of an app of this case's own"),
+        ));
+    }
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     for (name, state) in rows {
         line(text, format_args!("   {name:<width$}  {state}"));
@@ -301,6 +307,7 @@ fn change(change: &Change) -> String {
     });
     parts.extend(signature(change.signature).map(str::to_owned));
     parts.extend(change.endpoint.iter().map(|endpoint| format!("to endpoint {endpoint}")));
+    parts.extend(change.process.iter().map(|process| format!("to process {process}")));
     parts.extend(change.delay.map(|delay| format!("after {}", human(delay))));
     parts.extend(change.timeout.map(|timeout| format!("given up after {}", human(timeout))));
     parts.extend(change.retry.filter(|retry| !retry).map(|_| "one attempt only".to_owned()));

@@ -79,6 +79,10 @@ pub struct Drill {
 pub struct Given {
     /// How far before now Stripe's clock starts; negative or zero.
     pub at: SignedDuration,
+    /// How many instances of a process run, where the scenario says so.
+    pub instances: BTreeMap<String, u32>,
+    /// Where that stands.
+    pub instances_place: Option<Place>,
     /// At least one: the first is whom the story is about.
     pub customers: Vec<GivenCustomer>,
 }
@@ -347,6 +351,8 @@ pub struct Change {
     pub signature: SignatureMode,
     /// The endpoint; `None`: `main`, else the only one.
     pub endpoint: Option<String>,
+    /// The instance of a process; `None`: those of the first process take turns.
+    pub process: Option<String>,
     /// Waited before it is sent.
     pub delay: Option<Duration>,
     /// After how long an answer is no longer waited for; `None`: the endpoint's limit, 10 s unless said.

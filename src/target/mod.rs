@@ -25,6 +25,7 @@
 //!             check: ReadyCheck::Log { contains: "listening".into() },
 //!             within: Duration::from_secs(30),
 //!         }),
+//!         url: None,
 //!     }],
 //!     port: 0,
 //!     base_url: "http://127.0.0.1:0".into(),

@@ -28,14 +28,14 @@ const LAST_PAUSE: Duration = Duration::from_millis(512);
 pub struct ProcessLauncher {
     spec: Arc<LaunchSpec>,
     grace: Duration,
-    reserved: Mutex<Option<ReservedPort>>,
+    reserved: Mutex<Vec<ReservedPort>>,
 }
 
 impl ProcessLauncher {
     /// Will start `spec`.
     #[must_use]
     pub fn new(spec: LaunchSpec) -> Self {
-        Self { spec: Arc::new(spec), grace: GRACE, reserved: Mutex::new(None) }
+        Self { spec: Arc::new(spec), grace: GRACE, reserved: Mutex::default() }
     }
 
     /// What the processes are given to end by themselves before they are killed; 5 s unless said.
@@ -44,10 +44,11 @@ impl ProcessLauncher {
         Self { grace, ..self }
     }
 
-    /// Keeps the target's port out of others' hands until the launch.
+    /// Keeps a port of the target out of others' hands until the launch; may be said again for another.
     #[must_use]
-    pub fn holding(self, port: ReservedPort) -> Self {
-        Self { reserved: Mutex::new(Some(port)), ..self }
+    pub fn holding(mut self, port: ReservedPort) -> Self {
+        self.reserved.get_mut().unwrap_or_else(PoisonError::into_inner).push(port);
+        self
     }
 
     /// Starts every process; on an error those that had started end.
@@ -68,10 +69,10 @@ impl ProcessLauncher {
         Ok(processes)
     }
 
-    /// Lets go of the port, and says whether nobody else has it.
+    /// Lets go of the ports, and says whether nobody else has the target's.
     async fn port_is_free(&self) -> bool {
-        let reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let was_ours = reserved.is_some();
+        let reserved = std::mem::take(&mut *self.reserved.lock().unwrap_or_else(PoisonError::into_inner));
+        let was_ours = reserved.iter().any(|reserved| reserved.port() == self.spec.port);
         drop(reserved);
         let mut pause = FIRST_PAUSE;
         while port::in_use(self.spec.port) {
@@ -128,6 +129,7 @@ pub(super) async fn ready_one(
     clock: Clock,
 ) -> Result<(), LaunchError> {
     let Some(ready) = &spec.ready else { return Ok(()) };
+    let base_url = spec.url.as_deref().unwrap_or(base_url);
     let unfit = |cause: CheckFault| LaunchError::CannotCheck { url: base_url.to_owned(), cause };
     let check = Check::new(&ready.check, base_url, Some(&process.log)).map_err(unfit)?;
     check.wait(ready.within, clock).await.map_err(|last_answer| LaunchError::NotReady {
@@ -176,6 +178,7 @@ mod tests {
             env: Vec::new(),
             env_base: EnvBase::Inherit,
             ready: None,
+            url: None,
         };
         let spec = LaunchSpec { processes: vec![spec], port: reserved.port(), base_url: String::new() };
         let launcher = ProcessLauncher::new(spec).holding(reserved);

@@ -30,6 +30,8 @@ pub struct ProcessSpec {
     pub env_base: EnvBase,
     /// When it counts as up; `None`: as soon as it has started.
     pub ready: Option<Ready>,
+    /// Where it answers; `None`: where the target does.
+    pub url: Option<String>,
 }
 
 impl fmt::Debug for ProcessSpec {
@@ -42,6 +44,7 @@ impl fmt::Debug for ProcessSpec {
             .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("env_base", &self.env_base)
             .field("ready", &self.ready)
+            .field("url", &self.url)
             .finish()
     }
 }
@@ -94,6 +97,7 @@ mod tests {
             env: vec![("STRIPE_WEBHOOK_SECRET".into(), "whsec_abc".into())],
             env_base: EnvBase::Inherit,
             ready: None,
+            url: None,
         };
         let text = format!("{spec:?}");
         assert!(text.contains("STRIPE_WEBHOOK_SECRET") && !text.contains("whsec_abc"), "{text}");

@@ -141,3 +141,29 @@ fn is_worker(id: i32) -> bool {
     let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)).unwrap_or_default();
     std::fs::read_to_string(format!("/proc/{parent}/comm")).unwrap_or_default().trim() == "sh"
 }
+
+/// Each instance is told a port of its own where the project names its process's, and every process finds the others.
+#[test]
+fn every_instance_has_a_port_of_its_own() {
+    let worker = "target.process.worker = { command = [\"sh\", \"-c\", \"echo $PORT {{ target.process.web.port }} \
+                  {{ target.process.worker.port }} >> ports; echo up; exec sleep 1000\"], ready = { log = \"up\" } }\n\
+                  target.endpoint.main";
+    let both = "send = [{ event = \"checkout.session.completed\", times = 2 }]";
+    let project = Project::empty()
+        .project("target.endpoint.main", worker)
+        .story_with("story", "grants-nothing", both)
+        .edit("scenarios/story.toml", "[[step]]", "[given]\ninstances = { web = 2, worker = 2 }\n\n[[step]]");
+    project.run(&["run"]).code(1).says(&["to `web`", "to `web#2`", "web#2: odd app: GrantsNothing"]);
+    let seen = project.read("ports");
+    let seen: Vec<Vec<&str>> = seen.lines().map(|line| line.split(' ').collect()).collect();
+    let [first, second] = &seen[..] else { panic!("two workers: {seen:?}") };
+    assert_eq!((first[0], first[0], first[1]), (first[1], second[0], second[1]), "both see the first web");
+    assert_ne!(first[2], second[2], "and each has a port of its own");
+}
+
+#[test]
+fn instances_cannot_share_a_fixed_port() {
+    let project =
+        Project::with("nothing").project("ready = { http", "port = 4000, instances = 2, ready = { http");
+    project.run(&["lint"]).code(2).says(&["several instances cannot share a fixed port"]);
+}

@@ -392,6 +392,7 @@ impl Case {
     fn attempt(&mut self, number: usize, out: &mut Vec<Action>) {
         let now = self.stripe_now;
         self.before_sending(out);
+        let url = self.url_of_next(number);
         let Some(delivery) = self.deliveries.get_mut(number) else { return };
         delivery.first_sent = delivery.first_sent.or(now);
         let first = delivery.attempts.is_empty();
@@ -400,11 +401,32 @@ impl Case {
             delivery: number,
             number: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
             endpoint: Arc::clone(&delivery.endpoint),
+            url,
             event: Arc::clone(&delivery.event),
             change: Arc::clone(&delivery.change),
             delay,
         })));
         self.reached(KillMoment::Sent, Some(number), delay, out);
+    }
+
+    /// Where the next attempt of a delivery goes: to the instance that its line names, else to the one whose turn it is.
+    fn url_of_next(&mut self, number: usize) -> String {
+        let Some(delivery) = self.deliveries.get_mut(number) else { return String::new() };
+        let scene = &self.scene;
+        let said = delivery.change.process.as_ref();
+        let in_turn =
+            || scene.turns.get(self.turns % scene.turns.len().max(1)).filter(|_| scene.turns.len() > 1);
+        let Some(id) = said.or_else(in_turn) else { return delivery.endpoint.url.clone() };
+        let attempt = delivery.attempts.len() + 1;
+        delivery.reference.changes.push(match attempt {
+            1 => format!("to `{id}`"),
+            _ => format!("attempt {attempt} to `{id}`"),
+        });
+        if said.is_none() {
+            self.turns += 1;
+        }
+        let base = scene.processes.get(id);
+        base.map_or_else(|| delivery.endpoint.url.clone(), |base| format!("{base}{}", delivery.endpoint.path))
     }
 
     /// An arrangement that was refused leaves nothing to judge.

@@ -193,6 +193,8 @@ pub(crate) struct AttemptOrder {
     pub(crate) number: u32,
     /// Where to.
     pub(crate) endpoint: Arc<EndpointAt>,
+    /// The same as a URL: the endpoint's own, or that of another instance.
+    pub(crate) url: String,
     /// The event; the same for every attempt.
     pub(crate) event: Arc<Value>,
     /// How it travels.
@@ -249,6 +251,8 @@ pub(crate) struct Case {
     deliveries: Vec<deliver::Delivery>,
     /// Numbers of those that are still to be accepted.
     owed: Vec<usize>,
+    /// How many attempts instances took in turn.
+    turns: usize,
     /// What the step kills.
     kills: Kills,
     baselines: Baselines,
@@ -288,6 +292,7 @@ impl Case {
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),
+            turns: 0,
             kills: Kills::default(),
             baselines: Baselines::default(),
             last_readings: BTreeMap::new(),

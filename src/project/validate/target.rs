@@ -79,11 +79,20 @@ fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Probl
 fn process(name: &str, field: &Field<ProcessDocument>, problems: &mut Problems) -> Option<Process> {
     let command = field.command.as_ref()?;
     let _ = command_call(command, problems);
+    let instances = field.instances.as_ref().map_or(1, |instances| instances.get());
+    if let Some(port) = field.port.as_ref().filter(|_| instances > 1) {
+        problems.push(
+            Diagnostic::error(Code::ExclusiveKeys, "several instances cannot share a fixed port")
+                .at(&port.key)
+                .label("leave it out: each is given a free one"),
+        );
+    }
     Some(Process {
         name: name.to_owned(),
         command: texts(Some(command)),
         dir: text(field.dir.as_ref()),
         port: field.port.as_ref().map(|port| port.get()),
+        instances,
         env: env(field.env.as_ref()),
         ready: field.ready.as_ref().and_then(|ready| self::ready(ready, problems)),
         place: field.key.clone(),

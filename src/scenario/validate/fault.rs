@@ -36,7 +36,7 @@ pub(super) fn fault(
 
 fn kill(field: &Field<KillDocument>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Kill> {
     let process = field.process.as_ref()?;
-    scope.check_process(process, problems);
+    scope.check_process(&process.value, &process.place, problems);
     Some(Kill {
         process: process.value.clone(),
         on: field.on.as_ref()?.value,

@@ -35,7 +35,14 @@ pub(super) fn given(document: &ScenarioDocument, scope: &Scope<'_>, problems: &m
             subscriptions: Vec::new(),
         });
     }
+    let instances = given.and_then(|given| given.instances.as_ref());
+    for (name, field) in instances.into_iter().flat_map(|instances| instances.iter()) {
+        scope.check_process(name, &field.key, problems);
+    }
+    let counted = instances.into_iter().flat_map(|instances| instances.iter());
     Given {
+        instances: counted.map(|(name, field)| (name.to_owned(), field.get())).collect(),
+        instances_place: instances.map(|instances| instances.key.clone()),
         at: at(given.and_then(|given| given.at.as_ref().map(|at| (at.0, &at.place))), problems),
         customers,
     }

@@ -201,8 +201,12 @@ impl Scope<'_> {
         );
     }
 
-    /// Checks that some environment starts a process of that name.
-    fn check_process(&self, name: &Field<Text>, problems: &mut Problems) {
+    /// Checks that some environment starts a process of that name; `web#2` is an instance of `web`.
+    fn check_process(&self, name: &str, place: &Place, problems: &mut Problems) {
+        let process = match name.split_once('#') {
+            Some((process, number)) if number.parse::<u32>().is_ok_and(|number| number > 1) => process,
+            _ => name,
+        };
         let all: BTreeSet<&str> = self
             .project
             .environments
@@ -214,14 +218,14 @@ impl Scope<'_> {
             .flatten()
             .map(|process| process.name.as_str())
             .collect();
-        if name.contains("{{") || all.contains(name.as_str()) {
+        if name.contains("{{") || all.contains(process) {
             return;
         }
         problems.push(
-            Diagnostic::error(Code::UnknownProcess, format!("unknown process `{}`", name.value))
-                .at(&name.place)
+            Diagnostic::error(Code::UnknownProcess, format!("unknown process `{name}`"))
+                .at(place)
                 .label("no such `target.process.NAME` in paydrill.toml")
-                .maybe_help(suggest(&name.value, "processes", all.iter().copied())),
+                .maybe_help(suggest(process, "processes", all.iter().copied())),
         );
     }
 }

@@ -60,6 +60,9 @@ fn entry(
     if let Some(endpoint) = &document.endpoint {
         scope.check_endpoint(endpoint, problems);
     }
+    if let Some(process) = &document.process {
+        scope.check_process(&process.value, &process.place, problems);
+    }
     let pick = if let Some(event) = &document.event {
         event_pick(event, document, made, problems)?
     } else if let Some(template) = &document.template {
@@ -269,6 +272,7 @@ fn change(document: &SendDocument, problems: &mut Problems) -> Change {
         body: document.body.as_ref().map(|body| body.value).unwrap_or_default(),
         signature: document.signature.as_ref().map(|signature| signature.value).unwrap_or_default(),
         endpoint: document.endpoint.as_ref().map(|endpoint| endpoint.value.clone()),
+        process: document.process.as_ref().map(|process| process.value.clone()),
         delay: document.delay.as_ref().map(|delay| delay.0),
         timeout: document.timeout.as_ref().map(|timeout| timeout.0),
         retry: document.retry.as_ref().map(|retry| retry.value),

@@ -154,3 +154,33 @@ fn together_all_start_before_anything_is_waited_for() {
     #1 answered 200: disarm, Passed
     ");
 }
+
+/// Where attempts go, in the order of sending.
+fn destinations(scenario: &str) -> Vec<String> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let deliver = move |order: &AttemptOrder| {
+        tell.send(format!("#{} {}", order.delivery, order.url)).unwrap();
+        status(if order.number == 1 && order.delivery == 0 { 500 } else { 200 })
+    };
+    play(scenario, broken(deliver));
+    told.try_iter().map(|line| line.replace("http://127.0.0.1/", "").replace("/hook", "")).collect()
+}
+
+/// As behind a load balancer: a retry too goes to whose turn it is.
+#[test]
+fn instances_take_turns_unless_a_line_names_one() {
+    let scenario = "[given]\ninstances = { web = 2 }\n[[step]]\nname = \"buys\"\n\
+                    stripe.subscribe = { price = \"pro_monthly\" }\n\
+                    send = [{ event = \"invoice.paid\", times = 2 }]\n";
+    assert_eq!(destinations(scenario), ["#0 web", "#1 web#2", "#0 web"]);
+    let named = scenario.replace("times = 2", "times = 2, process = \"web#2\"");
+    assert_eq!(destinations(&named), ["#0 web#2", "#1 web#2", "#0 web#2"]);
+}
+
+#[test]
+fn of_one_instance_nothing_is_said() {
+    let scenario = "[[step]]\nname = \"buys\"\nstripe.subscribe = { price = \"pro_monthly\" }\n\
+                    send = [{ event = \"invoice.paid\" }]\n";
+    let player = play(scenario, App::default());
+    assert_eq!(player.record().deliveries[0].0.changes, Vec::<String>::new());
+}

@@ -74,6 +74,7 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
     let endpoint = EndpointAt {
         name: "main".to_owned(),
         url: "http://127.0.0.1:1/hook".to_owned(),
+        path: "/hook".to_owned(),
         secret: Secret::new("whsec_one"),
         other_secret: Secret::new("whsec_other"),
         api_version: None,
@@ -84,6 +85,14 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
     let scene = Scene {
         project: Arc::new(project),
         endpoints: BTreeMap::from([("main".to_owned(), Arc::new(endpoint))]),
+        processes: BTreeMap::from(
+            ["web", "web#2"].map(|id| (id.to_owned(), format!("http://127.0.0.1/{id}"))),
+        ),
+        turns: if scenario.contains("instances") {
+            vec!["web".to_owned(), "web#2".to_owned()]
+        } else {
+            Vec::new()
+        },
         names: Map::new(),
         variables: Variables::default(),
         seed: 7,
