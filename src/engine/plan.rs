@@ -214,6 +214,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::scenario::diagnostic::has_errors;
     use crate::scenario::folder::{Folder, parse_folder};
     use crate::scenario::render::{Color, render};
 
@@ -238,7 +239,7 @@ mod tests {
         files.push(("paydrill.toml".to_owned(), PROJECT.to_owned()));
         let folder = Folder { root: PathBuf::from("."), shown: "scenarios".to_owned(), files };
         let (project, scenarios, diagnostics) = parse_folder(&folder);
-        assert!(diagnostics.is_empty(), "{}", render(&diagnostics, Color::No));
+        assert!(!has_errors(&diagnostics), "{}", render(&diagnostics, Color::No));
         cases(&scenarios, &project.unwrap().environments["ci"], selection)
     }
 

@@ -224,6 +224,46 @@ codes! {
         "Nothing happens at Stripe or in the app, nothing is delivered, and nothing is expected.",
         "[[step]]\nname = \"wait\"",
         "[[step]]\nname = \"the cache is warm\"\nthen.access = { plan = \"free\" }";
+    /// A scenario that can never fail.
+    NeverFails "never-fails":
+        "Nothing of what the customer has is looked at: no `then`, `either` or `unchanged` that could be wrong, no comparison with Stripe, no bystander. A delivery that is answered 2xx reached a handler, and proves no more than that.",
+        "[[step]]\nstripe.checkout = { price = \"pro_monthly\" }\nreconcile = false",
+        "[[step]]\nstripe.checkout = { price = \"pro_monthly\" }\nthen.access = { plan = \"pro\" }";
+    /// An expectation that holds of any app.
+    AlwaysTrue "always-true":
+        "A matcher that takes every value there can be, or something that must not change where nothing has happened that could change it: it holds whether the app is right or wrong.",
+        "then.receipts = { messages = { count = { gte = 0 } } }",
+        "then.receipts = { messages = { count = 1 } }";
+    /// Too little time for anything to come true.
+    TooShort "too-short":
+        "`within` counts from the last delivery's answer. No app is read so fast, so that the expectation fails whatever it does.",
+        "within = \"1ms\"",
+        "within = \"2s\"";
+    /// A change of an event that changes nothing.
+    IdleChange "idle-change":
+        "What is sent is what Stripe sends, so that the story proves something else than it says. A field that the object does not have in the version in which it is sent cannot be taken away; look for where that version has it.",
+        "send = [{ event = \"customer.subscription.updated\", remove = [\"current_period_end\"] }]",
+        "send = [{ event = \"customer.subscription.updated\", remove = [\"latest_invoice\"] }]";
+    /// An id or an e-mail address that is written out.
+    LiteralId "literal-id":
+        "Ids and e-mail addresses are minted for every case, so that cases run beside each other. One that is written out belongs to nobody here, or to a real customer.",
+        "then.billing = { customer = \"cus_9s6XKzkNRiz8i3\" }",
+        "then.billing = { customer = \"{{ customer.id }}\" }";
+    /// A matrix that multiplies nothing.
+    IdleMatrix "idle-matrix":
+        "A list of one value, or one whose values are named nowhere, makes no other case.",
+        "matrix = { attempts = [1] }",
+        "matrix = { attempts = [1, 2] }";
+    /// A bystander whom the app cannot know.
+    IdleBystander "idle-bystander":
+        "A customer whom no step is about is a bystander: nothing of it may change. One whom the app was never told of cannot change, whoever is taken for whom.",
+        "[[given.customer]]\nrequest = []",
+        "[[given.customer]]\nsubscription = [{ price = \"pro_monthly\" }]";
+    /// A warning is allowed that is not there.
+    IdleAllow "idle-allow":
+        "`allow` keeps warnings quiet that were read and are meant. One that is not there, or not any more, would keep the next one quiet.",
+        "allow = [\"never-fails\"]",
+        "(leave it out)";
     /// A scenario without a step.
     EmptyScenario "empty-scenario":
         "A story has at least one `[[step]]`.",

@@ -14,6 +14,8 @@ document! {
         runbook: Text,
         /// Words to select by: `paydrill run --tag revenue`.
         tags: List<Text>,
+        /// Warnings that are meant: codes such as `never-fails`; `paydrill explain CODE` says what each is.
+        allow: List<Text>,
         /// Multiplies the story: one case per combination. `shape`, `order` and `answers_in` act by themselves, others are `{{ matrix.NAME }}`.
         matrix: Map<List<Any>>,
         /// Runs each case so often at once, each with its own customer; all must pass.

@@ -100,6 +100,7 @@ fn check_axes(axes: &[(&Entry, &[Node])], problems: &mut Problems) {
                 "no case at all",
             );
         }
+        check_values_differ(entry, values, problems);
         for value in *values {
             match entry.key.as_str() {
                 "order" => {
@@ -110,6 +111,26 @@ fn check_axes(axes: &[(&Entry, &[Node])], problems: &mut Problems) {
                 _ => {}
             }
         }
+    }
+}
+
+/// Cases are told apart by their values, and get their ids from their names.
+fn check_values_differ(entry: &Entry, values: &[Node], problems: &mut Problems) {
+    let mut seen: Vec<String> = Vec::new();
+    for value in values {
+        let spelled = spell(value);
+        if seen.contains(&spelled) {
+            let place = problems.place(&value.range);
+            problems.push(
+                Diagnostic::error(
+                    Code::DuplicateName,
+                    format!("two cases are called `{}={spelled}`", entry.key),
+                )
+                .at(&place)
+                .label("this value is there already"),
+            );
+        }
+        seen.push(spelled);
     }
 }
 
@@ -274,6 +295,7 @@ mod tests {
     #[rstest::rstest]
     #[case("a = 1\nmatrix = { x = [] }", "`matrix.x` has no values")]
     #[case("a = 1\nmatrix = { order = ['backwards'] }", "`backwards` is no order")]
+    #[case("a = 1\nmatrix = { x = [1, 2, '1'] }", "two cases are called `x=1`")]
     #[case("a = 1\nmatrix = { shape = ['thin'] }", "not supported yet: matrix.shape.thin")]
     #[case("a = 1\nmatrix = { shape = ['2019-12-03'] }", "not supported yet: matrix.shape.2019-12-03")]
     #[case(

@@ -24,6 +24,7 @@ pub(crate) mod lexical;
 pub(crate) mod matrix;
 pub(crate) mod shape;
 pub(crate) mod template;
+pub(crate) mod trap;
 pub(crate) mod tree;
 pub(crate) mod validate;
 

@@ -454,7 +454,7 @@ fn a_schedule_names_a_scenario_that_exists() {
 
 #[test]
 fn captured_events_are_read_from_the_project_folder() {
-    let text = "promise = \"p\"\n[[step]]\nsend = [{ file = \"captured/evt.json\" }]\n";
+    let text = "promise = \"p\"\n[[step]]\nsend = [{ file = \"captured/evt.json\" }]\nthen.access = { plan = \"pro\" }\n";
     let event = "{ \"object\": \"event\", \"id\": \"evt_1\" }";
     let folder =
         folder(&[("paydrill.toml", GOOD_PROJECT), ("scenarios/a.toml", text), ("captured/evt.json", event)]);

@@ -18,7 +18,7 @@ use super::document::ScenarioDocument;
 use super::matrix::{self, Combination};
 use super::model::{Drill, Head, Scenario, Story};
 use super::template::Names;
-use super::{lexical, template, tree};
+use super::{lexical, template, trap, tree};
 use crate::project::model::{Launch, ProbeKind, Project};
 use crate::project::refusal;
 use crate::project::validate::unknown_probe;
@@ -46,6 +46,13 @@ pub fn parse_scenario(
         let mut stories: Vec<(Head, u32, Story, Drill)> = Vec::new();
         for case in &cases {
             stories.extend(scope.case(name, case, &mut problems));
+        }
+        if !has_errors(&problems.list) {
+            for ((head, _, story, _), case) in stories.iter().zip(&cases) {
+                trap::warn(head, story, &case.tree, project, &mut problems);
+            }
+            trap::warn_of_matrix(&tree, &mut problems);
+            trap::allowed(&tree, &mut problems);
         }
         (stories.len() == cases.len()).then(|| join(stories)).flatten()
     });

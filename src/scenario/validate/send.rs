@@ -115,7 +115,13 @@ fn event_pick(
         Some(from) => self::from(from, made, problems)?,
     };
     if known {
-        warn_if_not_made(event, from, made, problems);
+        warn_if_not_made(
+            event,
+            document.nth.as_ref().map(|nth| (nth.get(), &nth.place)),
+            from,
+            made,
+            problems,
+        );
     }
     Some(Pick::Made { event: event.value.clone(), from, nth: document.nth.as_ref().map(|nth| nth.get()) })
 }
@@ -170,7 +176,13 @@ fn check_type(event: &str, many: Many, place: &Place, problems: &mut Problems) -
 }
 
 /// Warns of an event that its step does not make.
-fn warn_if_not_made(event: &Field<Text>, from: From, made: &Made<'_>, problems: &mut Problems) {
+fn warn_if_not_made(
+    event: &Field<Text>,
+    nth: Option<(u32, &Place)>,
+    from: From,
+    made: &Made<'_>,
+    problems: &mut Problems,
+) {
     let (burst, unsure): (Vec<&str>, bool) = match from {
         From::This => (burst_of(made.action), made.app_acts || opens_many(made.action)),
         From::Step(index) => {
@@ -181,7 +193,20 @@ fn warn_if_not_made(event: &Field<Text>, from: From, made: &Made<'_>, problems: 
         From::Given if made.given => (burst_of(Some(ActionKind::Subscribe)), true),
         From::Given => (Vec::new(), false),
     };
-    if unsure || event.contains("{{") || burst.iter().any(|kind| matches(&event.value, kind)) {
+    let count = burst.iter().filter(|kind| matches(&event.value, kind)).count();
+    if let Some((nth, place)) = nth
+        && !unsure
+        && count > 0
+        && usize::try_from(nth).is_ok_and(|nth| nth > count)
+    {
+        problems.push(
+            Diagnostic::warning(Code::EventNotMade, format!("there is no `{}` number {nth}", event.value))
+                .at(place)
+                .label(format!("{count} of them made there"))
+                .help("`paydrill explain FILE` lists what each step makes"),
+        );
+    }
+    if unsure || event.contains("{{") || count > 0 {
         return;
     }
     let near = nearest(&event.value, burst.iter().copied());
@@ -219,8 +244,18 @@ fn matches(pattern: &str, event: &str) -> bool {
 
 fn drop(patterns: Option<&Field<List<Text>>>, made: &Made<'_>, problems: &mut Problems) -> Vec<String> {
     let Some(patterns) = patterns else { return Vec::new() };
-    for pattern in &patterns.value {
+    for (index, pattern) in patterns.value.iter().enumerate() {
         check_type(&pattern.value, Many::Patterns, &pattern.place, problems);
+        let wider = |other: &&Spanned<String>| matches(&other.value, &pattern.value);
+        if let Some(other) = patterns.value.iter().take(index).find(wider) {
+            problems.push(
+                Diagnostic::warning(Code::EventNotMade, format!("`{}` is lost already", pattern.value))
+                    .at(&pattern.place)
+                    .label("nothing is left for it")
+                    .help(format!("`{}` takes it", other.value)),
+            );
+            continue;
+        }
         let burst = burst_of(made.action);
         let unsure = made.app_acts || opens_many(made.action);
         if !unsure && !burst.iter().any(|event| matches(&pattern.value, event)) {
