@@ -20,7 +20,7 @@ mod stage;
 pub use cancel::Cancel;
 pub use dispatcher::{RunSummary, Sink};
 pub use dry_run::dry_run;
-pub use plan::{CasePlan, RunOptions, RunPlan, Selection, cases};
+pub use plan::{CasePlan, Picked, RunOptions, RunPlan, Selection, cases};
 pub use scene::Variables;
 pub use session::{Ports, SessionError, run};
 pub(crate) use stage::catalog;

@@ -78,10 +78,44 @@ pub struct Selection {
     pub tags: Vec<String>,
     /// Any of these parts of the case's name; empty: all.
     pub filters: Vec<String>,
+    /// Of a scenario that is named here only these cases.
+    pub picked: Vec<Picked>,
     /// Part `m` of `n`, from 1.
     pub shard: Option<(usize, usize)>,
     /// Every case so often, on top of the scenario's own `repeat`.
     pub repeat: u32,
+}
+
+/// Cases of one scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picked {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Values of its matrix, `shape=basil`, all of which the case has.
+    pub parts: Vec<String>,
+    /// Which repetition, from 1; `None`: all.
+    pub number: Option<u32>,
+}
+
+impl Picked {
+    /// Whether a case with this label has all the values.
+    #[must_use]
+    pub fn has_label(&self, label: &str) -> bool {
+        // A value may itself have commas in it.
+        let label = format!(",{label},");
+        self.parts.iter().all(|part| label.contains(&format!(",{part},")))
+    }
+
+    fn has(&self, case: &CasePlan) -> bool {
+        let number = case.name.rsplit_once(" #").and_then(|(_, number)| number.parse().ok());
+        self.has_label(&case.story.label) && self.number.is_none_or(|wanted| number == Some(wanted))
+    }
+}
+
+/// Whether a case is among those that are picked of its scenario, or nothing is picked of it.
+fn is_picked(case: &CasePlan, picked: &[Picked]) -> bool {
+    let mut of_it = picked.iter().filter(|one| one.scenario == case.head.name).peekable();
+    of_it.peek().is_none() || of_it.any(|one| one.has(case))
 }
 
 /// The cases of `scenarios` that `selection` wants, numbered.
@@ -94,6 +128,7 @@ pub fn cases(scenarios: &[Scenario], environment: &Environment, selection: &Sele
         .filter(|case| {
             selection.filters.is_empty() || selection.filters.iter().any(|part| case.name.contains(part))
         })
+        .filter(|case| is_picked(case, &selection.picked))
         .collect();
     cases.sort_by_key(|case| natural(&case.name));
     if let Some((part, of)) = selection.shard {
@@ -262,6 +297,12 @@ mod tests {
         Selection { filters: filters.iter().map(ToString::to_string).collect(), ..Selection::default() }
     }
 
+    fn picked(scenario: &str, part: &str, number: Option<u32>) -> Selection {
+        let parts = part.split_whitespace().map(str::to_owned).collect();
+        let picked = vec![Picked { scenario: scenario.to_owned(), parts, number }];
+        Selection { picked, ..Selection::default() }
+    }
+
     const ALL: &[&str] = &[
         "again #1",
         "again #2",
@@ -280,6 +321,12 @@ mod tests {
     #[case::a_part_of_the_name(filters(&["late["]), &ALL[3..5])]
     #[case::any_of_the_parts(filters(&["#2", "step"]), &["again #2", "step-9", "step-10"])]
     #[case::tag_and_part(Selection { tags: tags(&["order"]).tags, ..filters(&["again", "natural"]) }, &ALL[3..4])]
+    #[case::a_case_of_a_matrix(
+        picked("orders/late", "order=reversed", None),
+        &["again #1", "again #2", "again #3", "orders/late[order=reversed]", "step-9", "step-10"]
+    )]
+    #[case::part_of_a_value(picked("orders/late", "order=rev", None), &[ALL[0], ALL[1], ALL[2], ALL[5], ALL[6]])]
+    #[case::a_repetition(picked("again", "", Some(2)), &["again #2", ALL[3], ALL[4], ALL[5], ALL[6]])]
     #[case::nothing(filters(&["nowhere"]), &[])]
     fn what_is_selected_in_which_order(#[case] selection: Selection, #[case] expected: &[&str]) {
         assert_eq!(names(SCENARIOS, &selection), expected);

@@ -117,7 +117,8 @@ pub fn load_project(path: &Path) -> Result<(Option<Project>, Vec<Diagnostic>), L
     Ok(parse_project(source, root.to_owned()))
 }
 
-/// Reads and validates scenarios: files, or folders with everything below them. No path: the project's folder.
+/// Reads and validates scenarios: files, or folders with everything below them, or their names below the project's
+/// folder. No path: that folder.
 ///
 /// # Errors
 /// Where one cannot be read, or there is none at all. What is wrong in one is in the diagnostics, and then it is
@@ -128,7 +129,8 @@ pub fn load_scenarios(
 ) -> Result<(Vec<Scenario>, Vec<Diagnostic>), LoadError> {
     let folder = scenario_folder(&project.root);
     let whole = paths.is_empty();
-    let roots = if whole { vec![folder.clone()] } else { paths.to_vec() };
+    let roots =
+        if whole { vec![folder.clone()] } else { paths.iter().map(|path| by_name(path, &folder)).collect() };
     if whole && !folder.is_dir() {
         return Err(LoadError::NoScenario { paths: roots });
     }
@@ -162,6 +164,16 @@ pub fn load_scenarios(
         check_schedules(project, &names, &mut diagnostics);
     }
     Ok((scenarios, diagnostics))
+}
+
+/// A path, or where a scenario or folder of that name is: `orders/late-update`, as reports call it.
+fn by_name(path: &Path, folder: &Path) -> PathBuf {
+    let file = folder.join(format!("{}.toml", path.display()));
+    let below = folder.join(path);
+    [file, below]
+        .into_iter()
+        .find(|found| !path.exists() && found.exists())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// The scenario files among some files and folders, each once, in the order of their names.

@@ -13,5 +13,6 @@ mod bad_input;
 mod books;
 mod kill;
 mod lifecycle;
+mod matrix;
 #[cfg(feature = "sql")]
 mod postgres;

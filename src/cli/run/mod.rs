@@ -2,6 +2,7 @@
 
 pub(crate) mod plan;
 mod reporters;
+mod select;
 mod signals;
 
 use std::collections::BTreeMap;
@@ -11,11 +12,12 @@ use clap::{Args, ValueEnum};
 
 use self::plan::{Refusal, Wanted};
 use self::reporters::Reporters;
+use self::select::Asked;
 use super::Global;
 use super::output::{Exit, Output};
 use super::project::{self, Written};
 use super::settings::Settings;
-use crate::engine::{self, Ports, RunPlan, RunSummary, Selection};
+use crate::engine::{self, Picked, Ports, RunPlan, RunSummary, Selection};
 use crate::project::model::Project;
 use crate::report::Outcome;
 use crate::scenario::LoadError;
@@ -24,7 +26,7 @@ use crate::scenario::model::Scenario;
 /// Run scenarios against the app and tell what its customers got.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
-    /// Scenario files or folders; left out, all of the project's.
+    /// Scenario files or folders, or names of cases: `FILE[shape=basil]`; left out, all of the project's.
     paths: Vec<PathBuf>,
     /// The environment; left out, the project's `default_environment`.
     #[arg(long, short, env = "PAYDRILL_ENVIRONMENT")]
@@ -74,6 +76,9 @@ pub(super) struct RunArgs {
     /// What it means if nothing is selected.
     #[arg(long, default_value = "fail", value_name = "WHAT")]
     no_tests: NoTests,
+    /// The cases that `paths` name.
+    #[arg(skip)]
+    picked: Vec<Picked>,
     /// The command of a run whose scenarios are inside the program.
     #[arg(skip)]
     shipped: Option<Vec<String>>,
@@ -95,6 +100,7 @@ impl Default for RunArgs {
     fn default() -> Self {
         Self {
             paths: Vec::new(),
+            picked: Vec::new(),
             environment: None,
             jobs: 16,
             tag: Vec::new(),
@@ -125,7 +131,8 @@ impl RunArgs {
 }
 
 pub(super) fn main(args: &RunArgs, global: &Global, settings: &Settings, output: &Output) -> Exit {
-    let found = project::read(&args.paths, global);
+    let asked = Asked::read(&args.paths, &|path| path.exists());
+    let found = project::read(&asked.paths, global);
     if matches!(found, Err(LoadError::NoScenario { .. })) && args.no_tests != NoTests::Fail {
         return nothing(args.no_tests, output);
     }
@@ -133,7 +140,13 @@ pub(super) fn main(args: &RunArgs, global: &Global, settings: &Settings, output:
         Ok(written) => written,
         Err(exit) => return exit,
     };
-    run(args, written, settings, output)
+    match asked.picked(&written.scenarios) {
+        Ok(picked) => run(&RunArgs { picked, ..args.clone() }, written, settings, output),
+        Err((message, hint)) => {
+            output.error(&message, Some(&hint));
+            Exit::Usage
+        }
+    }
 }
 
 /// Runs what was written.
@@ -198,6 +211,7 @@ fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {
         selection: Selection {
             tags: args.tag.clone(),
             filters: args.filter.clone(),
+            picked: args.picked.clone(),
             shard: args.shard,
             repeat: args.repeat,
         },
