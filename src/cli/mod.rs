@@ -71,7 +71,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print the JSON Schema that editors use.
     Schema(schema::SchemaArgs),
-    /// Write a project file, two scenarios, a test and a CI workflow; never overwrites.
+    /// Write the files of a new project, or a scenario of captured events; never overwrites.
     Init(init::InitArgs),
     /// Run the shipped scenarios against a small billing app, right or with one classic bug.
     #[cfg(feature = "demo")]
@@ -107,7 +107,7 @@ fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
         Command::Fmt(args) => fmt::main(args, global, output),
         Command::Explain(args) => explain::main(args, global, output),
         Command::Schema(args) => schema::main(args, output),
-        Command::Init(args) => init::main(args, settings, output),
+        Command::Init(args) => init::main(args, global, settings, output),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::main(args, settings, output),
         #[cfg(feature = "demo")]

@@ -188,6 +188,32 @@ pub fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
     Ok(files.into_iter().map(|found| found.path).collect())
 }
 
+/// Reads captured events, as they were saved: files, or folders with the `.json`, `.jsonl` and `.ndjson` files in them.
+///
+/// # Errors
+/// Where one cannot be read.
+pub fn load_captured(paths: &[PathBuf]) -> Result<Vec<(String, String)>, LoadError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(|source| read_error(path, source))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(|source| read_error(path, source))?.path();
+            let end = file.extension().and_then(|end| end.to_str()).unwrap_or_default();
+            if ["json", "jsonl", "ndjson"].contains(&end) && file.is_file() {
+                found.push(file);
+            }
+        }
+        found.sort();
+        files.extend(found);
+    }
+    files.iter().map(|file| Ok((file.display().to_string(), read_text(file)?))).collect()
+}
+
 /// Where a project's scenarios are.
 pub fn scenario_folder(root: &Path) -> PathBuf {
     let name = root.canonicalize().ok();

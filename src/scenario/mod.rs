@@ -6,6 +6,7 @@
 //!
 //! Every stage reports all it finds as [`Diagnostic`]s and stops none of the others. Only [`mod@load`] touches a disk.
 
+pub mod capture;
 pub mod load;
 pub mod model;
 
@@ -33,7 +34,8 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use folder::{Folder, parse_folder};
 pub use load::{
-    LoadError, Loaded, find_project, load, load_project, load_scenarios, scenario_files, scenario_folder,
+    LoadError, Loaded, find_project, load, load_captured, load_project, load_scenarios, scenario_files,
+    scenario_folder,
 };
 pub use validate::parse_scenario;
 

@@ -11,6 +11,7 @@ mod support;
 mod bad_input;
 #[cfg(feature = "sql")]
 mod books;
+mod captured;
 mod kill;
 mod lifecycle;
 mod matrix;
