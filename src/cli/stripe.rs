@@ -34,6 +34,9 @@ pub(super) struct StripeArgs {
     /// Which events are delivered, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*")]
     events: Vec<String>,
+    /// Deliver thin events: they name the object, and the app fetches it. `--events` takes names with `v1.` or without.
+    #[arg(long, requires = "forward_to")]
+    thin: bool,
     /// The account's API version: of calls without `Stripe-Version`, of events, and of endpoints without their own.
     #[arg(long, value_name = "VERSION", default_value_t = Version::NEWEST)]
     api_version: Version,
@@ -116,7 +119,8 @@ fn config(args: &StripeArgs) -> DoubleConfig {
     let forward_to = args.forward_to.iter().map(|url| ForwardTo {
         url: url.clone(),
         secret: args.secret.as_deref().map(Secret::new),
-        events: args.events.clone(),
+        events: args.events.iter().map(|name| sent_as(name, args.thin)).collect(),
+        thin: args.thin,
     });
     DoubleConfig {
         port: Some(args.port),
@@ -131,6 +135,12 @@ fn config(args: &StripeArgs) -> DoubleConfig {
     }
 }
 
+/// An event's name in the form that is sent.
+fn sent_as(name: &str, thin: bool) -> String {
+    let plain = thin && name != "*" && !name.starts_with("v1.") && !name.starts_with("v2.");
+    if plain { format!("v1.{name}") } else { name.to_owned() }
+}
+
 fn refuse(error: &DoubleError, output: &Output) -> Exit {
     let hint = match error {
         DoubleError::PortInUse { .. } => Some("`--port 0` takes any port that is free"),
@@ -142,8 +152,9 @@ fn refuse(error: &DoubleError, output: &Output) -> Exit {
 
 fn greeting(args: &StripeArgs, forwarded: &[Forwarded]) -> String {
     let mut text = String::new();
+    let form = if args.thin { "thin events".to_owned() } else { args.api_version.to_string() };
     for endpoint in forwarded {
-        text.push_str(&format!("forwarding to {} ({}, {}", endpoint.url, endpoint.id, args.api_version));
+        text.push_str(&format!("forwarding to {} ({}, {form}", endpoint.url, endpoint.id));
         // A secret that was given is known, and stays where it came from.
         if args.secret.is_none() {
             text.push_str(&format!(", signed with {}", endpoint.secret.expose()));

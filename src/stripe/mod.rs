@@ -10,5 +10,6 @@ pub mod path;
 pub(crate) mod sample;
 pub mod signature;
 pub mod template;
+pub mod thin;
 pub mod time;
 pub mod version;

@@ -1,11 +1,17 @@
 //! Stripe's times: whole Unix seconds, which no shift may overflow.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// `seconds` moved by whole seconds of `by`; stays at the end of what a number can hold.
 #[must_use]
 pub fn shift(seconds: i64, by: SignedDuration) -> i64 {
     seconds.saturating_add(by.as_secs())
+}
+
+/// As the v2 API spells it: `2024-09-17T06:20:52.000Z`. What no clock can show is the epoch.
+#[must_use]
+pub fn rfc3339(seconds: i64) -> String {
+    format!("{:.3}", Timestamp::from_second(seconds).unwrap_or_default())
 }
 
 /// A shift in words: `1 h earlier`, `1 h 30 min later`, `31 d earlier`.
@@ -44,6 +50,13 @@ mod tests {
     #[case(i64::MIN, "106751991167300 d 15 h 30 min 8 s earlier")]
     fn shifts_read_as_words(#[case] seconds: i64, #[case] expected: &str) {
         assert_eq!(shift_in_words(SignedDuration::from_secs(seconds)), expected);
+    }
+
+    #[rstest]
+    #[case(1_726_554_052, "2024-09-17T06:20:52.000Z")]
+    #[case(i64::MAX, "1970-01-01T00:00:00.000Z")]
+    fn times_of_v2_have_milliseconds(#[case] seconds: i64, #[case] expected: &str) {
+        assert_eq!(rfc3339(seconds), expected);
     }
 
     #[rstest]

@@ -17,6 +17,7 @@ use super::route::{Call, Method, Reply, dispatch};
 use super::shape::{self, Shaped};
 use super::state::Account;
 use super::store::render;
+use super::v2;
 use super::watch::CallKind;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::Cause;
@@ -80,7 +81,7 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
     match struck.map(|armed| armed.fault().effect) {
         Some(Effect::Status(status)) => {
             answer.kind = CallKind::Faulted;
-            refuse(&mut answer, &ApiError::fault(status), request.now);
+            refuse(&mut answer, ApiError::fault(status), &request);
             return answer;
         }
         Some(Effect::Reset) => {
@@ -100,7 +101,7 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
     }
     if let Err(error) = carry_out(account, &request, home, &mut answer) {
         note_refusal(account, home, &error, &mut answer);
-        refuse(&mut answer, &error, request.now);
+        refuse(&mut answer, error, &request);
     }
     answer
 }
@@ -120,7 +121,9 @@ fn carry_out(
     answer: &mut Answer,
 ) -> Result<(), ApiError> {
     let call = request.call.as_ref().map_err(Clone::clone)?;
-    let key = request.idempotency_key.filter(|_| call.method == Method::Post);
+    // In v2 a call that deletes has a key, too.
+    let changes = call.method == Method::Post || (call.method == Method::Delete && v2::is_v2(&call.path));
+    let key = request.idempotency_key.filter(|_| changes);
     if let Some(key) = key
         && let Some(saved) = account.keys.replay(key, &call.path, &call.params)?
     {
@@ -138,7 +141,7 @@ fn carry_out(
     match done {
         Ok(body) => answer.body = body,
         // A declined card is an answer that Stripe remembers; a call that made no sense is not.
-        Err(error) if error.status == 402 => refuse(answer, &error, request.now),
+        Err(error) if error.status == 402 => refuse(answer, error, request),
         Err(error) => return Err(error),
     }
     if let Some(key) = key {
@@ -190,9 +193,10 @@ fn note_refusal(account: &mut Account, home: Option<Home>, error: &ApiError, ans
     }
 }
 
-fn refuse(answer: &mut Answer, error: &ApiError, now: Timestamp) {
+fn refuse(answer: &mut Answer, error: ApiError, request: &Request<'_>) {
+    let error = if v2::is_v2(request.path) { error.in_v2() } else { error };
     answer.status = error.status;
-    answer.body = render(&error.body(&answer.request_id, now.as_second()));
+    answer.body = render(&error.body(&answer.request_id, request.now.as_second()));
     if answer.kind == CallKind::Answered {
         answer.kind = CallKind::Invalid;
     }

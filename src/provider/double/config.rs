@@ -38,12 +38,14 @@ pub struct ForwardTo {
     pub secret: Option<Secret>,
     /// What it is told of: names of events, or `*`.
     pub events: Vec<String>,
+    /// It is sent thin events, whose names begin with `v1.`.
+    pub thin: bool,
 }
 
 /// An endpoint as it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forwarded {
-    /// `we_…`
+    /// `we_…`, or `ed_…` of one that is sent thin events.
     pub id: String,
     /// Its address.
     pub url: String,

@@ -16,6 +16,8 @@ pub(crate) struct ApiError {
     message: String,
     /// What else the body tells: `decline_code`, `charge`, the intent as it is now.
     details: Option<Box<Map<String, Value>>>,
+    /// In the words of the v2 API.
+    of_v2: bool,
 }
 
 /// The status of what is refused by name rather than guessed.
@@ -23,7 +25,7 @@ pub(crate) const NOT_MODELLED: u16 = 501;
 
 impl ApiError {
     fn new(status: u16, kind: &'static str, code: Option<&'static str>, message: String) -> Self {
-        Self { status, kind, code, param: None, message, details: None }
+        Self { status, kind, code, param: None, message, details: None, of_v2: false }
     }
 
     fn about(mut self, param: &str) -> Self {
@@ -184,13 +186,29 @@ impl ApiError {
         }
     }
 
+    /// The same as the v2 API words it: a missing thing is `not_found` (docs.stripe.com/api/v2/core/event_destinations,
+    /// "Error Codes"), a key used for something else is 409, and no code has a page of its own.
+    pub(crate) fn in_v2(mut self) -> Self {
+        if self.code == Some("resource_missing") && self.status == 404 {
+            self.code = Some("not_found");
+        }
+        if self.kind == "idempotency_error" {
+            (self.status, self.code) = (409, Some("idempotency_error"));
+        }
+        self.of_v2 = true;
+        self
+    }
+
     /// The body, with a link to a request log that a person would follow at Stripe.
     pub(crate) fn body(&self, request_id: &str, at: i64) -> Value {
         let mut error = Value::Object(Map::new());
         let mut add = |key, value: Value| crate::stripe::object::put(&mut error, key, value);
         if let Some(code) = self.code {
             add("code", code.into());
-            add("doc_url", format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into());
+            if !self.of_v2 {
+                let page = code.replace('_', "-");
+                add("doc_url", format!("https://stripe.com/docs/error-codes/{page}").into());
+            }
         }
         for (key, value) in self.details.iter().flat_map(|details| details.iter()) {
             add(key, value.clone());

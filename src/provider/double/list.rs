@@ -42,7 +42,9 @@ pub(crate) fn list<'a>(
     {
         return Err(ApiError::no_such_param("customer", customer, "customer"));
     }
-    let span = overlap(page.span(kind, |id| account.find(id))?, made_in(filters.given("created"))?);
+    let find = |id: &str| account.find(id).filter(|stored| stored.kind == kind);
+    let span = page.span(find).ok_or_else(|| page.lost(kind))?;
+    let span = overlap(span, made_in(filters.given("created"))?);
     let word = route.params.iter().map(|(name, _)| *name).filter(|name| index::is_word(name));
     let word = word.filter_map(|name| Some((name, filters.text(name)?))).next();
     let lists = account.stores(home).into_iter().map(|store| {

@@ -35,6 +35,7 @@ mod state;
 mod store;
 mod stored;
 mod time;
+mod v2;
 mod watch;
 mod webhook;
 
@@ -51,6 +52,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use self::account::event_destination::{self, Payload};
 use self::account::{Home, customer, webhook_endpoint};
 use self::act::Stage;
 use self::case::{Part, Slot};
@@ -328,6 +330,14 @@ impl Double {
         account.cases.get_mut(&case).map(|part| std::mem::take(&mut part.outbox)).unwrap_or_default()
     }
 
+    /// Lets Stripe know an event that a scenario adds, so that an app which fetches it finds it. Nobody is told.
+    pub fn keep_event(&self, case: CaseId, event: &Value) {
+        let mut account = self.shared.account();
+        if account.cases.contains_key(&case) {
+            account.world(Home::Case(case), Cause::default()).keep_event(event);
+        }
+    }
+
     /// What the events of a case are about beyond themselves, for who sends them in an older version.
     #[must_use]
     pub fn kin(&self, case: CaseId) -> Kin {
@@ -454,13 +464,21 @@ impl Double {
 fn forward(account: &mut Account, wanted: Vec<ForwardTo>) -> Result<Vec<Forwarded>, DoubleError> {
     let world = &mut account.world(Home::Large, Cause::default());
     let mut forwarded = Vec::new();
-    for ForwardTo { url, secret, events } in wanted {
+    for ForwardTo { url, secret, events, thin } in wanted {
         let events = events.into_iter().map(Value::from).collect();
         let secret = secret.map(|secret| secret.expose().to_owned());
-        let made = webhook_endpoint::Wanted { url: url.clone(), events, version: None, secret };
-        let made = webhook_endpoint::keep(world, made)
-            .map_err(|error| DoubleError::Endpoint { url: url.clone(), why: error.to_string() })?;
-        let (id, secret) = (text(&made, "id").to_owned(), Secret::new(text(&made, "secret")));
+        let made = if thin {
+            let (name, payload) = ("paydrill".to_owned(), Payload::Thin);
+            event_destination::keep(
+                world,
+                event_destination::Wanted { name, url: url.clone(), events, payload, secret },
+            )
+        } else {
+            let wanted = webhook_endpoint::Wanted { url: url.clone(), events, version: None, secret };
+            webhook_endpoint::keep(world, wanted).map(|made| text(&made, "id").to_owned())
+        };
+        let id = made.map_err(|error| DoubleError::Endpoint { url: url.clone(), why: error.to_string() })?;
+        let secret = Secret::new(text(world.hidden(&id), "secret"));
         forwarded.push(Forwarded { id, url, secret });
     }
     Ok(forwarded)

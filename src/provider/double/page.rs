@@ -53,23 +53,25 @@ impl Page {
         Ok(Self { limit: usize::try_from(limit).unwrap_or(10), cursor })
     }
 
-    /// Which part of a list can hold the page; `find` looks an object up that may no longer be in the list.
-    pub(crate) fn span<'a>(
-        &self,
-        kind: Kind,
-        find: impl Fn(&str) -> Option<&'a Stored>,
-    ) -> Result<Span, ApiError> {
-        let Some((side, id)) = &self.cursor else { return Ok(WHOLE) };
-        let cursor = find(id).filter(|stored| stored.kind == kind).ok_or_else(|| self.lost(kind))?;
-        let cursor = Bound::Excluded(cursor.place());
-        Ok(match side {
+    /// Which part of a list can hold the page; `find` looks an object up that may no longer be in the list. `None`:
+    /// there is no such object.
+    pub(crate) fn span<'a>(&self, find: impl Fn(&str) -> Option<&'a Stored>) -> Option<Span> {
+        let Some((side, id)) = &self.cursor else { return Some(WHOLE) };
+        let cursor = Bound::Excluded(find(id)?.place());
+        Some(match side {
             Side::After => (Bound::Unbounded, cursor),
             Side::Before => (cursor, Bound::Unbounded),
         })
     }
 
     /// The page of what stands in several lists, each given oldest first and [as far as it counts](Self::span).
-    pub(crate) fn of_stored<'a>(&self, lists: Vec<Candidates<'a>>, url: &str) -> Value {
+    pub(crate) fn of_stored(&self, lists: Vec<Candidates<'_>>, url: &str) -> Value {
+        let (found, more) = self.pick(lists);
+        list(found.into_iter().map(Stored::whole_of).collect(), more, url)
+    }
+
+    /// What stands on the page, and whether more is where it was looked.
+    pub(crate) fn pick<'a>(&self, lists: Vec<Candidates<'a>>) -> (Vec<Cow<'a, Stored>>, bool) {
         let backwards = matches!(self.cursor, Some((Side::Before, _)));
         let enough = self.limit + 1;
         let mut found: Vec<Cow<'_, Stored>> = Vec::new();
@@ -89,7 +91,7 @@ impl Page {
         if backwards {
             found.reverse();
         }
-        list(found.into_iter().map(Stored::whole_of).collect(), more, url)
+        (found, more)
     }
 
     /// The page of values that are already in order.
@@ -114,7 +116,8 @@ impl Page {
         }
     }
 
-    fn lost(&self, kind: Kind) -> ApiError {
+    /// That the object beside which the page is cannot be found.
+    pub(crate) fn lost(&self, kind: Kind) -> ApiError {
         let (side, id) = match &self.cursor {
             Some((Side::Before, id)) => ("ending_before", id.as_str()),
             Some((Side::After, id)) => ("starting_after", id.as_str()),
@@ -152,7 +155,7 @@ mod tests {
     /// The customers' page that is asked for.
     fn page(store: &Store, given: &Value) -> Value {
         let page = Page::read(given.as_object().unwrap()).unwrap();
-        let span = page.span(Kind::Customer, |id| store.get(id)).unwrap();
+        let span = page.span(|id| store.get(id)).unwrap();
         page.of_stored(vec![Box::new(store.between(Kind::Customer, span).map(Stored::glance))], "/x")
     }
 

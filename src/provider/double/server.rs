@@ -28,6 +28,7 @@ use super::error::ApiError;
 use super::form;
 use super::route::{Call, Method};
 use super::state::Account;
+use super::v2;
 use super::watch::{ApiCall, Watch};
 use super::webhook::Deliveries;
 use crate::stripe::version::Version;
@@ -183,17 +184,24 @@ fn read_call(
         }
     };
     let mut params = form::decode(query.unwrap_or_default())?;
+    let v2 = v2::is_v2(path);
+    if v2 {
+        v2::read_query(&mut params);
+    }
     let body = body.map_err(|_| ApiError::too_large())?;
     if !body.is_empty() {
-        params.extend(read_body(headers, &body)?);
+        params.extend(read_body(headers, &body, v2)?);
     }
     Ok(Call { method, path: form::unescape(path), params })
 }
 
-/// Stripe's v1 takes forms only.
-fn read_body(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// Stripe's v1 takes forms only, its v2 JSON only.
+fn read_body(headers: &HeaderMap, body: &[u8], v2: bool) -> Result<Map<String, Value>, ApiError> {
     let kind = header(headers, "content-type").unwrap_or("application/x-www-form-urlencoded");
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if v2 {
+        return v2::read_body(&kind, body);
+    }
     if kind == "multipart/form-data" {
         return Err(ApiError::not_modelled("multipart/form-data"));
     }

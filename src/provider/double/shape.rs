@@ -13,7 +13,8 @@ use crate::id::CaseId;
 use crate::stripe::object::{data, text};
 use crate::stripe::version::{Kin, Related, Version, downgrade};
 
-/// An answer as `version` shows it. Events are not touched: each was made in a version, and stays in that.
+/// An answer as `version` shows it. Events are not touched: each was made in a version, and stays in
+/// that, or has none.
 pub(super) fn in_version(value: Value, version: Version, account: &Account) -> Value {
     if version.looks_newest() || is_event(&value) || data(&value).first().is_some_and(is_event) {
         return value;
@@ -22,7 +23,7 @@ pub(super) fn in_version(value: Value, version: Version, account: &Account) -> V
 }
 
 fn is_event(value: &Value) -> bool {
-    text(value, "object") == "event"
+    matches!(text(value, "object"), "event" | "v2.core.event")
 }
 
 /// The account as a caller of an older version sees it.

@@ -15,6 +15,7 @@ use super::store::{Kind, Store, Stored};
 use crate::id::{CaseId, IdMinter};
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{list, object, text};
+use crate::stripe::thin;
 
 /// Everything that the double knows; guarded by one lock, which is never held while waiting.
 #[derive(Debug)]
@@ -150,7 +151,8 @@ impl Account {
     }
 
     fn home_of(&self, word: &str) -> Option<Home> {
-        match self.index.get(word) {
+        let beside = || self.index.get(&*thin::snapshot_id(word)?);
+        match self.index.get(word).or_else(beside) {
             Some(Home::Shop) => None,
             Some(home) => Some(*home),
             None if word.contains('@') => self.emails.get(&word.to_lowercase()).copied().map(Home::Case),

@@ -49,6 +49,9 @@ kinds! {
     Feature: "entitlements.feature",
     Entitlement: "entitlements.active_entitlement",
     Event: "event",
+    /// A thin event that no snapshot is beside, kept as one would be.
+    CoreEvent: "v2.core.event",
+    EventDestination: "event destination",
     BalanceTransaction: "balance_transaction",
     CashBalanceTransaction: "customer_cash_balance_transaction",
     Coupon: "coupon",

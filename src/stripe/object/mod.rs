@@ -14,6 +14,7 @@ pub(crate) mod discount;
 pub(crate) mod dispute;
 pub(crate) mod entitlement;
 pub(crate) mod envelope;
+pub(crate) mod event_destination;
 pub(crate) mod invoice;
 pub(crate) mod issuing;
 pub(crate) mod method;

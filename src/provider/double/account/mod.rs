@@ -14,6 +14,7 @@ pub(crate) mod charge;
 pub(crate) mod checkout;
 pub(crate) mod checkout_page;
 pub(crate) mod clock;
+pub(crate) mod core_event;
 pub(crate) mod coupon;
 pub(crate) mod credit_balance;
 pub(crate) mod credit_note;
@@ -25,6 +26,7 @@ pub(crate) mod dispute;
 pub(crate) mod due;
 pub(crate) mod entitlement;
 pub(crate) mod event;
+pub(crate) mod event_destination;
 pub(crate) mod intent;
 pub(crate) mod intent_params;
 pub(crate) mod invoice;
@@ -78,6 +80,7 @@ use super::error::ApiError;
 use super::index::WHOLE;
 use super::route::Route;
 use super::store::{Kind, Mark, Store, Stored};
+use super::webhook::listener;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::{self, Cause};
 use crate::stripe::object::{NULL, int, merge, previous, put};
@@ -88,6 +91,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     cash_balance::ROUTES,
     charge::ROUTES,
     checkout::ROUTES,
+    core_event::ROUTES,
     coupon::ROUTES,
     credit_note::ROUTES,
     customer::ROUTES,
@@ -95,6 +99,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     dispute::ROUTES,
     entitlement::ROUTES,
     event::ROUTES,
+    event_destination::ROUTES,
     intent::ROUTES,
     invoice_item::ROUTES,
     invoice_route::ROUTES,
@@ -375,9 +380,7 @@ impl World<'_> {
             let listeners = self.listeners(&event);
             put(&mut event, "pending_webhooks", listeners);
         }
-        *self.seq += 1;
-        let id = self.part.store.insert_event(*self.seq, &event);
-        self.index.insert(id, self.home);
+        self.keep_event(&event);
         if self.home == Home::Large
             && let Some(oldest) = self.part.store.forget_event(self.keep_events)
         {
@@ -386,10 +389,20 @@ impl World<'_> {
         self.part.outbox.push(event);
     }
 
-    /// How many endpoints of the account at large are to be told of an event.
+    /// Lets Stripe know an event, without telling anybody of it.
+    pub(crate) fn keep_event(&mut self, event: &Value) {
+        *self.seq += 1;
+        let id = self.part.store.insert_event(*self.seq, event);
+        self.index.insert(id, self.home);
+    }
+
+    /// How many of the account at large are to be told of an event as a snapshot.
     fn listeners(&self, event: &Value) -> usize {
-        let endpoints = self.part.store.of(Kind::WebhookEndpoint);
-        endpoints.filter(|endpoint| webhook_endpoint::wants(endpoint.value(), event)).count()
+        let store = &self.part.store;
+        let destinations = store.of(Kind::EventDestination);
+        let destinations = destinations.filter(|stored| !event_destination::is_thin(stored.value()));
+        let listeners = store.of(Kind::WebhookEndpoint).chain(destinations);
+        listeners.filter(|stored| listener::wants(stored, event)).count()
     }
 
     /// Does something of which nothing stays if it fails.

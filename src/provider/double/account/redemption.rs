@@ -10,16 +10,29 @@ use super::discount::Terms;
 use super::{World, coupon, period, promotion_code};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params};
-use crate::provider::double::route::Route;
+use crate::provider::double::route::{Asked, Route};
+use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, data, discount, int, object, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
+    Route::read("/v1/customers/{id}/discount", &[], of_customer),
     Route::delete("/v1/customers/{id}/discount", &[], |world, id, _| delete(world, Kind::Customer, id)),
     Route::delete("/v1/subscriptions/{id}/discount", &[], |world, id, _| {
         delete(world, Kind::Subscription, id)
     }),
 ];
+
+/// What a thin event about a discount leads to.
+fn of_customer(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let id = asked.ids.id;
+    let stored = account.find(id).filter(|stored| stored.kind == Kind::Customer);
+    let stored = stored.ok_or_else(|| ApiError::no_such(Kind::Customer.noun(), id))?;
+    match &stored.value()["discount"] {
+        discount @ Value::Object(_) => Ok(discount.clone()),
+        _ => Err(ApiError::invalid(format!("No active discount for customer: {id}")).with_status(404)),
+    }
+}
 
 /// `discounts` of a call.
 pub(crate) const ROWS: Is =

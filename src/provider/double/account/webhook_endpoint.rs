@@ -43,7 +43,7 @@ const MOST: usize = 16;
 const LONGEST_URL: usize = 5_000;
 
 fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
-    let version = params.text("api_version").map(version).transpose()?;
+    let version = params.text("api_version").map(|named| version(named, "api_version")).transpose()?;
     let events = params.list("enabled_events").to_vec();
     let made = Wanted { url: params.needed("url")?.to_owned(), events, version, secret: None };
     let mut endpoint = keep(world, made)?;
@@ -77,22 +77,33 @@ pub(crate) struct Wanted {
 pub(crate) fn keep(world: &mut World<'_>, wanted: Wanted) -> Result<Value, ApiError> {
     check_url(&wanted.url)?;
     check_events(&wanted.events)?;
-    if world.part.store.of(Kind::WebhookEndpoint).count() >= MOST {
-        return Err(ApiError::invalid(format!(
-            "You have reached the maximum of {MOST} test webhook endpoints."
-        )));
-    }
-    let secret = wanted.secret.unwrap_or_else(|| {
-        let mut secret = "whsec_".to_owned();
-        world.part.ids.letters(&mut secret, 32);
-        secret
-    });
+    check_room(world)?;
+    let secret = wanted.secret.unwrap_or_else(|| secret(world));
     let id = world.mint("we");
     let version = wanted.version.map(Version::as_str);
     let endpoint = webhook::endpoint(&id, world.second(), &wanted.url, wanted.events, version);
     let mut made = world.insert_with(Kind::WebhookEndpoint, endpoint, json!({ "secret": secret.as_str() }));
     put(&mut made, "secret", secret);
     Ok(made)
+}
+
+/// Stripe's limit counts everybody who is told of events.
+pub(crate) fn check_room(world: &World<'_>) -> Result<(), ApiError> {
+    let kinds = [Kind::WebhookEndpoint, Kind::EventDestination];
+    let there: usize = kinds.map(|kind| world.part.store.of(kind).count()).iter().sum();
+    if there >= MOST {
+        return Err(ApiError::invalid(format!(
+            "You have reached the maximum of {MOST} test webhook endpoints."
+        )));
+    }
+    Ok(())
+}
+
+/// A new signing secret.
+pub(crate) fn secret(world: &mut World<'_>) -> String {
+    let mut secret = "whsec_".to_owned();
+    world.part.ids.letters(&mut secret, 32);
+    secret
 }
 
 fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
@@ -118,13 +129,11 @@ fn delete(world: &mut World<'_>, id: &str, _: &Params) -> Result<Value, ApiError
     Ok(json!({ "id": id, "object": "webhook_endpoint", "deleted": true }))
 }
 
-/// A version that an endpoint can be pinned to.
-pub(crate) fn version(name: &str) -> Result<Version, ApiError> {
+/// A version that an endpoint can be pinned to, which a parameter names.
+pub(crate) fn version(name: &str, param: &str) -> Result<Version, ApiError> {
     Version::in_full(name).map_err(|error| match error {
-        VersionError::Invalid(_) => {
-            ApiError::invalid_param("api_version", format!("Invalid api_version: {name}"))
-        }
-        VersionError::NotModelled(version) => ApiError::not_modelled(&format!("api_version {version}")),
+        VersionError::Invalid(_) => ApiError::invalid_param(param, format!("Invalid {param}: {name}")),
+        VersionError::NotModelled(version) => ApiError::not_modelled(&format!("{param} {version}")),
     })
 }
 
@@ -169,7 +178,8 @@ fn check_events(events: &[Value]) -> Result<(), ApiError> {
 
 /// Events that Stripe sends only to an endpoint that names them: `*` does not mean them
 /// (docs.stripe.com/api/events/types, "Selection required").
-const BY_NAME: [&str; 2] = ["identity.verification_session.redacted", "issuing_authorization.request"];
+pub(crate) const BY_NAME: [&str; 2] =
+    ["identity.verification_session.redacted", "issuing_authorization.request"];
 
 /// Whether an endpoint is to be told of an event. What happens in a connected account is told to the endpoints for
 /// those, and only to them (docs.stripe.com/connect/webhooks).

@@ -203,7 +203,7 @@ async fn what_is_no_form_is_refused() {
 #[case("POST", "/v1/reviews", "POST /v1/reviews")]
 #[case("GET", "/v1/invoices/upcoming", "GET /v1/invoices/upcoming")]
 #[case("POST", "/v1/subscriptions/sub_1/migrate", "POST /v1/subscriptions/{id}/migrate")]
-#[case("GET", "/v2/core/events/evt_1", "GET /v2/core/events/{id}")]
+#[case("GET", "/v2/core/accounts/acct_1", "GET /v2/core/accounts/{id}")]
 #[case("GET", "/", "GET /")]
 #[case("GET", "/v1/../../etc/passwd", "GET /etc/passwd")]
 #[case("PUT", "/v1/customers", "PUT /v1/customers")]

@@ -17,6 +17,7 @@ mod search;
 mod selling;
 mod stored;
 mod sweep;
+mod thin;
 mod time;
 mod versions;
 mod webhooks;

@@ -45,8 +45,12 @@ impl Stand {
         let receiver = Receiver { arrived: sender, statuses };
         let app = axum::Router::new().fallback(receive).with_state(receiver);
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let endpoint =
-            ForwardTo { url: url.clone(), secret: Some(Secret::new(SECRET)), events: vec!["*".into()] };
+        let endpoint = ForwardTo {
+            url: url.clone(),
+            secret: Some(Secret::new(SECRET)),
+            events: vec!["*".into()],
+            thin: false,
+        };
         let alone = Alone {
             api_version: Version::NEWEST,
             forward_to: vec![endpoint],

@@ -1,33 +1,32 @@
-//! Deliveries of the account at large to its webhook endpoints: signed, each in the endpoint's own version, tried
-//! again on Stripe's schedule. One task of its own does it, so no call waits for an endpoint.
+//! Deliveries of the account at large to its webhook endpoints and event destinations: signed, each in its own version
+//! or thin, tried again on Stripe's schedule. One task of its own does it, so no call waits for an endpoint.
 //!
 //! Only endpoints on this machine are called, and those on hosts that were allowed by name: an address elsewhere
 //! is kept and listed, but nothing ever leaves for it.
 
+pub(crate) mod listener;
 mod queue;
 mod send;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
+use self::listener::{Listener, Printed, Sent};
 use self::queue::{Delivery, Next, Queues};
 pub use self::send::Outcome;
 use self::send::Sender;
-use super::account::webhook_endpoint;
 use super::server::Shared;
 use super::state::Account;
-use super::store::Kind;
 use crate::secret::Secret;
+use crate::stripe::delivery;
 use crate::stripe::object::{put, text};
 use crate::stripe::version::{Version, downgrade};
-use crate::stripe::{body, delivery};
 
 /// What a double that runs alone tells, as it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,66 +132,34 @@ impl Deliveries {
         if events.is_empty() && again.is_empty() {
             return;
         }
-        let endpoints: Vec<_> = account
-            .large
-            .store
-            .of(Kind::WebhookEndpoint)
-            .map(|stored| Listener::of(stored.value(), self.version))
-            .collect();
+        let listeners = Listener::all(account, self.version);
         for event in events {
             if self.version != Version::NEWEST {
                 let older = downgrade(&event, self.version, &*account);
                 account.large.store.reshape_event(text(&event, "id"), older);
             }
-            let wants = |one: &&Listener| webhook_endpoint::wants(&one.endpoint, &event);
-            self.enqueue(account, &event, endpoints.iter().filter(wants));
+            self.enqueue(account, &event, listeners.iter().filter(|one| one.wants(&event)));
         }
         for (event, to) in again {
             let Some(event) = account.find(&event).map(super::store::Stored::whole) else { continue };
             let meant = |one: &&Listener| match &to {
                 Some(id) => *one.id == **id,
-                None => webhook_endpoint::wants(&one.endpoint, &event),
+                None => one.wants(&event),
             };
-            self.enqueue(account, &event, endpoints.iter().filter(meant));
+            self.enqueue(account, &event, listeners.iter().filter(meant));
         }
         self.wake();
     }
 
     fn enqueue<'a>(&self, account: &Account, event: &Value, to: impl Iterator<Item = &'a Listener>) {
-        let mut bodies: BTreeMap<Version, Bytes> = BTreeMap::new();
-        let kind: Arc<str> = text(event, "type").into();
-        let id: Arc<str> = text(event, "id").into();
+        let mut printed = Printed::default();
         for listener in to {
-            let version = listener.version;
-            let body = bodies
-                .entry(version)
-                .or_insert_with(|| body::indented(&downgrade(event, version, account)).into());
-            let delivery = Delivery {
-                event: Arc::clone(&id),
-                kind: Arc::clone(&kind),
-                body: body.clone(),
-                made: 0,
-                first: account.large.now,
-            };
+            let Some(Sent { id, kind, body }) = listener.sent(event, account, &mut printed) else { continue };
+            let delivery = Delivery { event: id, kind, body, made: 0, first: account.large.now };
             if self.queues().push(&listener.id, delivery) > 0 {
                 self.tell(Told::Lost { endpoint: listener.id.to_string() });
             }
         }
-    }
-}
-
-/// An endpoint, and in which version it is told.
-struct Listener {
-    id: Arc<str>,
-    endpoint: Value,
-    version: Version,
-}
-
-impl Listener {
-    fn of(endpoint: &Value, account: Version) -> Self {
-        let pinned = endpoint["api_version"].as_str().and_then(|version| Version::in_full(version).ok());
-        let id = text(endpoint, "id").into();
-        Self { id, endpoint: endpoint.clone(), version: pinned.unwrap_or(account) }
     }
 }
 
@@ -237,9 +204,7 @@ fn start(
     let ready = deliveries.queues().ready(now, at);
     for (id, delivery) in ready.start {
         let Some(stored) = account.find(&id) else { continue };
-        let (endpoint, secret) = (stored.value(), text(&stored.hidden, "secret"));
-        let url = text(endpoint, "url");
-        let enabled = text(endpoint, "status") == "enabled";
+        let (url, secret, enabled) = listener::reach(stored);
         let near = send::is_near(url, &deliveries.allowed);
         if !near && silent.insert(url.to_owned()) {
             deliveries.tell(Told::NeverCalled { url: url.to_owned() });
