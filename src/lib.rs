@@ -22,6 +22,7 @@
 //! | [`target`] | how the app comes up, and that it always ends |
 //! | [`deliver`] | what is sent, in which order, and when Stripe would try again |
 //! | [`probe`] | what the customer has now |
+//! | [`outside`] | what left the app: its mail, and its calls to third parties |
 //! | [`judge`] | whether that is what was promised; pure |
 //! | [`engine`] | the order of it all |
 //! | [`run_event`] | everything that happened, as one stream |
@@ -58,6 +59,7 @@ pub mod demo;
 pub mod engine;
 pub mod incident;
 pub mod judge;
+pub mod outside;
 pub mod probe;
 pub mod project;
 pub mod provider;

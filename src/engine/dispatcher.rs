@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 
 use super::app::{App, Back};
 use super::cancel::Cancel;
@@ -80,6 +81,7 @@ enum Woken {
     Cancelled(CancelReason),
     Died(Box<Death>),
     Back(Box<Back>),
+    Arrived,
 }
 
 /// What the dispatcher hears.
@@ -88,6 +90,8 @@ pub(super) struct Inbox<'a> {
     pub(super) reports: UnboundedReceiver<Report>,
     /// The app asked Stripe.
     pub(super) calls: &'a mut UnboundedReceiver<ApiCall>,
+    /// Something left the app.
+    pub(super) arrivals: watch::Receiver<u64>,
     /// The app was restarted.
     pub(super) back: UnboundedReceiver<Back>,
 }
@@ -110,6 +114,7 @@ impl Dispatcher<'_> {
                 Woken::Call(call) => self.called(call),
                 Woken::Report((case, kind)) => self.report(case, kind),
                 Woken::Timer => self.timers_due(),
+                Woken::Arrived => self.arrived(),
                 Woken::Back(back) => {
                     let (case, kind) = self.app.take_back(*back);
                     self.report(case, kind);
@@ -139,6 +144,8 @@ impl Dispatcher<'_> {
             () = sleep_until(self.driver.clock, timer), if timer.is_some() => Woken::Timer,
             reason = self.cancel.wanted(), if judging => Woken::Cancelled(reason),
             death = self.app.died(), if judging => Woken::Died(Box::new(death)),
+            // Last: an app that sends without end must not keep everything else waiting.
+            Ok(()) = inbox.arrivals.changed() => Woken::Arrived,
         }
     }
 
@@ -169,6 +176,7 @@ impl Dispatcher<'_> {
             let looks = !matches!(
                 kind,
                 InputKind::Begin
+                    | InputKind::Arrived
                     | InputKind::Timer
                     | InputKind::Stopped(_)
                     | InputKind::Called(_)
@@ -197,8 +205,19 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// Whose it is is said by what reads it: everybody looks.
+    fn arrived(&mut self) {
+        let running: Vec<CaseId> = self.cases.keys().copied().collect();
+        for id in running {
+            self.feed(id, InputKind::Arrived);
+        }
+    }
+
     fn called(&mut self, call: ApiCall) {
         let case = call.case;
+        if let Some(id) = case.filter(|id| self.cases.contains_key(id)) {
+            self.driver.outside.called(id, &call);
+        }
         let held = call.kind == CallKind::Held;
         let record = call_record(call);
         match case {

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::case::{Action, AttemptOrder, InputKind, World};
+use super::case::{Action, Ask, AttemptOrder, InputKind, World};
+use super::outside::Outside;
 use crate::deliver::attempt;
 use crate::deliver::http::Sender;
 use crate::id::{CaseId, IdMinter};
-use crate::probe::{Caller, Cookies, Reader};
+use crate::probe::{Caller, Cookies, Reader, Reading};
 use crate::project::model::Call;
 use crate::provider::double::{ApiFault as DoubleFault, Double, Effect};
 use crate::run_event::{Reason, RequestRecord};
@@ -31,6 +32,8 @@ pub(super) struct Driver {
     /// What each probe reads from its answer.
     pub(super) probes: BTreeMap<String, Arc<Reader>>,
     pub(super) reports: UnboundedSender<Report>,
+    /// What leaves the app.
+    pub(super) outside: Outside,
     /// Per case and customer, like browsers.
     pub(super) cookies: BTreeMap<CaseId, Vec<Cookies>>,
     /// The version of provider truth that each case has seen.
@@ -69,10 +72,12 @@ impl Driver {
                 self.attempt(case, *order);
                 None
             }
-            Action::Read { slot, probe, call } => {
-                self.read(case, slot, probe, *call);
-                None
+            Action::Refuse(faults) => {
+                let refused = self.outside.refuse(case, &faults);
+                let wrong = |problem| Reason { message: format!("failed to {problem}"), place: None };
+                refused.map_err(wrong).err().map(InputKind::Stopped)
             }
+            Action::Read { slot, probe, ask } => self.read(case, slot, probe, ask),
             Action::Restart
             | Action::Kill { .. }
             | Action::WakeAt(_)
@@ -107,6 +112,7 @@ impl Driver {
     pub(super) fn close(&mut self, case: CaseId) -> Vec<String> {
         self.cookies.remove(&case);
         self.seen.remove(&case);
+        self.outside.close(case);
         self.double.close(case).refused
     }
 
@@ -192,7 +198,21 @@ impl Driver {
         });
     }
 
-    fn read(&self, case: CaseId, slot: usize, probe: String, call: Call) {
+    /// What is known here is read at once.
+    fn read(&mut self, case: CaseId, slot: usize, probe: String, ask: Ask) -> Option<InputKind> {
+        let at = self.clock.elapsed();
+        let reading = match ask {
+            Ask::Call(call) => {
+                self.read_call(case, slot, probe, *call);
+                return None;
+            }
+            Ask::Outside(asked) => self.outside.read((case, slot, probe.clone()), *asked, at),
+            Ask::Truth(fields) => Reading { at, took: Duration::ZERO, fields: Ok(fields) },
+        };
+        Some(InputKind::Read { slot, probe, reading })
+    }
+
+    fn read_call(&self, case: CaseId, slot: usize, probe: String, call: Call) {
         let Some(reader) = self.probes.get(&probe).cloned() else { return };
         let caller = Arc::clone(&self.caller);
         let (reply, cookies) = (self.reply(case), self.cookies(case, slot));

@@ -18,6 +18,7 @@ use super::stage::{self, Prepared};
 use crate::deliver::attempt;
 use crate::id::{CaseId, IdMinter};
 use crate::probe::{RequestOutcome, describe};
+use crate::project::model::Outlet;
 use crate::provider::double::{Double, DoubleConfig};
 use crate::run_event::{AttemptOutcome, AttemptRecord, CallRecord, RequestRecord, RunEventKind};
 use crate::scenario::model::{Expected, Step};
@@ -128,6 +129,15 @@ impl Rehearsal<'_> {
             Action::Restart => {
                 self.line(2, "restart  the app, on the same data");
                 Some(InputKind::Restarted(Ok(())))
+            }
+            Action::Refuse(faults) => {
+                for fault in faults {
+                    let times =
+                        fault.times.map_or_else(|| "every time".to_owned(), |times| format!("{times} times"));
+                    let outlet = outlet(&fault.outlet);
+                    self.line(2, &format!("fault    {outlet} answered {}, {times}", fault.status));
+                }
+                None
             }
             Action::Arm(faults) => {
                 for fault in faults {
@@ -292,6 +302,14 @@ fn no_call() -> CallRecord {
         request_id: String::new(),
         status: None,
         note: None,
+    }
+}
+
+fn outlet(outlet: &Outlet) -> String {
+    match outlet {
+        Outlet::Mail => "mail is".to_owned(),
+        Outlet::Sink(name) => format!("calls to `{name}` are"),
+        Outlet::Stripe => "calls to Stripe are".to_owned(),
     }
 }
 

@@ -10,10 +10,12 @@ pub(crate) mod case;
 mod dispatcher;
 mod driver;
 mod dry_run;
+mod outside;
 mod plan;
 mod processes;
 mod redact;
 mod scene;
+mod selection;
 mod session;
 mod stage;
 

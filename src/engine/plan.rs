@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::processes;
 use crate::id::CaseId;
-use crate::project::model::{Environment, Launch, Project};
+use crate::project::model::{Environment, Launch, Outlet, ProbeKind, Project};
 use crate::run_event::Reason;
-use crate::scenario::model::{Head, Scenario, Send, Step, Story};
+use crate::scenario::model::{Fault, FaultKind, Head, Scenario, Send, Step, Story};
 
 /// Nothing left to decide: what a run will do.
 #[derive(Debug, Clone)]
@@ -54,11 +54,14 @@ pub struct CasePlan {
 }
 
 impl CasePlan {
-    /// Whether it touches the app's life, or wants several instances of it, so that no other case may live in the same app.
+    /// Whether it touches the app's life, wants several instances of it, or looks at what leaves the app without
+    /// saying whose it means, so that no other case may live in the same app.
     #[must_use]
-    pub fn needs_own_app(&self) -> bool {
+    pub fn needs_own_app(&self, project: &Project) -> bool {
+        let steps = &self.story.steps;
         self.skip.is_none()
-            && (!self.story.given.instances.is_empty() || self.story.steps.iter().any(touches_life))
+            && (!self.story.given.instances.is_empty()
+                || steps.iter().any(|step| touches_life(step) || touches_all(step, project)))
     }
 
     /// Tells the cases of a run apart for the seed. It depends on the name and the try only, so that one case
@@ -176,6 +179,24 @@ fn touches_life(step: &Step) -> bool {
     step.restart.is_some() || step.faults.iter().any(|fault| fault.kill().is_some())
 }
 
+/// Whether a step refuses, or looks at, what leaves the app on behalf of any case.
+fn touches_all(step: &Step, project: &Project) -> bool {
+    let refuses = |fault: &Fault| match &fault.kind {
+        FaultKind::Outside(outside) => !outside.tells_cases_apart(),
+        FaultKind::Api(_) | FaultKind::Kill(_) => false,
+    };
+    let expected = step.then.iter().chain(step.either.iter().flatten()).map(|expected| &expected.probe);
+    let reconciled = project.reconcile.iter().map(|pair| &pair.probe);
+    let mut read = expected.chain(step.unchanged.iter().map(|probe| &probe.value)).chain(reconciled);
+    let looks = read.any(|probe| match project.probes.get(probe).map(|probe| &probe.kind) {
+        Some(ProbeKind::Outside(outside)) => {
+            outside.outlet != Outlet::Stripe && !outside.select.tells_cases_apart()
+        }
+        _ => false,
+    });
+    looks || step.faults.iter().any(refuses)
+}
+
 /// The first name that the story uses and the environment lacks.
 fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
     let entries = story.steps.iter().filter_map(|step| match &step.send {
@@ -258,6 +279,13 @@ mod tests {
         name = "acme"
         [request.page]
         http = { path = "/page" }
+        [probe.mails]
+        mail = { to = "{{ customer.email }}" }
+        [probe.all_mails]
+        mail = { to = "boss@acme.example" }
+        [probe.asked]
+        stripe_calls = { call = "GET /v1/*" }
+        [sink.crm]
         [environment.ci]
         provider.double = {}
         target.url = "http://127.0.0.1:1"
@@ -349,7 +377,32 @@ mod tests {
         let [case] = &planned(&[("a", restarts)], &Selection::default())[..] else { panic!("one case") };
         let said = case.skip.as_ref().map(|reason| reason.message.as_str());
         assert_eq!(said, Some("environment `ci` does not start its app, so it cannot restart it"));
-        assert!(!case.needs_own_app());
+        assert!(case.skip.is_some());
+    }
+
+    /// Where it cannot be told whose mail or call it is, nobody else may be there.
+    #[rstest]
+    #[case::own_mail("then.mails = { messages = 1 }", false)]
+    #[case::anybodys_mail("then.all_mails = { messages = 1 }", true)]
+    #[case::anybodys_mail_unchanged("unchanged = [\"all_mails\"]", true)]
+    #[case::own_calls_to_stripe("then.asked = { calls = 1 }", false)]
+    #[case::own_mail_refused("fault = [{ mail = { status = 451 } }]", false)]
+    #[case::anybodys_mail_refused("fault = [{ mail = { status = 451, to = \"boss@acme.example\" } }]", true)]
+    #[case::all_calls_refused("fault = [{ sink = { name = \"crm\", status = 503 } }]", true)]
+    #[case::own_calls_refused(
+        "fault = [{ sink = { name = \"crm\", call = \"PUT /{{ customer.id }}\", status = 503 } }]",
+        false
+    )]
+    fn who_touches_everybodys_is_alone(#[case] step: &str, #[case] alone: bool) {
+        let text = format!("promise = \"A promise.\"\n[[step]]\nrequest = [\"page\"]\n{step}\n");
+        let files = [("a.toml", text), ("paydrill.toml", PROJECT.to_owned())];
+        let files = files.map(|(name, text)| (name.to_owned(), text)).into();
+        let folder = Folder { root: PathBuf::from("."), shown: "scenarios".to_owned(), files };
+        let (project, scenarios, diagnostics) = parse_folder(&folder);
+        assert!(!has_errors(&diagnostics), "{}", render(&diagnostics, Color::No));
+        let project = project.unwrap();
+        let cases = cases(&scenarios, &project.environments["ci"], &Selection::default());
+        assert_eq!(cases[0].needs_own_app(&project), alone);
     }
 
     #[test]

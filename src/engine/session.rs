@@ -11,6 +11,7 @@ use super::app::App;
 use super::cancel::Cancel;
 use super::dispatcher::{Dispatcher, Inbox, RunSummary, Sink};
 use super::driver::{Driver, Report, STOP_GRACE};
+use super::outside::Outside;
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
 use super::stage::{self, Stage};
@@ -60,6 +61,9 @@ pub enum SessionError {
     /// The app did not come up.
     #[error("{0}")]
     Launch(#[from] crate::target::LaunchError),
+    /// A server for what leaves the app did not start.
+    #[error("{0}")]
+    Outside(#[from] crate::outside::OutsideError),
     /// A template in the environment has no value.
     #[error("{0}")]
     Template(#[from] crate::template::TemplateError),
@@ -174,7 +178,8 @@ async fn all(
     double: &Double,
     sink: Sink<'_>,
 ) -> Result<RunSummary, SessionError> {
-    let (own, shared): (Vec<_>, Vec<_>) = plan.cases.iter().cloned().partition(CasePlan::needs_own_app);
+    let (own, shared): (Vec<_>, Vec<_>) =
+        plan.cases.iter().cloned().partition(|case| case.needs_own_app(&plan.project));
     let alone = own.into_iter().map(|case| VecDeque::from([case]));
     let shared = (!shared.is_empty() || alone.len() == 0).then(|| VecDeque::from(shared));
     let mut progress = Progress {
@@ -225,10 +230,12 @@ async fn with_an_app(
         }
     };
     let redactor = staged.redactor(plan, ports);
+    let arrivals = staged.outside.arrivals();
     let (reports, inbox) = mpsc::unbounded_channel();
     let (back, restarted) = mpsc::unbounded_channel();
-    let driver = driver(plan, ports, double, &staged, reports)?;
-    let Stage { target, launcher, ready_at, scene, deploy_sha, dir, .. } = staged;
+    let caller = Arc::new(caller(ports, &staged)?);
+    let Stage { target, launcher, ready_at, scene, deploy_sha, dir, outside, .. } = staged;
+    let driver = driver(plan, ports, double, caller, outside, reports)?;
     let started = RunEventKind::TargetStarted {
         url: target.base_url().to_owned(),
         ready_after: target.ready_after(),
@@ -251,12 +258,13 @@ async fn with_an_app(
         held: Vec::new(),
     };
     dispatcher.emit(ready_at, started);
-    let inbox = Inbox { reports: inbox, calls: &mut progress.calls, back: restarted };
+    let inbox = Inbox { reports: inbox, calls: &mut progress.calls, arrivals, back: restarted };
     let cancelled: Option<CancelReason> = dispatcher.run(inbox).await;
-    let Dispatcher { stats, next_id, trouble, app, .. } = dispatcher;
+    let Dispatcher { stats, next_id, trouble, app, driver, .. } = dispatcher;
     (progress.stats, progress.next_id) = (stats, next_id);
     // A target that does not stop is killed by its supervisor when we end.
     let _ = tokio::time::timeout(STOP_GRACE + Duration::from_secs(5), app.stop()).await;
+    driver.outside.stop().await;
     // Its folder goes after it.
     drop(dir);
     Ok((trouble, cancelled))
@@ -266,16 +274,18 @@ fn driver(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
-    stage: &Stage,
+    caller: Arc<Caller>,
+    outside: Outside,
     reports: mpsc::UnboundedSender<Report>,
 ) -> Result<Driver, SessionError> {
     Ok(Driver {
         clock: ports.clock,
         double: double.clone(),
         sender: Sender::new()?,
-        caller: Arc::new(caller(ports, stage)?),
+        caller,
         probes: probes(plan)?,
         reports,
+        outside,
         cookies: BTreeMap::new(),
         seen: BTreeMap::new(),
     })

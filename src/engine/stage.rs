@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::outside::Outside;
 use super::plan::RunPlan;
 use super::processes::{self, Instance};
 use super::scene::{EndpointAt, Scene, Variables};
@@ -37,6 +38,8 @@ pub(super) struct Stage {
     pub(super) deploy_sha: Option<String>,
     /// Where programs beside the app run.
     pub(super) workplace: Workplace,
+    /// What leaves the app.
+    pub(super) outside: Outside,
     /// Removed when it is dropped.
     pub(super) dir: tempfile::TempDir,
 }
@@ -114,6 +117,7 @@ pub(crate) fn catalog(project: &Project) -> Catalog {
 pub(super) struct Prepared {
     pub(super) scene: Arc<Scene>,
     pub(super) base_url: String,
+    outside: Outside,
     instances: Vec<Instance>,
     dir: tempfile::TempDir,
 }
@@ -134,7 +138,9 @@ pub(super) fn prepare(
         _ => instances.first().map(Instance::url).unwrap_or_default(),
     };
     let endpoints = endpoints(plan, ports, &base_url)?;
+    let outside = Outside::start(&plan.project, &plan.environment, ports.clock)?;
     let mut names = names(ports, double, &endpoints);
+    names.extend(outside.names());
     let port = instances.first().map_or(0, |instance| instance.port);
     let target = json!({
         "url": base_url, "port": port, "dir": dir.path(), "process": processes::names(&instances),
@@ -154,7 +160,7 @@ pub(super) fn prepare(
         variables,
         seed: plan.options.seed,
     });
-    Ok(Prepared { scene, base_url, instances, dir })
+    Ok(Prepared { scene, base_url, outside, instances, dir })
 }
 
 /// Starts the app, or finds it running, and reads its deploy SHA.
@@ -164,7 +170,7 @@ pub(super) async fn bring_up(
     double: &Double,
     wanted: &BTreeMap<String, u32>,
 ) -> Result<Stage, SessionError> {
-    let Prepared { scene, base_url, instances, dir } = prepare(plan, ports, double, wanted)?;
+    let Prepared { scene, base_url, outside, instances, dir } = prepare(plan, ports, double, wanted)?;
     let hook = hook(plan, dir.path())?;
     let lead = |env: &mut Vec<(String, String)>| {
         if let Some(hook) = &hook {
@@ -193,7 +199,7 @@ pub(super) async fn bring_up(
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
     let mut workplace = workplace(plan, ports, &scene)?;
     lead(&mut workplace.env);
-    Ok(Stage { target, launcher, ready_at, scene, deploy_sha, workplace, dir })
+    Ok(Stage { target, launcher, ready_at, scene, deploy_sha, workplace, outside, dir })
 }
 
 /// What leads the app to the double, where it cannot be told.

@@ -13,7 +13,7 @@ pub const NAMES: [&str; 12] =
     ["gt", "gte", "lt", "lte", "ne", "contains", "lacks", "matches", "one_of", "absent", "count", "by"];
 
 /// Fields that say how many of something there are, whatever they are compared with.
-const NUMBERS_OF_THINGS: [&str; 3] = ["messages", "rows", "calls"];
+const NUMBERS_OF_THINGS: [&str; 5] = ["messages", "rows", "calls", "accepted", "refused"];
 
 /// What a value must be. All of it must hold.
 #[derive(Debug, Clone)]
@@ -185,9 +185,12 @@ impl Matcher {
             Self::OneOf(list) => list.iter().any(|expected| equal(value, expected)),
             Self::Absent => value.is_null(),
             Self::Present => !value.is_null(),
-            Self::Count(matchers) => {
-                value.as_array().is_some_and(|list| matchers.check(Some(&Value::from(list.len())), None))
-            }
+            Self::Count(matchers) => match value {
+                Value::Array(list) => matchers.check(Some(&Value::from(list.len())), None),
+                // Of what is counted already, like the messages of a mail probe.
+                Value::Number(_) => matchers.check(Some(value), None),
+                _ => false,
+            },
             Self::By(change) => changed_by(value, before, change),
         }
     }

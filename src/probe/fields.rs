@@ -9,7 +9,7 @@ use super::ReadError;
 
 /// Field → where it stands in an answer, understood once.
 #[derive(Debug, Clone)]
-pub(super) struct Fields(Vec<(String, Path)>);
+pub struct Fields(Vec<(String, Path)>);
 
 #[derive(Debug, Clone)]
 struct Path {
@@ -26,17 +26,24 @@ enum Gives {
 }
 
 impl Fields {
-    pub(super) fn compile(read: &BTreeMap<String, String>) -> Result<Self, ReadError> {
+    /// Understands the paths.
+    ///
+    /// # Errors
+    /// One is no JSONPath.
+    pub fn compile(read: &BTreeMap<String, String>) -> Result<Self, ReadError> {
         let path = |(field, text): (&String, &String)| Ok((field.clone(), Path::parse(text)?));
         read.iter().map(path).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The fields that an answer has, and whether any path led somewhere.
-    pub(super) fn read(&self, answer: &Value) -> (Map<String, Value>, bool) {
+    #[must_use]
+    pub fn read(&self, answer: &Value) -> (Map<String, Value>, bool) {
         let found: Map<_, _> =
             self.0.iter().filter_map(|(field, path)| Some((field.clone(), path.read(answer)?))).collect();
         // A list of nothing is what a wildcard gives for any answer, an error's too.

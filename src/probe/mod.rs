@@ -18,5 +18,6 @@ pub use caller::{Caller, CommandReader, Done, Reader, RequestOutcome, describe};
 pub use client::{HttpAnswer, HttpCaller, describe_call};
 pub use command::Workplace;
 pub use cookies::Cookies;
+pub use fields::Fields;
 pub use http_json::{HttpProbe, Text};
 pub use reading::{ReadError, Reading};

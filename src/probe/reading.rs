@@ -98,6 +98,22 @@ pub enum ReadError {
         /// The start of what it printed.
         content: String,
     },
+    /// More left the app than is kept.
+    #[error("tell what left the app: there were more than {limit} {what}")]
+    Overflow {
+        /// `mails`
+        what: String,
+        /// How many are kept.
+        limit: usize,
+    },
+    /// What a probe means of what left the app cannot be understood.
+    #[error("choose by `{key}`: {problem}")]
+    Selection {
+        /// `subject`
+        key: String,
+        /// In a few words.
+        problem: String,
+    },
     /// A field's path is none.
     #[error("understand the JSONPath {path}: {problem}")]
     Path {
@@ -127,6 +143,8 @@ impl ReadError {
             Self::Command { program, problem } => vec![program, problem],
             Self::NotPrinted { program, content, .. } => vec![program, content],
             Self::Call { call, problem } => vec![call, problem],
+            Self::Overflow { what, .. } => vec![what],
+            Self::Selection { key, problem } => vec![key, problem],
             Self::Path { path, problem } => vec![path, problem],
             Self::Template { template, problem } => vec![template, problem],
         }

@@ -1,10 +1,14 @@
 //! A valid project file. Strings may hold templates, which are rendered when their time comes.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+pub use self::outside::{Mail, Outlet, OutsideProbe, Select, Sink, SinkAnswer};
 
 use crate::span::{Place, Spanned};
 use crate::stripe::action::ActionKind;
@@ -39,6 +43,10 @@ pub struct Project {
     pub probes: BTreeMap<String, Probe>,
     /// `[reconcile]`.
     pub reconcile: Vec<Reconcile>,
+    /// `[mail]`.
+    pub mail: Option<Mail>,
+    /// `[sink.NAME]`.
+    pub sinks: BTreeMap<String, Sink>,
     /// `[environment.NAME]`.
     pub environments: BTreeMap<String, Environment>,
     /// `[schedule.NAME]`. Parsed and checked; not executed yet.
@@ -169,10 +177,6 @@ pub struct Probe {
 
 /// How a probe reads.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a project has a handful of them, nearly all of the large kind"
-)]
 pub enum ProbeKind {
     /// A call, whose answer is read: JSON by JSONPath, a row by its columns.
     Call {
@@ -181,7 +185,11 @@ pub enum ProbeKind {
         /// Field → JSONPath (RFC 9535), checked; empty for `sql`.
         read: BTreeMap<String, String>,
     },
-    /// A kind that this version does not execute: `mail`, `sink`, `page`, `stripe_calls`.
+    /// What left the app: mail, calls to third parties and to Stripe.
+    Outside(OutsideProbe),
+    /// Provider truth itself: the built-in probe `provider`, whose fields are paths.
+    Truth,
+    /// A kind that this version does not execute: `page`.
     NotYet(&'static str),
 }
 
@@ -190,16 +198,17 @@ impl Probe {
     #[must_use]
     pub fn fields(&self) -> Option<Vec<String>> {
         match &self.kind {
-            ProbeKind::Call { call: Call::Http(_), read } => Some(with(read, ["http_status", "text"])),
-            ProbeKind::Call { call: Call::Command(_), read } => Some(with(read, ["exit", "text"])),
-            // Its columns are known to the database.
-            ProbeKind::Call { call: Call::Sql(_), .. } | ProbeKind::NotYet(_) => None,
+            ProbeKind::Call { call: Call::Http(_), read } => Some(with(read, &["http_status", "text"])),
+            ProbeKind::Call { call: Call::Command(_), read } => Some(with(read, &["exit", "text"])),
+            ProbeKind::Outside(probe) => Some(with(&probe.read, probe.fields())),
+            // Its columns are known to the database, the paths to Stripe.
+            ProbeKind::Call { call: Call::Sql(_), .. } | ProbeKind::Truth | ProbeKind::NotYet(_) => None,
         }
     }
 }
 
-fn with(read: &BTreeMap<String, String>, more: [&str; 2]) -> Vec<String> {
-    read.keys().cloned().chain(more.map(str::to_owned)).collect()
+fn with(read: &BTreeMap<String, String>, more: &[&str]) -> Vec<String> {
+    read.keys().cloned().chain(more.iter().map(|field| (*field).to_owned())).collect()
 }
 
 /// One pair of `[reconcile]`: local billing state = provider truth.

@@ -106,9 +106,14 @@ codes! {
         "[[step]]\nname = \"pays\"\n[[step]]\nname = \"pays again\"";
     /// No such probe in `paydrill.toml`.
     UnknownProbe "unknown-probe":
-        "A scenario speaks in the names of its project: `[probe.NAME]` in paydrill.toml. `delivery` is built in.",
+        "A scenario speaks in the names of its project: `[probe.NAME]` in paydrill.toml. `delivery` and `provider` are built in.",
         "then.acess = { plan = \"pro\" }",
         "then.access = { plan = \"pro\" }";
+    /// No such sink in `paydrill.toml`.
+    UnknownSink "unknown-sink":
+        "A third party that the app calls is known by `[sink.NAME]` in paydrill.toml, or by a probe that reads it.",
+        "fault = [{ sink = { name = \"crn\", status = 503 } }]",
+        "fault = [{ sink = { name = \"crm\", status = 503 } }]";
     /// The probe has no such field.
     UnknownField "unknown-field":
         "A probe gives the fields its `read` names, and those of its kind (`http_status` and `text` over HTTP; `class`, `status` and `took` of `delivery`).",

@@ -140,8 +140,10 @@ document! {
 
     /// `fault.mail`
     pub(crate) struct MailFaultDocument requires(status), {
-        /// The SMTP status.
+        /// The SMTP status: 4xx for now, 5xx for good.
         status: Number<400, 599>,
+        /// Whose mail: an address, or matchers; left out, that of the case's customers.
+        to: Any,
         /// How many; left out, all until the step ends.
         times: Number<1, 1_000_000>,
     }
@@ -152,6 +154,10 @@ document! {
         name: Text,
         /// The HTTP status.
         status: Number<300, 599>,
+        /// Method and path of the calls that are meant: `POST /contacts/*`.
+        call: Text,
+        /// What their bodies hold: JSONPath → a value or matchers. Where neither names the customer, the case has an app of its own.
+        json: Map<Any>,
         /// How many; left out, all until the step ends.
         times: Number<1, 1_000_000>,
     }

@@ -15,9 +15,10 @@ use serde_json::{Map, Value};
 use super::duration::spell;
 use super::model::{
     ApiFault, BodyStyle, Change, Expected, Fault, FaultEffect, FaultKind, From, Given, GivenCustomer, Kill,
-    KillMoment, Order, Pace, Pick, Scenario, Send, SendEntry, SignatureMode, Step, Story, StripeStep, Told,
+    KillMoment, Order, OutsideFault, Pace, Pick, Scenario, Send, SendEntry, SignatureMode, Step, Story,
+    StripeStep, Told,
 };
-use crate::project::model::Project;
+use crate::project::model::{Outlet, Project};
 use crate::span::Place;
 use crate::stripe::action::ActionKind;
 use crate::stripe::version::Version;
@@ -173,6 +174,7 @@ fn step(text: &mut String, index: usize, story: &Story, project: &Project) {
 fn fault(fault: &Fault) -> String {
     match &fault.kind {
         FaultKind::Api(api) => api_fault(api),
+        FaultKind::Outside(outside) => outside_fault(outside),
         FaultKind::Kill(kill) => kill_fault(kill),
     }
 }
@@ -187,12 +189,26 @@ fn kill_fault(kill: &Kill) -> String {
     format!("process `{}` is killed {when} {moment}; it starts again at once, on the same data", kill.process)
 }
 
-fn api_fault(fault: &ApiFault) -> String {
-    let times = match fault.times {
+fn times(times: Option<u32>) -> String {
+    match times {
         None => "until the step ends".to_owned(),
         Some(1) => "once".to_owned(),
         Some(times) => format!("{times} times"),
+    }
+}
+
+fn outside_fault(fault: &OutsideFault) -> String {
+    let what = match &fault.outlet {
+        Outlet::Mail => "mail is refused with".to_owned(),
+        Outlet::Sink(name) => format!("calls to `{name}` are answered"),
+        Outlet::Stripe => "calls to Stripe are answered".to_owned(),
     };
+    let whose = if fault.tells_cases_apart() { "" } else { "; the app is this case's own" };
+    format!("{what} {}, {}{whose}", fault.status, times(fault.times))
+}
+
+fn api_fault(fault: &ApiFault) -> String {
+    let times = times(fault.times);
     let effect = match fault.effect {
         FaultEffect::Status(status) => format!("is answered {status}"),
         FaultEffect::Latency(latency) => format!("is answered after {}", human(latency)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
+use crate::project::model::{Outlet, Select};
 use crate::span::{Place, Spanned};
 use crate::stripe::action::ActionKind;
 use crate::stripe::version::Version;
@@ -171,6 +172,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// Calls to Stripe.
     Api(ApiFault),
+    /// Mail, or calls to a third party, which are refused.
+    Outside(OutsideFault),
     /// A process of the app: it is killed, and starts again at once on the same data.
     Kill(Kill),
 }
@@ -181,7 +184,7 @@ impl Fault {
     pub fn kill(&self) -> Option<&Kill> {
         match &self.kind {
             FaultKind::Kill(kill) => Some(kill),
-            FaultKind::Api(_) => None,
+            FaultKind::Api(_) | FaultKind::Outside(_) => None,
         }
     }
 }
@@ -206,6 +209,30 @@ pub enum KillMoment {
     Called,
     /// It is answered, whatever the answer.
     Answered,
+}
+
+/// Mail or calls that are refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutsideFault {
+    /// Where they go.
+    pub outlet: Outlet,
+    /// Which of them; `None`: mail to the case's own customers, and every call.
+    pub select: Option<Select>,
+    /// What they are answered.
+    pub status: u16,
+    /// To how many of them; `None`: all, until the step ends.
+    pub times: Option<u32>,
+}
+
+impl OutsideFault {
+    /// Whether only this case's own are refused, also where others run on the same app.
+    #[must_use]
+    pub fn tells_cases_apart(&self) -> bool {
+        match &self.select {
+            Some(select) => select.tells_cases_apart(),
+            None => self.outlet == Outlet::Mail,
+        }
+    }
 }
 
 /// Calls to Stripe that fail, among those about the case's own objects.

@@ -51,6 +51,8 @@ impl Names {
             ("request", project.requests.keys().cloned().collect()),
             ("price", project.prices.keys().cloned().collect()),
             ("product", project.products.keys().cloned().collect()),
+            ("mail", ["url", "host", "port"].map(str::to_owned).into()),
+            ("sink", project.sink_names()),
         ]);
         Self { given: BTreeSet::new(), below }
     }

@@ -15,5 +15,6 @@ mod captured;
 mod kill;
 mod lifecycle;
 mod matrix;
+mod outside;
 #[cfg(feature = "sql")]
 mod postgres;

@@ -84,6 +84,11 @@ pub(crate) const LAYERS: &[Layer] = &[
         because: "the double is Stripe: it knows neither a scenario nor what is expected of the app",
     },
     Layer {
+        module: "outside",
+        may_use: &["id", "time"],
+        because: "what leaves the app is taken in as it comes; what is meant of it is said by whoever reads it",
+    },
+    Layer {
         module: "target",
         may_use: &["id", "secret", "span", "template", "time"],
         because: "the app is a black box: starting it needs no word of Stripe or of a scenario",
@@ -94,6 +99,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "deliver",
             "id",
             "judge",
+            "outside",
             "probe",
             "project",
             "provider",

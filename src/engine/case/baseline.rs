@@ -8,7 +8,7 @@ use super::script::bystanders;
 use super::{Action, Awaited, Case, Running};
 use crate::judge::Before;
 use crate::probe::Reading;
-use crate::project::model::{Probe, ProbeKind};
+use crate::project::model::{Outlet, Probe, ProbeKind};
 use crate::scenario::model::{Expected, Send, Step};
 
 /// What was read before a step, and of bystanders before the story.
@@ -62,7 +62,14 @@ impl Case {
     pub(super) fn bystander_baseline(&mut self, at: Duration, out: &mut Vec<Action>) {
         self.baselines.filling = Filling::Bystanders;
         let story = Arc::clone(&self.plan.story);
-        let executed = |probe: &Probe| matches!(probe.kind, ProbeKind::Call { .. });
+        // What the app asked Stripe is told of the case as a whole, and provider truth is not the app's.
+        let executed = |probe: &Probe| match &probe.kind {
+            ProbeKind::Call { .. } => true,
+            ProbeKind::Outside(outside) => {
+                outside.outlet != Outlet::Stripe && outside.select.tells_cases_apart()
+            }
+            ProbeKind::Truth | ProbeKind::NotYet(_) => false,
+        };
         let probes: Vec<String> = self
             .scene
             .project

@@ -7,23 +7,13 @@ use super::{Action, Case, Running};
 use crate::judge::truth::{self, Sides};
 use crate::judge::{Hold, Rules, Start, instant};
 use crate::probe::{ReadError, Reading};
-use crate::project::model::ProbeKind;
 use crate::run_event::RunEventKind;
 
 impl Case {
     pub(super) fn read_action(&self, slot: usize, probe: &str, at: Duration) -> Result<Action, Reading> {
         let unread = |error: ReadError| Reading { at, took: Duration::ZERO, fields: Err(error) };
-        let found = self.scene.project.probes.get(probe).map(|probe| &probe.kind);
-        let Some(ProbeKind::Call { call, .. }) = found else {
-            let problem = format!("probe `{probe}` cannot be read by this version");
-            return Err(unread(ReadError::Template { template: probe.to_owned(), problem }));
-        };
-        match self.render_call(slot, call) {
-            Ok(call) => Ok(Action::Read { slot, probe: probe.to_owned(), call: Box::new(call) }),
-            Err(error) => {
-                Err(unread(ReadError::Template { template: error.template, problem: error.problem }))
-            }
-        }
+        let ask = self.ask(slot, probe).map_err(unread)?;
+        Ok(Action::Read { slot, probe: probe.to_owned(), ask })
     }
 
     /// Takes a reading, brings it to Stripe's words, and judges by it.

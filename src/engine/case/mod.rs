@@ -11,6 +11,7 @@ mod expect;
 mod judge;
 mod kill;
 mod names;
+mod outside;
 mod record;
 mod request;
 mod script;
@@ -30,6 +31,7 @@ use self::baseline::{Baselines, Moment};
 use self::bursts::Bursts;
 use self::deliver::Delivering;
 use self::kill::Kills;
+pub(crate) use self::outside::Ask;
 use self::record::Recorder;
 use self::script::Op;
 use self::watch::Watch;
@@ -39,7 +41,7 @@ use crate::id::IdMinter;
 use crate::probe::Reading;
 use crate::project::model::Call;
 use crate::run_event::{AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind, Verdict};
-use crate::scenario::model::{ApiFault, Change, FaultKind, KillMoment};
+use crate::scenario::model::{ApiFault, Change, FaultKind, KillMoment, OutsideFault};
 use crate::stripe::action::Action as StripeAction;
 use crate::stripe::version::{Kin, Version};
 
@@ -113,6 +115,8 @@ pub(crate) enum InputKind {
         /// Why it did not.
         result: Result<(), String>,
     },
+    /// Something left the app.
+    Arrived,
     /// The time came that the case asked to be woken at.
     Timer,
     /// The run ends early; nothing more is started.
@@ -142,6 +146,8 @@ pub(crate) enum Action {
     Advance(SignedDuration),
     /// Let calls to Stripe fail from now on; none: no longer.
     Arm(Vec<ApiFault>),
+    /// Refuse mail and calls to third parties from now on; none: no longer.
+    Refuse(Vec<OutsideFault>),
     /// Restart the app on the same data; answered by `Restarted`. Only for a case that has an app of its own.
     Restart,
     /// Kill a process of the app, that long from now, and start it again; answered by `Killed`. Only for a case that
@@ -173,8 +179,8 @@ pub(crate) enum Action {
         slot: usize,
         /// The probe.
         probe: String,
-        /// The call, filled in.
-        call: Box<Call>,
+        /// How, filled in.
+        ask: Ask,
     },
     /// Send `Timer` then.
     WakeAt(Duration),
@@ -364,6 +370,7 @@ impl Case {
                 self.called(call, at, out);
                 self.reached(KillMoment::Called, None, Duration::ZERO, out);
             }
+            InputKind::Arrived => self.arrived(at, out),
             InputKind::Timer => self.timer(at, out),
             InputKind::Stopped(reason) => self.give_up(reason, at, out),
         }
@@ -424,7 +431,7 @@ impl Case {
             Op::Tell(told) => self.tell(told, at, out),
             Op::SettleGiven => self.settle_given(at, out),
             Op::BystanderBaseline => self.bystander_baseline(at, out),
-            Op::Enter(step) => self.enter(step, out),
+            Op::Enter(step) => self.enter(step, at, out),
             Op::Baseline(step) => self.baseline(step, Moment::Step, at, out),
             Op::BeforeDelivery(step) => self.baseline(step, Moment::Delivery, at, out),
             Op::Restart(place) => {
@@ -441,7 +448,7 @@ impl Case {
         }
     }
 
-    fn enter(&mut self, step: usize, out: &mut Vec<Action>) {
+    fn enter(&mut self, step: usize, at: Duration, out: &mut Vec<Action>) {
         let story = Arc::clone(&self.plan.story);
         let step_model = &story.steps[step];
         self.bursts.enter(step);
@@ -455,17 +462,18 @@ impl Case {
         self.kills = Kills::of(step_model);
         let calls = step_model.faults.iter().filter_map(|fault| match &fault.kind {
             FaultKind::Api(api) => Some(api.clone()),
-            FaultKind::Kill(_) => None,
+            FaultKind::Kill(_) | FaultKind::Outside(_) => None,
         });
         let calls: Vec<ApiFault> = calls.collect();
         if !calls.is_empty() {
             out.push(Action::Arm(calls));
         }
+        self.refuse(step, at, out);
     }
 
     fn leave(&mut self, step: usize, out: &mut Vec<Action>) {
         if !self.plan.story.steps[step].faults.is_empty() {
-            out.push(Action::Arm(Vec::new()));
+            out.extend([Action::Arm(Vec::new()), Action::Refuse(Vec::new())]);
         }
         // What a failed step leaves behind makes every later one meaningless; its owner still wants both sides.
         if self.record.worst() != Verdict::Passed {

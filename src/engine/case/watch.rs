@@ -63,6 +63,12 @@ impl Watch {
         self.polls.values_mut().for_each(|polled| polled.poll.woken(at));
     }
 
+    /// The same for some probes only.
+    pub(super) fn woken_of(&mut self, at: Duration, of: impl Fn(&str) -> bool) {
+        let woken = self.polls.iter_mut().filter(|((_, probe), _)| of(probe));
+        woken.for_each(|(_, polled)| polled.poll.woken(at));
+    }
+
     /// Ticks everything; `None` when all is settled, else when to look again.
     pub(super) fn next(&mut self, at: Duration) -> Option<Duration> {
         self.tracks.iter_mut().for_each(|watched| watched.track.tick(at));

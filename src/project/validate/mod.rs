@@ -4,11 +4,13 @@ mod call;
 mod catalog;
 mod environment;
 mod guard;
+mod outside;
 mod probe;
 mod schedule;
 mod target;
 
-pub(crate) use probe::{check_field, unknown_probe};
+pub(crate) use outside::{select_call, select_json, select_value};
+pub(crate) use probe::{TRUTH, check_field, unknown_probe};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::document::{PassesDocument, ProjectDocument};
-use super::model::{Probe, Project, Request};
+use super::model::{Probe, ProbeKind, Project, Request};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{self, Decode, List, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, has_errors, suggest, tidy};
@@ -30,6 +32,9 @@ use crate::stripe::action::ActionKind;
 const WITHIN: Duration = Duration::from_secs(10);
 /// How long what must not change is watched where nothing is said.
 const HOLD: Duration = Duration::from_millis(500);
+
+/// The probe of provider truth, which every project has.
+const BUILT_IN: &str = "provider";
 
 /// Parses and validates a project file. Pure: `root` is only kept.
 ///
@@ -55,7 +60,14 @@ fn project(document: &ProjectDocument, root: PathBuf, problems: &mut Problems) -
     let (products, prices) =
         document.catalog.as_ref().map(|catalog| catalog::catalog(catalog, problems)).unwrap_or_default();
     let requests = requests(document, problems);
-    let probes = probes(document, problems);
+    let mut probes = probes(document, problems);
+    let truth = Probe {
+        kind: ProbeKind::Truth,
+        times: Vec::new(),
+        words: BTreeMap::new(),
+        place: document.place.clone(),
+    };
+    probes.insert(BUILT_IN.to_owned(), truth);
     let names = document.project.as_ref();
     let project = Project {
         root,
@@ -76,6 +88,8 @@ fn project(document: &ProjectDocument, root: PathBuf, problems: &mut Problems) -
         ),
         passes: passes(document.stripe.as_deref(), problems),
         reconcile: probe::reconcile(document.reconcile.as_deref(), &probes, problems),
+        mail: document.mail.as_ref().map(|mail| outside::mail(mail)),
+        sinks: outside::sinks(document.sink.as_deref(), problems),
         environments: environments(document, &prices, problems),
         schedules: Vec::new(),
         products,
@@ -101,11 +115,14 @@ fn probes(document: &ProjectDocument, problems: &mut Problems) -> BTreeMap<Strin
     probes
         .iter()
         .filter_map(|(name, field)| {
-            if name == "delivery" {
+            if ["delivery", BUILT_IN].contains(&name) {
                 problems.push(
-                    Diagnostic::error(Code::DuplicateName, "`delivery` is the name of a built-in probe")
-                        .at(&field.key)
-                        .label("already taken"),
+                    Diagnostic::error(
+                        Code::DuplicateName,
+                        format!("`{name}` is the name of a built-in probe"),
+                    )
+                    .at(&field.key)
+                    .label("already taken"),
                 );
             }
             Some((name.to_owned(), probe::probe(field, problems)?))

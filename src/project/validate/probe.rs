@@ -6,6 +6,7 @@ use serde_json_path::JsonPath;
 
 use super::call::{command_call, http_call, sql_call};
 use super::catalog::texts;
+use super::outside;
 use crate::project::document::ProbeDocument;
 use crate::project::model::{Call, Probe, ProbeKind, Reconcile};
 use crate::scenario::code::Code;
@@ -13,7 +14,7 @@ use crate::scenario::decode::{self, Field, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
 
 /// What provider truth is made of.
-const TRUTH: [&str; 5] = ["customer", "subscription", "checkout", "invoice", "charge"];
+pub(crate) const TRUTH: [&str; 5] = ["customer", "subscription", "checkout", "invoice", "charge"];
 
 /// A probe; `None` after saying why.
 pub(super) fn probe(field: &Field<ProbeDocument>, problems: &mut Problems) -> Option<Probe> {
@@ -52,22 +53,26 @@ fn kind(
         http_call(page, problems)?;
         return Some(ProbeKind::NotYet("page"));
     }
-    let others = [
-        (document.mail.is_some(), "mail"),
-        (document.sink.is_some(), "sink"),
-        (document.stripe_calls.is_some(), "stripe_calls"),
-    ];
-    others.iter().find(|(set, _)| *set).map(|(_, kind)| ProbeKind::NotYet(kind))
+    outside::probe(document, read, problems).map(ProbeKind::Outside)
 }
 
 /// Field → JSONPath, each of which must parse.
 fn reads(document: &ProbeDocument, problems: &mut Problems) -> BTreeMap<String, String> {
     let Some(read) = &document.read else { return BTreeMap::new() };
-    if document.http.is_none() && document.command.is_none() {
+    let has_json = [
+        document.http.is_some(),
+        document.command.is_some(),
+        document.sink.is_some(),
+        document.stripe_calls.is_some(),
+    ];
+    if !has_json.contains(&true) {
         problems.push(
-            Diagnostic::error(Code::ExclusiveKeys, "`read` goes with `http` or `command`")
-                .at(&read.key)
-                .label("there is no JSON to read from"),
+            Diagnostic::error(
+                Code::ExclusiveKeys,
+                "`read` goes with `http`, `command`, `sink` or `stripe_calls`",
+            )
+            .at(&read.key)
+            .label("there is no JSON to read from"),
         );
     }
     for (_, path) in read.iter() {
@@ -114,6 +119,9 @@ fn words(
 
 /// Checks that a probe has a field, where that is known.
 pub(crate) fn check_field(field: &str, place: &crate::span::Place, probe: &Probe, problems: &mut Problems) {
+    if matches!(probe.kind, ProbeKind::Truth) {
+        return check_truth(field, place, problems);
+    }
     let Some(fields) = probe.fields() else { return };
     if !fields.iter().any(|known| known == field) {
         problems.push(
@@ -121,6 +129,19 @@ pub(crate) fn check_field(field: &str, place: &crate::span::Place, probe: &Probe
                 .at(place)
                 .label("this probe has no such field")
                 .maybe_help(suggest(field, "fields", fields.iter().map(String::as_str))),
+        );
+    }
+}
+
+/// Checks that a path leads into provider truth.
+fn check_truth(path: &str, place: &crate::span::Place, problems: &mut Problems) {
+    let root = path.split(['.', '[']).next().unwrap_or_default();
+    if !TRUTH.contains(&root) {
+        problems.push(
+            Diagnostic::error(Code::UnknownTemplateName, format!("`{root}` is no part of provider truth"))
+                .at(place)
+                .label("expected a path such as \"subscription.status\"")
+                .maybe_help(suggest(root, "objects", TRUTH)),
         );
     }
 }
@@ -156,15 +177,7 @@ fn reconcile_pair(
         Some(found) => check_field(field, &truth.key, found, problems),
         None => problems.push(unknown_probe(probe, &truth.key, probes.keys().map(String::as_str))),
     }
-    let root = truth.split(['.', '[']).next().unwrap_or_default();
-    if !TRUTH.contains(&root) {
-        problems.push(
-            Diagnostic::error(Code::UnknownTemplateName, format!("`{root}` is no part of provider truth"))
-                .at(&truth.place)
-                .label("expected a path such as \"subscription.status\"")
-                .maybe_help(suggest(root, "objects", TRUTH)),
-        );
-    }
+    check_truth(&truth.value, &truth.place, problems);
     Some(Reconcile {
         probe: probe.to_owned(),
         field: field.to_owned(),

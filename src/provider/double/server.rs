@@ -116,10 +116,8 @@ async fn handle(
     let call = read_call(method, path, parts.uri.query(), &parts.headers, version.as_ref().err(), body);
     // Errors look the same in every version.
     let version = version.unwrap_or(Version::NEWEST);
-    let params = match &call {
-        Ok(call) if call.method != Method::Get => short(&call.params),
-        _ => String::new(),
-    };
+    let given = call.as_ref().map(|call| call.params.clone()).unwrap_or_default();
+    let params = if method == "GET" { String::new() } else { short(&given) };
     let mut answer = {
         let now = shared.now();
         let idempotency_key = header(&parts.headers, "idempotency-key");
@@ -142,6 +140,7 @@ async fn handle(
         method: method.to_owned(),
         path: parts.uri.path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
         params,
+        given,
         stripe_version: asked.map(str::to_owned),
         request_id: answer.request_id.clone(),
         status: answer.status,

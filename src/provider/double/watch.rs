@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use crate::id::CaseId;
@@ -23,6 +24,8 @@ pub struct ApiCall {
     pub path: String,
     /// The body's parameters as short JSON; empty where there are none.
     pub params: String,
+    /// The parameters whole, those of the query too.
+    pub given: Map<String, Value>,
     /// The `Stripe-Version` header.
     pub stripe_version: Option<String>,
     /// `req_…`, as answered.

@@ -105,7 +105,7 @@ fn check_delivery_field(name: &str, field: &Field<Any>, problems: &mut Problems)
 }
 
 /// A table is matchers, anything else a literal.
-fn check_value(node: &Node, problems: &mut Problems) {
+pub(crate) fn check_value(node: &Node, problems: &mut Problems) {
     let Some(matchers) = node.entries() else { return };
     if matchers.is_empty() {
         problems.out_of_range(node, "this table expects nothing", "expected matchers such as { gte = 3 }");

@@ -1,12 +1,15 @@
 //! What fails during a step.
 
 use super::Scope;
-use crate::project::refusal;
+use crate::project::model::{Outlet, Select};
+use crate::project::validate::{select_call, select_json, select_value};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, Problems};
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::document::{ApiFaultDocument, FaultDocument, KillDocument};
-use crate::scenario::model::{ApiFault, Fault, FaultEffect, FaultKind, Kill};
+use crate::scenario::diagnostic::{Diagnostic, suggest};
+use crate::scenario::document::{
+    ApiFaultDocument, FaultDocument, KillDocument, MailFaultDocument, SinkFaultDocument,
+};
+use crate::scenario::model::{ApiFault, Fault, FaultEffect, FaultKind, Kill, OutsideFault};
 use crate::span::Spanned;
 
 /// HTTP methods that Stripe's API has.
@@ -19,17 +22,14 @@ pub(super) fn fault(
     problems: &mut Problems,
 ) -> Option<Fault> {
     let document = &item.value;
-    let later = [
-        ("fault.mail", document.mail.as_ref().map(|field| &field.key)),
-        ("fault.sink", document.sink.as_ref().map(|field| &field.key)),
-    ];
-    for (what, key) in later.into_iter().filter_map(|(what, key)| Some((what, key?))) {
-        problems.push(refusal(what, key));
-    }
-    let kind = match (&document.api, &document.kill) {
-        (Some(api), _) => FaultKind::Api(self::api(api, problems)?),
-        (None, Some(kill)) => FaultKind::Kill(self::kill(kill, scope, problems)?),
-        (None, None) => return None,
+    let kind = if let Some(mail) = &document.mail {
+        FaultKind::Outside(self::mail(mail, problems)?)
+    } else if let Some(sink) = &document.sink {
+        FaultKind::Outside(self::sink(sink, scope, problems)?)
+    } else if let Some(kill) = &document.kill {
+        FaultKind::Kill(self::kill(kill, scope, problems)?)
+    } else {
+        FaultKind::Api(api(document.api.as_ref()?, problems)?)
     };
     Some(Fault { kind, place: item.place.clone() })
 }
@@ -41,6 +41,44 @@ fn kill(field: &Field<KillDocument>, scope: &Scope<'_>, problems: &mut Problems)
         process: process.value.clone(),
         on: field.on.as_ref()?.value,
         after: field.after.as_ref().map(|after| after.0).unwrap_or_default(),
+    })
+}
+
+fn mail(field: &Field<MailFaultDocument>, problems: &mut Problems) -> Option<OutsideFault> {
+    let to = field.to.as_ref().map(|to| ("to".to_owned(), select_value(to, problems)));
+    Some(OutsideFault {
+        outlet: Outlet::Mail,
+        select: to.map(|to| Select { fields: [to].into(), ..Select::default() }),
+        status: field.status.as_ref()?.get(),
+        times: field.times.as_ref().map(|times| times.get()),
+    })
+}
+
+fn sink(
+    field: &Field<SinkFaultDocument>,
+    scope: &Scope<'_>,
+    problems: &mut Problems,
+) -> Option<OutsideFault> {
+    let name = field.name.as_ref()?;
+    let known = scope.project.sink_names();
+    if !known.contains(&name.value) {
+        problems.push(
+            Diagnostic::error(Code::UnknownSink, format!("unknown sink `{}`", name.value))
+                .at(&name.place)
+                .label("no `[sink.NAME]` in paydrill.toml, and no probe of it")
+                .maybe_help(suggest(&name.value, "sinks", known.iter().map(String::as_str))),
+        );
+    }
+    let select = Select {
+        call: select_call(field.call.as_ref(), problems),
+        json: select_json(field.json.as_deref(), problems),
+        ..Select::default()
+    };
+    Some(OutsideFault {
+        outlet: Outlet::Sink(name.value.clone()),
+        select: Some(select),
+        status: field.status.as_ref()?.get(),
+        times: field.times.as_ref().map(|times| times.get()),
     })
 }
 

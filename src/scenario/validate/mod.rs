@@ -8,6 +8,8 @@ mod given;
 mod send;
 mod step;
 
+pub(crate) use expect::check_value;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -166,7 +168,7 @@ impl Scope<'_> {
             return;
         }
         match self.project.probes.get(name).map(|probe| &probe.kind) {
-            Some(ProbeKind::Call { .. }) => {}
+            Some(ProbeKind::Call { .. } | ProbeKind::Outside(_) | ProbeKind::Truth) => {}
             Some(ProbeKind::NotYet(kind)) => problems.push(refusal(&format!("probe.{name}.{kind}"), place)),
             None => {
                 let all: Vec<&str> = self.project.probes.keys().map(String::as_str).chain(builtin).collect();

@@ -263,7 +263,7 @@ impl Player {
             Action::Advance(by) => self.stripe_now += by,
             Action::WakeAt(when) => self.wake = Some(self.wake.map_or(when, |wake| wake.min(when))),
             Action::Finish(record) => self.finished.push(*record),
-            Action::Arm(_) | Action::Emit(_) | Action::Release => {}
+            Action::Arm(_) | Action::Refuse(_) | Action::Emit(_) | Action::Release => {}
             Action::Hold if !self.app.calls => {}
             Action::Act { .. }
             | Action::Restart
@@ -420,6 +420,8 @@ fn words(action: &Action) -> Option<String> {
         Action::Advance(by) => format!("+{by:#}"),
         Action::Arm(faults) if faults.is_empty() => "disarm".to_owned(),
         Action::Arm(faults) => format!("arm {}", faults.len()),
+        Action::Refuse(faults) if faults.is_empty() => return None,
+        Action::Refuse(faults) => format!("refuse {}", faults.len()),
         Action::Restart => "restart".to_owned(),
         Action::Kill { process, after } => format!("kill {process} in {after:?}"),
         Action::Hold => "hold".to_owned(),

@@ -1,0 +1,120 @@
+//! A mail server that takes everything in and delivers nothing.
+//!
+//! It speaks as much SMTP (RFC 5321) as ordinary mailers need: `AUTH PLAIN` and `LOGIN` are accepted with any
+//! password, which is not kept; `STARTTLS` is not offered.
+
+mod message;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use self::session::{Flow, Session};
+use super::shelf::Shelf;
+use super::{OutsideError, listen};
+use crate::time::Clock;
+
+/// How long a client may say nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many clients are talked to at once; more wait until one leaves.
+const MOST_CLIENTS: usize = 64;
+/// What is read at once, in bytes.
+const CHUNK: usize = 16 * 1024;
+
+/// A mail server on this machine. It ends when it is dropped.
+#[derive(Debug)]
+pub struct MailServer {
+    shelf: Arc<Shelf>,
+    port: u16,
+    task: JoinHandle<()>,
+}
+
+impl MailServer {
+    /// Starts one on this port of the loopback; 0: a free one.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn start(port: u16, clock: Clock, arrivals: watch::Sender<u64>) -> Result<Self, OutsideError> {
+        let (listener, port) = listen("mail", port)?;
+        let shelf = Arc::new(Shelf::new(arrivals));
+        let task = tokio::spawn(serve(listener, Arc::clone(&shelf), clock));
+        Ok(Self { shelf, port, task })
+    }
+
+    /// What came in.
+    #[must_use]
+    pub fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
+    }
+
+    /// Ends it and frees its port.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // It was asked to end; how it did is no matter.
+        let _ = (&mut self.task).await;
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, shelf: Arc<Shelf>, clock: Clock) {
+    let room = Arc::new(Semaphore::new(MOST_CLIENTS));
+    // What is still talked to when the server is dropped ends with this set.
+    let mut clients = tokio::task::JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+        // A connection that broke before it was taken is no reason to take no others.
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let shelf = Arc::clone(&shelf);
+        clients.spawn(async move {
+            talk(stream, &shelf, clock).await;
+            drop(place);
+        });
+        while clients.try_join_next().is_some() {}
+    }
+}
+
+/// One connection, until the client leaves, breaks off or says nothing for too long.
+async fn talk(mut stream: TcpStream, shelf: &Shelf, clock: Clock) {
+    let mut session = Session::new();
+    let mut said = Session::greeting().to_vec();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        if !matches!(tokio::time::timeout(PATIENCE, stream.write_all(&said)).await, Ok(Ok(()))) {
+            return;
+        }
+        said.clear();
+        let read = match tokio::time::timeout(PATIENCE, stream.read(&mut chunk)).await {
+            Ok(Ok(0) | Err(_)) => return,
+            Ok(Ok(read)) => read,
+            Err(_) => {
+                let _ = stream.write_all(b"421 nothing was said for too long\r\n").await;
+                return;
+            }
+        };
+        let heard = chunk.get(..read).unwrap_or_default();
+        let mut accept = |envelope| shelf.take(clock.elapsed(), message::fields(envelope), 250);
+        if session.hear(heard, &mut accept, &mut said) == Flow::Close {
+            let _ = tokio::time::timeout(PATIENCE, stream.write_all(&said)).await;
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
