@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::agenda::Agenda;
 use super::fault::Armed;
-use super::store::Store;
+use super::store::{Samples, Store};
 use crate::id::IdMinter;
 
 /// Objects with a clock and ids of their own, so that cases neither wait for nor see each other.
@@ -45,13 +45,13 @@ pub(crate) struct Slot {
 }
 
 impl Part {
-    pub(crate) fn new(now: Timestamp, mut ids: IdMinter) -> Self {
+    pub(crate) fn new(now: Timestamp, mut ids: IdMinter, samples: &Samples) -> Self {
         let reads = IdMinter::new(ids.below(usize::MAX) as u64, 1);
         Self {
             now,
             ids,
             reads,
-            store: Store::default(),
+            store: Store::packed_as(samples),
             agenda: Agenda::default(),
             outbox: Vec::new(),
             resent: Vec::new(),

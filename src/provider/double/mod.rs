@@ -282,7 +282,8 @@ impl Double {
     pub fn open(&self, case: CaseId, now: Timestamp, ids: IdMinter) {
         let mut account = self.shared.account();
         account.close(case);
-        account.cases.insert(case, Part::new(now, ids));
+        let part = Part::new(now, ids, &account.samples);
+        account.cases.insert(case, part);
     }
 
     /// A customer of a case, there from the start; gives its slot. The first customer that the app makes with

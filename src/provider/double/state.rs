@@ -11,7 +11,7 @@ use super::case::Part;
 use super::error::ApiError;
 use super::expand::Source;
 use super::idempotency::Keys;
-use super::store::{Kind, Store, Stored};
+use super::store::{Kind, Samples, Store, Stored};
 use crate::id::{CaseId, IdMinter};
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{list, object, text};
@@ -23,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) shop: Store,
     pub(crate) large: Part,
     pub(crate) cases: HashMap<CaseId, Part>,
+    /// What the objects of all parts are packed against.
+    pub(crate) samples: Samples,
     /// Where each object is kept.
     pub(crate) index: HashMap<Arc<str>, Home>,
     /// Which case an e-mail belongs to, in lower case.
@@ -40,11 +42,13 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
+        let samples = Samples::default();
         Self {
-            shop: Store::default(),
+            shop: Store::packed_as(&samples),
             // Cases count their streams from 0; the account at large takes the last one.
-            large: Part::new(now, IdMinter::new(seed, u64::MAX)),
+            large: Part::new(now, IdMinter::new(seed, u64::MAX), &samples),
             cases: HashMap::new(),
+            samples,
             index: HashMap::new(),
             emails: HashMap::new(),
             keys: Keys::default(),

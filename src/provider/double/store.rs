@@ -7,8 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::index::{self, Index, Said, Span, WHOLE};
-use super::stored::Samples;
-pub(crate) use super::stored::{Stored, render};
+pub(crate) use super::stored::{Samples, Stored, render};
 use crate::stripe::object::text;
 
 /// One row a kind: its name here, and how Stripe names it in `No such …`.
@@ -146,6 +145,11 @@ pub(crate) struct Mark {
 }
 
 impl Store {
+    /// A store whose objects are packed as those of others are.
+    pub(crate) fn packed_as(samples: &Samples) -> Self {
+        Self { samples: samples.clone(), ..Self::default() }
+    }
+
     /// Counts changes: while it is the same, every object is as it was.
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -177,7 +181,7 @@ impl Store {
             && let Some(id) = warm.pop_front()
         {
             if let Some(stored) = self.objects.get_mut(&id) {
-                stored.cool(&mut self.samples);
+                stored.cool(&self.samples);
             }
         }
     }
@@ -194,12 +198,13 @@ impl Store {
         self.put(id, stored, &said)
     }
 
-    /// Keeps an event, of which only id, type and time are looked at.
+    /// Keeps an event.
     pub(crate) fn insert_event(&mut self, seq: u64, event: &Value) -> Arc<str> {
         let id: Arc<str> = text(event, "id").into();
         self.log.push_back(Arc::clone(&id));
         self.note_step(Undo::Logged);
-        self.put(id, Stored::event(seq, event), &Said::new())
+        let event = Stored::event(seq, event, &self.samples);
+        self.put(id, event, &Said::new())
     }
 
     /// Keeps an event in another shape.
@@ -217,8 +222,11 @@ impl Store {
 
     fn place(&mut self, id: Arc<str>, stored: Stored, said: &Said) {
         let (kind, place) = (stored.kind, stored.place());
-        stored.warm.set(true);
-        self.warm.get_mut().push_back(Arc::clone(&id));
+        let warm = !stored.is_cold();
+        stored.warm.set(warm);
+        if warm {
+            self.warm.get_mut().push_back(Arc::clone(&id));
+        }
         self.objects.insert(Arc::clone(&id), stored);
         let known = |id: &str| self.objects.get_key_value(id).map(|(id, _)| Arc::clone(id));
         self.index.insert(kind, place, &id, said, known);

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use lz4_flex::block::{compress_with_dict, decompress_with_dict};
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::index::{self, Place, Said};
 use super::store::Kind;
-use crate::stripe::object::{int, object, put, text};
+use crate::stripe::object::{int, text};
 use crate::stripe::version::Version;
 
 /// One object as it is now.
@@ -26,7 +26,9 @@ pub(crate) struct Stored {
     pub(crate) seq: u64,
     /// When it was made, in seconds.
     created: i64,
-    /// The object while it is warm; of an event, what it is found by.
+    /// What an event is found by, so that nobody has to unpack it for that.
+    told: Option<Box<Told>>,
+    /// The object while it is warm.
     live: OnceCell<Box<Value>>,
     /// The whole object, where `live` does not hold it.
     text: Option<Text>,
@@ -36,6 +38,15 @@ pub(crate) struct Stored {
     older: Option<Box<Older>>,
     /// Whether the store knows that it is to be cooled down in time.
     pub(super) warm: Cell<bool>,
+}
+
+/// What an event is found by, beside its id and its second.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// `invoice.paid`
+    pub(crate) kind: Arc<str>,
+    /// How many endpoints have still to answer.
+    pub(crate) pending: i64,
 }
 
 /// How an object was last printed in an older version. One is kept: an app speaks one version.
@@ -59,9 +70,32 @@ enum Text {
     },
 }
 
-/// The texts that others are packed against: the first of each sort.
-#[derive(Debug, Default)]
-pub(crate) struct Samples(HashMap<String, Arc<[u8]>>);
+/// The texts that others are packed against: the first of each sort. All stores of an account share them, so that
+/// those of a case, which has few of a sort, are packed as well.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples(Arc<Mutex<Texts>>);
+
+/// A text of each sort.
+type Texts = HashMap<Arc<str>, Arc<[u8]>>;
+
+impl Samples {
+    /// The sort as it is known, and its text: `plain` where it is the first.
+    fn of(&self, sort: &str, plain: &[u8]) -> Arc<[u8]> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sample) = known.get(sort) {
+            return Arc::clone(sample);
+        }
+        let sample: Arc<[u8]> = plain.into();
+        known.insert(sort.into(), Arc::clone(&sample));
+        sample
+    }
+
+    /// The sort's name, kept once for all that are of it.
+    fn name(&self, sort: &str) -> Arc<str> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get_key_value(sort).map_or_else(|| sort.into(), |(name, _)| Arc::clone(name))
+    }
+}
 
 impl Text {
     fn of(value: &Value) -> Self {
@@ -69,16 +103,9 @@ impl Text {
         Self::Plain(serde_json::to_vec(value).unwrap_or_default().into_boxed_slice())
     }
 
-    fn packed(self, sort: &str, samples: &mut Samples) -> Self {
+    fn packed(self, sort: &str, samples: &Samples) -> Self {
         let Self::Plain(plain) = self else { return self };
-        let sample = match samples.0.get(sort) {
-            Some(sample) => Arc::clone(sample),
-            None => {
-                let sample: Arc<[u8]> = plain.as_ref().into();
-                samples.0.insert(sort.to_owned(), Arc::clone(&sample));
-                sample
-            }
-        };
+        let sample = samples.of(sort, &plain);
         let bytes = compress_with_dict(&plain, &sample).into_boxed_slice();
         if bytes.len() < plain.len() {
             Self::Packed { sample, bytes, length: plain.len() }
@@ -105,6 +132,7 @@ impl Stored {
             kind,
             seq,
             created: int(&value, "created"),
+            told: None,
             live: OnceCell::from(Box::new(value)),
             text: None,
             hidden,
@@ -114,9 +142,28 @@ impl Stored {
         }
     }
 
-    /// An event, of which only id, type and time are looked at: it never changes.
-    pub(super) fn event(seq: u64, event: &Value) -> Self {
-        Self { text: Some(Text::of(event)), ..Self::new(Kind::Event, seq, found_by(event), Value::Null) }
+    /// An event: packed from the start, for most are never read again.
+    pub(super) fn event(seq: u64, event: &Value, samples: &Samples) -> Self {
+        let kind = text(event, "type");
+        let packed = Text::of(event).packed(kind, samples);
+        let told = Told { kind: samples.name(kind), pending: int(event, "pending_webhooks") };
+        Self {
+            kind: Kind::Event,
+            seq,
+            created: int(event, "created"),
+            told: Some(Box::new(told)),
+            live: OnceCell::new(),
+            text: Some(packed),
+            hidden: Value::Null,
+            rendered: None,
+            older: None,
+            warm: Cell::new(false),
+        }
+    }
+
+    /// What an event is found by; nothing of any other object.
+    pub(crate) fn told(&self) -> Option<&Told> {
+        self.told.as_deref()
     }
 
     /// Where it stands among those of its kind.
@@ -131,7 +178,12 @@ impl Stored {
         index::all_said(self.kind, self.value(), &self.hidden)
     }
 
-    /// The object; of an event, only what it is found by.
+    /// Whether only the packed text is kept.
+    pub(super) fn is_cold(&self) -> bool {
+        self.live.get().is_none() && self.rendered.is_none() && matches!(self.text, Some(Text::Packed { .. }))
+    }
+
+    /// The object.
     pub(crate) fn value(&self) -> &Value {
         self.live.get_or_init(|| Box::new(self.text.as_ref().map(Text::read).unwrap_or_default()))
     }
@@ -158,31 +210,26 @@ impl Stored {
     /// Changes the object.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Value)) {
         let text = self.text.take();
-        let kept = if self.kind == Kind::Event && text.is_some() { None } else { self.live.take() };
-        let mut value = kept.unwrap_or_else(|| Box::new(text.map(|text| text.read()).unwrap_or_default()));
+        let read = || Box::new(text.map(|text| text.read()).unwrap_or_default());
+        let mut value = self.live.take().unwrap_or_else(read);
         change(&mut value);
         self.created = int(&value, "created");
-        self.live = if self.kind == Kind::Event {
-            self.text = Some(Text::of(&value));
-            OnceCell::from(Box::new(found_by(&value)))
-        } else {
-            OnceCell::from(value)
-        };
+        if let Some(told) = &mut self.told {
+            told.pending = int(&value, "pending_webhooks");
+        }
+        self.live = OnceCell::from(value);
         self.rendered = None;
     }
 
     /// Lets go of everything but the packed text.
-    pub(super) fn cool(&mut self, samples: &mut Samples) {
+    pub(super) fn cool(&mut self, samples: &Samples) {
         self.warm.set(false);
         (self.rendered, self.older) = (None, None);
         let text =
             self.text.take().unwrap_or_else(|| Text::of(self.live.get().map_or(&Value::Null, Box::as_ref)));
-        if self.kind == Kind::Event {
-            self.text = Some(text.packed(crate::stripe::object::text(self.value(), "type"), samples));
-        } else {
-            self.text = Some(text.packed(self.kind.noun(), samples));
-            self.live.take();
-        }
+        let sort = self.told().map_or(self.kind.noun(), |told| &told.kind);
+        self.text = Some(text.packed(sort, samples));
+        self.live.take();
     }
 
     /// As it was printed in this version, if nothing has changed since.
@@ -201,30 +248,21 @@ impl Stored {
         if let Some(rendered) = &self.rendered {
             return rendered.clone();
         }
-        let rendered = match (&self.text, self.live.get()) {
-            (None, Some(live)) => render(live),
-            _ => render(&self.whole()),
+        let rendered = match self.live.get() {
+            Some(live) => render(live),
+            None => render(&self.whole()),
         };
         self.rendered.insert(rendered).clone()
     }
 
     /// A copy of the object.
     pub(crate) fn whole(&self) -> Value {
-        match (&self.text, self.live.get()) {
-            (Some(text), None) => text.read(),
-            (Some(text), Some(_)) if self.kind == Kind::Event => text.read(),
-            (_, live) => live.map(|live| (**live).clone()).unwrap_or_default(),
+        match (self.live.get(), &self.text) {
+            (Some(live), _) => (**live).clone(),
+            (None, Some(text)) => text.read(),
+            (None, None) => Value::Null,
         }
     }
-}
-
-/// What an event is found by.
-fn found_by(event: &Value) -> Value {
-    let mut found_by = object! { "id": text(event, "id"), "created": event["created"].clone(), "type": event["type"].clone() };
-    if let Some(pending) = event.get("pending_webhooks") {
-        put(&mut found_by, "pending_webhooks", pending.clone());
-    }
-    found_by
 }
 
 /// JSON as Stripe prints it.
@@ -243,17 +281,17 @@ mod tests {
     proptest! {
         #[test]
         fn what_cools_down_is_the_same(names in prop::collection::vec(".{0,40}", 1..8)) {
-            let mut samples = Samples::default();
+            let samples = Samples::default();
             for (seq, name) in names.iter().enumerate() {
                 let seq = seq as u64;
                 let value = json!({"id": "cus_1", "object": "customer", "created": 7, "name": name, "list": [1, null]});
-                let event = json!({"id": "evt_1", "created": 7, "type": "a.b", "data": {"object": value.clone()}});
+                let event = json!({"id": "evt_1", "created": 7, "type": "a.b", "pending_webhooks": 2, "data": {"object": value.clone()}});
                 let mut customer = Stored::new(Kind::Customer, seq, value.clone(), Value::Null);
-                let mut told = Stored::event(seq, &event);
+                let mut told = Stored::event(seq, &event, &samples);
                 for stored in [&mut customer, &mut told] {
                     let bytes = stored.rendered();
-                    stored.cool(&mut samples);
-                    stored.cool(&mut samples);
+                    stored.cool(&samples);
+                    stored.cool(&samples);
                     prop_assert_eq!(stored.rendered(), bytes);
                 }
                 prop_assert_eq!(customer.whole(), value.clone());
@@ -264,9 +302,12 @@ mod tests {
                 prop_assert_eq!(customer.value(), &value);
                 prop_assert_eq!(&told.whole(), &event);
                 prop_assert_eq!(&Stored::whole_of(told.glance()), &event);
-                prop_assert_eq!(told.value(), &json!({"id": "evt_1", "created": 7, "type": "a.b"}));
+                let found_by = told.told().unwrap();
+                prop_assert_eq!((&*found_by.kind, found_by.pending), ("a.b", 2));
+                prop_assert_eq!(told.value(), &event);
                 told.change(|event| event["pending_webhooks"] = json!(0));
-                told.cool(&mut samples);
+                told.cool(&samples);
+                prop_assert_eq!(told.told().unwrap().pending, 0);
                 prop_assert_eq!(&told.whole()["pending_webhooks"], &json!(0));
                 prop_assert_eq!(&told.whole()["data"], &event["data"]);
             }
@@ -275,14 +316,14 @@ mod tests {
 
     #[test]
     fn objects_of_a_sort_take_little_room() {
-        let mut samples = Samples::default();
+        let samples = Samples::default();
         let mut sizes = Vec::new();
         for at in 0..3 {
             let id = format!("in_{at:024}");
             let invoice =
                 crate::stripe::object::invoice::invoice(&id, 1_000 + at, &json!({"id": "cus_1"}), "usd");
             let mut stored = Stored::new(Kind::Invoice, 1, invoice, Value::Null);
-            stored.cool(&mut samples);
+            stored.cool(&samples);
             sizes.push(match stored.text {
                 Some(Text::Packed { bytes, length, .. }) => (bytes.len(), length),
                 other => panic!("{other:?}"),

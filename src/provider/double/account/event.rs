@@ -8,7 +8,6 @@ use crate::provider::double::list::CREATED;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
 use crate::provider::double::store::{Kind, Stored};
-use crate::stripe::object::{int, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list(
@@ -38,14 +37,15 @@ fn retry(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiE
 }
 
 fn keeps(name: &str, wanted: Option<&Value>, stored: &Stored) -> Option<bool> {
-    let kind = text(stored.value(), "type");
+    let told = stored.told()?;
+    let kind = &told.kind;
     match name {
         "type" => Some(matches(wanted?, kind)),
         "types" => Some(wanted?.as_array().is_some_and(|types| types.iter().any(|one| matches(one, kind)))),
         // Stripe: false are those that are still pending, or that an endpoint refused to the end.
         "delivery_success" => {
             let wanted = wanted?.as_bool()?;
-            Some(wanted == (int(stored.value(), "pending_webhooks") == 0))
+            Some(wanted == (told.pending == 0))
         }
         _ => None,
     }
