@@ -48,6 +48,7 @@ table! {
         "mapping/unpaid",
         "order/same-second[order=natural]",
         "outside/declined-payment-is-told",
+        "outside/mail-server-refuses-once",
     ];
     order_webhook_before_local_row: OrderWebhookBeforeLocalRow => ["order/event-before-the-order"];
     redirect_and_webhook_double: RedirectAndWebhookDouble => [
@@ -55,6 +56,7 @@ table! {
         "redirect/page-and-webhook-together",
     ];
     dup_same_event_credits: DupSameEventCredits => [
+        "acknowledgement/mail-server-is-down",
         "duplicates/asked-again-while-at-work",
         "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
@@ -63,6 +65,7 @@ table! {
         "duplicates/two-instances[together=true]",
     ];
     dup_notification: DupNotification => [
+        "acknowledgement/mail-server-is-down",
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
         "duplicates/asked-again-while-at-work",
@@ -72,6 +75,7 @@ table! {
         "duplicates/two-events-one-payment",
         "duplicates/two-instances[together=false]",
         "duplicates/two-instances[together=true]",
+        "outside/mail-server-refuses-once",
     ];
     dup_memory_only: DupMemoryOnly => [
         "duplicates/same-event-after-restart",
@@ -89,15 +93,18 @@ table! {
         "duplicates/two-instances[together=true]",
     ];
     ack_swallowed_error: AckSwallowedError => [
+        "acknowledgement/mail-server-is-down",
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
     ];
     ack_then_lost: AckThenLost => [
         "acknowledgement/dies-after-the-answer[moment=0ms]",
         "acknowledgement/dies-after-the-answer[moment=100ms]",
+        "acknowledgement/mail-server-is-down",
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
     ];
+    ack_4xx_business_error: Ack4xxBusinessError => ["acknowledgement/mail-server-is-down"];
     ack_partial_write: AckPartialWrite => ["acknowledgement/dies-half-way"];
     map_incomplete_grants: MapIncompleteGrants => ["mapping/first-payment-declined"];
     map_unpaid_keeps: MapUnpaidKeeps => ["mapping/unpaid"];
@@ -142,6 +149,7 @@ table! {
     net_body_reserialised: NetBodyReserialised => ["transport/other-spelling"];
     out_cache: OutCache => [
         "acknowledgement/dies-half-way",
+        "acknowledgement/mail-server-is-down",
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
@@ -162,12 +170,17 @@ table! {
         "order/late-update-after-the-end",
         "order/same-second[order=natural]",
         "order/same-second[order=reversed]",
+        "outside/mail-server-refuses-once",
         "outside/paid-feature-is-gated",
         "outside/warm-cache",
         "redirect/back-before-the-event",
         "redirect/page-and-webhook-together",
         "transport/other-spelling",
         "transport/secret-being-rolled",
+    ];
+    out_notification_lost: OutNotificationLost => [
+        "acknowledgement/mail-server-is-down",
+        "outside/mail-server-refuses-once",
     ];
     out_dunning_missing: OutDunningMissing => ["outside/declined-payment-is-told"];
     out_policy_written_nowhere: OutPolicyWrittenNowhere => ["outside/paid-feature-is-gated"];
@@ -211,6 +224,7 @@ fn the_app_without_a_bug_passes_everything() {
     acknowledgement/dies-after-the-answer[moment=100ms]
     acknowledgement/dies-half-way
     acknowledgement/invoice-created
+    acknowledgement/mail-server-is-down
     acknowledgement/stripe-fails-once
     acknowledgement/stripe-is-down
     checkout-grants-pro
@@ -241,6 +255,7 @@ fn the_app_without_a_bug_passes_everything() {
     order/same-second[order=natural]
     order/same-second[order=reversed]
     outside/declined-payment-is-told
+    outside/mail-server-refuses-once
     outside/paid-feature-is-gated
     outside/warm-cache
     redirect/back-before-the-event

@@ -163,9 +163,9 @@ async fn write(
         Change::Credits { fact, amount, payment } => sqlx::query(
             "INSERT INTO credits (fact, customer, amount, payment) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         )
-        .bind(match app.has(Bug::DupTimeoutThenRetry) {
-            true => key(app, Bug::DupTimeoutThenRetry, fact),
-            false => key(app, Bug::DupSameEventCredits, fact),
+        .bind(match app.bug {
+            Some(bug @ (Bug::DupTimeoutThenRetry | Bug::Ack4xxBusinessError)) => key(app, bug, fact),
+            _ => key(app, Bug::DupSameEventCredits, fact),
         })
         .bind(&user.customer)
         .bind(amount)

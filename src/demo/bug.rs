@@ -71,6 +71,8 @@ bugs! {
         "Catches its own error and answers 200, so Stripe never tries again.";
     AckThenLost = "ack-then-lost", "ack-then-lost",
         "Answers 200 first and works afterwards, so what its process dies with is lost for good.";
+    Ack4xxBusinessError = "ack-4xx-business-error", "ack-4xx-business-error",
+        "Takes a mail that cannot be sent for a failure of the whole event: the retry hands everything out again.";
     AckPartialWrite = "ack-partial-write", "ack-partial-write",
         "Takes the old plan away before it has read the new one: whatever fails in between leaves the customer nothing.";
     MapIncompleteGrants = "map-incomplete-grants", "map-incomplete-grants",
@@ -113,6 +115,8 @@ bugs! {
         "Checks the signature over JSON that it parsed and printed again, not over the bytes that came.";
     OutCache = "out-cache", "out-cache",
         "Writes the new plan and goes on serving the old one from its cache.";
+    OutNotificationLost = "out-notification-lost", "out-notification-lost",
+        "Sends a mail once and forgets it, also where the mail server did not take it.";
     OutDunningMissing = "out-dunning-missing", "out-dunning-missing",
         "Does not tell the customer that a payment was declined.";
     OutPolicyWrittenNowhere = "out-policy-written-nowhere", "out-policy-written-nowhere",

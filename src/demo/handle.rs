@@ -4,6 +4,7 @@ use super::App;
 use super::apply::{Origin, Written, commit, forgets_events, mark_early, remembered};
 use super::bug::Bug;
 use super::event::Event;
+use super::mailer::{MailError, send_waiting};
 use super::stripe::StripeError;
 use super::task::Task;
 
@@ -23,6 +24,8 @@ pub(super) enum HandleError {
     Stripe(#[from] StripeError),
     #[error("use the database")]
     Database(#[from] sqlx::Error),
+    #[error("send the mail")]
+    Mail(#[from] MailError),
     #[error("find `{0}`")]
     Lacks(&'static str),
     #[error("match the subscription with the customer of its event")]
@@ -60,6 +63,8 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
         false => Some(app.turns.take(&customer).await),
     };
     if app.store.has_seen(&remembered(app, &event.id)).await? && !forgets_events(app) {
+        // It may be sent again because the mail could not be.
+        send_waiting(app, &customer).await?;
         return Ok(Outcome::Duplicate);
     }
     if app.has(Bug::DupMarkedBeforeWork) {
@@ -68,7 +73,14 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
     let changes = task.changes(app, &user, event).await?;
     // Recorded together with the work, so a retry after a failure is not taken for a duplicate.
     let origin = Origin::Event { id: &event.id, kind: &event.kind };
-    match commit(app, &user, origin, &changes).await? {
+    let written = commit(app, &user, origin, &changes).await?;
+    if let Err(error) = send_waiting(app, &customer).await {
+        if app.has(Bug::Ack4xxBusinessError) {
+            app.store.forget_event(&remembered(app, &event.id)).await?;
+        }
+        return Err(error.into());
+    }
+    match written {
         Written::Now => Ok(Outcome::Done),
         Written::Before => Ok(Outcome::Duplicate),
     }

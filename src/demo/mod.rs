@@ -21,6 +21,7 @@ mod event;
 mod feature;
 mod handle;
 mod log;
+mod mailer;
 mod order;
 mod page;
 mod plan;
@@ -47,6 +48,7 @@ use tokio::net::TcpListener;
 pub use self::bug::{Bug, UnknownBug};
 
 use self::cache::Cache;
+use self::mailer::Mailer;
 use self::store::Store;
 use self::stripe::Stripe;
 use self::turns::Turns;
@@ -64,6 +66,8 @@ pub struct DemoSettings {
     pub stripe_api_key: String,
     /// Signing secret of the webhook endpoint, `whsec_…`.
     pub webhook_secret: String,
+    /// The mail server, `smtp://127.0.0.1:25`; `None`: mails stay in the outbox.
+    pub smtp_url: Option<String>,
     /// The wrong decision to make, if any.
     pub bug: Option<Bug>,
 }
@@ -85,6 +89,9 @@ pub enum DemoError {
     /// The client for Stripe's API could not be built.
     #[error("build the client for Stripe's API")]
     Client(#[source] reqwest::Error),
+    /// The mail server's URL is none.
+    #[error("understand the mail server's URL: it is no smtp://HOST:PORT")]
+    MailUrl,
     /// The port is taken, or may not be used.
     #[error("listen on 127.0.0.1:{port}")]
     Listen {
@@ -117,6 +124,7 @@ pub async fn serve(settings: DemoSettings) -> Result<(), DemoError> {
 struct App {
     store: Store,
     stripe: Stripe,
+    mailer: Option<Mailer>,
     cache: Cache,
     turns: Turns,
     webhook_secret: String,
@@ -134,6 +142,10 @@ impl App {
             store: Store::open(&folder.join("app.db")).await?,
             stripe: Stripe::new(settings.stripe_api_base, &settings.stripe_api_key)
                 .map_err(DemoError::Client)?,
+            mailer: match settings.smtp_url.as_deref() {
+                Some(url) => Some(Mailer::new(url).ok_or(DemoError::MailUrl)?),
+                None => None,
+            },
             cache: Cache::new(settings.bug),
             turns: Turns::default(),
             webhook_secret: settings.webhook_secret,

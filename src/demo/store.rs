@@ -57,7 +57,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     customer  TEXT NOT NULL,
     kind      TEXT NOT NULL,
     recipient TEXT NOT NULL,
-    subject   TEXT NOT NULL
+    subject   TEXT NOT NULL,
+    sent      INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_customer ON outbox (customer);
 ";
@@ -96,6 +97,15 @@ pub(super) struct Mail {
     kind: String,
     to: String,
     subject: String,
+}
+
+/// A mail on its way out.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    fact: String,
+    pub(super) customer: String,
+    pub(super) recipient: String,
+    pub(super) subject: String,
 }
 
 /// The database.
@@ -195,6 +205,37 @@ impl Store {
         let sum = "SELECT COALESCE(SUM(c.amount - COALESCE(c.amount * r.refunded / r.total, 0)), 0) \
                    FROM credits c LEFT JOIN refunds r ON r.payment = c.payment WHERE c.customer = $1";
         sqlx::query_scalar(sum).bind(customer).fetch_one(&self.read).await
+    }
+
+    /// Takes a customer's next mail that waits out of the outbox.
+    pub(super) async fn take_mail(&self, customer: &str) -> Result<Option<Waiting>, sqlx::Error> {
+        let taken = sqlx::query(
+            "UPDATE outbox SET sent = 1 WHERE fact = \
+             (SELECT fact FROM outbox WHERE customer = $1 AND sent = 0 ORDER BY rowid LIMIT 1) \
+             RETURNING fact, customer, recipient, subject",
+        );
+        let row = taken.bind(customer).fetch_optional(&self.write).await?;
+        row.map(|row| {
+            Ok(Waiting {
+                fact: row.try_get("fact")?,
+                customer: row.try_get("customer")?,
+                recipient: row.try_get("recipient")?,
+                subject: row.try_get("subject")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Lets a mail that could not be sent wait on.
+    pub(super) async fn put_back(&self, mail: &Waiting) -> Result<(), sqlx::Error> {
+        let back = sqlx::query("UPDATE outbox SET sent = 0 WHERE fact = $1").bind(&mail.fact);
+        back.execute(&self.write).await.map(drop)
+    }
+
+    /// Forgets that an event was handled.
+    pub(super) async fn forget_event(&self, event: &str) -> Result<(), sqlx::Error> {
+        let forget = sqlx::query("DELETE FROM events WHERE id = $1").bind(event);
+        forget.execute(&self.write).await.map(drop)
     }
 
     /// Mails to or about a customer, all or of one kind, in the order they were sent.

@@ -77,7 +77,10 @@ fn failed(app: &App, event: &Event, error: &HandleError) -> Response {
     if app.has(Bug::AckSwallowedError) {
         return Json(json!({ "received": true })).into_response();
     }
-    refused(StatusCode::INTERNAL_SERVER_ERROR, error)
+    match error {
+        HandleError::Mail(_) if app.has(Bug::Ack4xxBusinessError) => refused(StatusCode::BAD_REQUEST, error),
+        _ => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
 }
 
 fn refused(status: StatusCode, error: &dyn Error) -> Response {

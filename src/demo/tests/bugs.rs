@@ -36,6 +36,7 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::DupSameEventCredits | Bug::DupNotification => twice(rig).await,
         Bug::DupMemoryOnly => across_a_restart(rig).await,
         Bug::DupTimeoutThenRetry => overlapping(rig).await,
+        Bug::Ack4xxBusinessError | Bug::OutNotificationLost => mail_refused(rig).await,
         Bug::AckPartialWrite => half_way(rig).await,
         Bug::DupMarkedBeforeWork | Bug::AckSwallowedError | Bug::AckThenLost => hiccup(rig).await,
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
@@ -147,6 +148,18 @@ async fn hiccup(rig: &Rig) -> String {
         answers.push(rig.deliver(&told).await);
     }
     format!("{answers:?}, {}", rig.access().await)
+}
+
+/// The mail server does not take the first mail.
+async fn mail_refused(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.refuse_mail();
+    let bought = event("evt_1", COMPLETED, &session("cs_1"));
+    let mut answers = vec![rig.deliver(&bought).await];
+    if !answers[0].is_success() {
+        answers.push(rig.deliver(&bought).await);
+    }
+    format!("{answers:?}, {}, {} arrived", rig.credits().await, rig.arrived())
 }
 
 async fn with_status(rig: &Rig, status: &str) -> String {

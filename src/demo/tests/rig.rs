@@ -12,8 +12,13 @@ use tokio::net::TcpListener;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use tokio::sync::watch;
+
 use crate::demo::signature::sign;
 use crate::demo::{App, Bug, DemoSettings, clock, routes};
+use crate::id::CaseId;
+use crate::outside::{Fault, MailServer};
+use crate::time::Clock;
 
 pub(super) const SECRET: &str = "whsec_test";
 
@@ -33,6 +38,7 @@ pub(super) struct Rig {
     pub(super) http: reqwest::Client,
     settings: DemoSettings,
     _stripe: Arc<MockServer>,
+    pub(super) mail: Arc<MailServer>,
     _folder: Arc<TempDir>,
 }
 
@@ -46,10 +52,13 @@ impl Rig {
             .mount(&stripe)
             .await;
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(&stripe.uri(), folder.path(), bug);
+        let mail = MailServer::start(0, Clock::start(), watch::channel(0).0).unwrap();
+        let smtp_url = Some(format!("smtp://127.0.0.1:{}", mail.port()));
+        let settings = DemoSettings { smtp_url, ..settings(&stripe.uri(), folder.path(), bug) };
         let url = run(settings.clone()).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let rig = Self { shelf, url, http, settings, _stripe: Arc::new(stripe), _folder: Arc::new(folder) };
+        let (mail, stripe, folder) = (Arc::new(mail), Arc::new(stripe), Arc::new(folder));
+        let rig = Self { shelf, url, http, settings, mail, _stripe: stripe, _folder: folder };
         rig.sign_up("ann@example.com", "cus_1").await;
         rig
     }
@@ -64,7 +73,8 @@ impl Rig {
         let url = run(self.settings.clone()).await;
         let (shelf, http, settings) = (Arc::clone(&self.shelf), self.http.clone(), self.settings.clone());
         let (stripe, folder) = (Arc::clone(&self._stripe), Arc::clone(&self._folder));
-        Self { shelf, url, http, settings, _stripe: stripe, _folder: folder }
+        let mail = Arc::clone(&self.mail);
+        Self { shelf, url, http, settings, mail, _stripe: stripe, _folder: folder }
     }
 
     pub(super) async fn sign_up(&self, email: &str, customer: &str) -> Value {
@@ -95,6 +105,17 @@ impl Rig {
         while self.shelf.lock().unwrap().calls.len() < times {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// The mail server refuses the next mail.
+    pub(super) fn refuse_mail(&self) {
+        let fault = Fault { about: Arc::new(|_| true), status: 451, times: Some(1) };
+        self.mail.shelf().arm(CaseId(0), vec![fault]);
+    }
+
+    /// How many mails the mail server has taken.
+    pub(super) fn arrived(&self) -> usize {
+        self.mail.shelf().after(0).unwrap().iter().filter(|mail| mail.is_accepted()).count()
     }
 
     pub(super) fn fail_next(&self, calls: u32) {
@@ -157,6 +178,7 @@ pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSet
         stripe_api_base: stripe.to_owned(),
         stripe_api_key: "sk_test_demo".to_owned(),
         webhook_secret: SECRET.to_owned(),
+        smtp_url: None,
         bug,
     }
 }
