@@ -114,10 +114,12 @@ table! {
     ];
     map_cancel_early: MapCancelEarly => ["mapping/cancel-at-period-end"];
     map_portal_plan_change: MapPortalPlanChange => [
+        "acknowledgement/dies-half-way",
         "mapping/plan-change-in-the-portal",
         "order/late-update",
     ];
     map_unknown_price_noop: MapUnknownPriceNoop => [
+        "acknowledgement/dies-half-way",
         "mapping/plan-change-in-the-portal",
         "mapping/price-made-by-hand",
         "order/late-update",
@@ -131,6 +133,8 @@ table! {
         "order/late-update",
         "order/late-update-after-the-end",
     ];
+    map_trial_never_ends: MapTrialNeverEnds => ["mapping/trial-is-over"];
+    map_renewal_ttl: MapRenewalTtl => ["mapping/thirty-one-days"];
     id_multi_sub_clobber: IdMultiSubClobber => ["identity/old-subscription-ends"];
     id_foreign_events: IdForeignEvents => ["identity/foreign-customer"];
     id_livemode: IdLivemode => ["identity/live-event"];
@@ -153,14 +157,12 @@ table! {
         "acknowledgement/stripe-fails-once",
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
-        "duplicates/asked-again-while-at-work",
         "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
         "duplicates/two-events-one-payment",
         "duplicates/two-instances[together=false]",
         "duplicates/two-instances[together=true]",
-        "mapping/cancel-at-period-end",
         "mapping/plan-change-in-the-portal",
         "mapping/seats",
         "mapping/unpaid",
@@ -245,6 +247,8 @@ fn the_app_without_a_bug_passes_everything() {
     mapping/price-made-by-hand
     mapping/renewal
     mapping/seats
+    mapping/thirty-one-days
+    mapping/trial-is-over
     mapping/unpaid
     money/nothing-to-pay
     money/payment-on-its-way

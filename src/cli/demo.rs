@@ -123,6 +123,7 @@ pub(super) fn app(args: &DemoAppArgs, settings: &Settings, output: &Output) -> E
             stripe_api_key: var("STRIPE_API_KEY")?,
             webhook_secret: var("STRIPE_WEBHOOK_SECRET")?,
             smtp_url: settings.var("SMTP_URL").map(ToOwned::to_owned),
+            test_clock: settings.var("TEST_CLOCK").is_some_and(|set| set == "1"),
             bug,
         })
     };

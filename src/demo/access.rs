@@ -6,6 +6,11 @@ use super::bug::Bug;
 use super::plan::Plan;
 use super::store::Record;
 
+/// How long a trial is still given after its end, for an event that is late: a day.
+const TRIAL_GRACE: i64 = 86_400;
+/// How long a purchase lasts where nobody thinks of renewals: thirty days.
+const LIFETIME: i64 = 30 * 86_400;
+
 /// What a customer may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Entitlement {
@@ -22,9 +27,9 @@ pub(super) struct Entitlement {
 
 impl Entitlement {
     /// Of a customer with these subscriptions and credits.
-    pub(super) fn of(bug: Option<Bug>, subscriptions: &[Record], credits: i64) -> Self {
-        let deciding = deciding(bug, subscriptions);
-        let granted = deciding.filter(|record| grants(bug, record));
+    pub(super) fn of(bug: Option<Bug>, subscriptions: &[Record], credits: i64, now: i64) -> Self {
+        let deciding = deciding(bug, subscriptions, now);
+        let granted = deciding.filter(|record| grants(bug, record, now));
         let plan = granted.map_or(Plan::Free, |record| record.plan);
         Self {
             plan,
@@ -39,20 +44,24 @@ impl Entitlement {
 }
 
 /// The subscription that decides: the best that gives access, else the one heard of last.
-pub(super) fn deciding(bug: Option<Bug>, subscriptions: &[Record]) -> Option<&Record> {
+pub(super) fn deciding(bug: Option<Bug>, subscriptions: &[Record], now: i64) -> Option<&Record> {
     let rank = |record: &&Record| match bug {
         // "A customer has one subscription."
         Some(Bug::IdMultiSubClobber) => (true, Plan::Free, record.written),
-        _ if grants(bug, record) => (true, record.plan, record.written),
+        _ if grants(bug, record, now) => (true, record.plan, record.written),
         _ => (false, Plan::Free, record.written),
     };
     subscriptions.iter().max_by_key(rank)
 }
 
-/// Whether a subscription gives access to its plan.
-fn grants(bug: Option<Bug>, record: &Record) -> bool {
+/// Whether a subscription gives access to its plan now, in seconds since 1970.
+fn grants(bug: Option<Bug>, record: &Record, now: i64) -> bool {
     let by_status = match record.status.as_str() {
-        "active" | "trialing" => true,
+        "active" => true,
+        // Nobody has paid yet, so a trial ends on its day, also where Stripe's word of that was lost.
+        "trialing" => {
+            bug == Some(Bug::MapTrialNeverEnds) || record.renews_at.is_none_or(|end| now < end + TRIAL_GRACE)
+        }
         // Grace: Stripe is still trying to collect, and most of these customers pay in the end.
         "past_due" => bug != Some(Bug::MapPastdueRevokesAtOnce),
         "incomplete" => bug == Some(Bug::MapIncompleteGrants),
@@ -61,15 +70,25 @@ fn grants(bug: Option<Bug>, record: &Record) -> bool {
         _ => false,
     };
     let cut_short = bug == Some(Bug::MapCancelEarly) && record.ending;
-    by_status && !cut_short && record.plan != Plan::Free
+    let expired = bug == Some(Bug::MapRenewalTtl) && now >= record.bought + LIFETIME;
+    by_status && !cut_short && !expired && record.plan != Plan::Free
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: i64 = 1_764_000_000;
+
     fn record(id: &str, status: &str, plan: Plan, written: i64) -> Record {
-        Record { id: id.to_owned(), status: status.to_owned(), plan, written, ..Record::default() }
+        Record {
+            id: id.to_owned(),
+            status: status.to_owned(),
+            plan,
+            written,
+            bought: NOW,
+            ..Record::default()
+        }
     }
 
     #[rstest::rstest]
@@ -88,10 +107,10 @@ mod tests {
         #[case] wrong_with: Option<Bug>,
     ) {
         let record = record("sub_1", status, Plan::Pro, 1);
-        assert_eq!(grants(None, &record), expected);
+        assert_eq!(grants(None, &record, NOW), expected);
         for bug in Bug::ALL.iter().filter(|bug| **bug != Bug::MapCancelEarly) {
             assert_eq!(
-                grants(Some(*bug), &record) != expected,
+                grants(Some(*bug), &record, NOW) != expected,
                 wrong_with == Some(*bug),
                 "{bug} on {status}"
             );
@@ -99,22 +118,39 @@ mod tests {
     }
 
     #[rstest::rstest]
+    #[case::on_its_last_day(0, None, true)]
+    #[case::for_a_late_event(TRIAL_GRACE - 1, None, true)]
+    #[case::over(TRIAL_GRACE, None, false)]
+    #[case::never(TRIAL_GRACE, Some(Bug::MapTrialNeverEnds), true)]
+    fn a_trial_ends_on_its_day(#[case] after: i64, #[case] bug: Option<Bug>, #[case] expected: bool) {
+        let trial = Record { renews_at: Some(NOW), ..record("sub_1", "trialing", Plan::Pro, 1) };
+        assert_eq!(grants(bug, &trial, NOW + after), expected);
+    }
+
+    #[rstest::rstest]
+    #[case(None, true)]
+    #[case(Some(Bug::MapRenewalTtl), false)]
+    fn who_renews_keeps_access(#[case] bug: Option<Bug>, #[case] expected: bool) {
+        assert_eq!(grants(bug, &record("sub_1", "active", Plan::Pro, 1), NOW + LIFETIME), expected);
+    }
+
+    #[rstest::rstest]
     #[case(None, "paid")]
     #[case(Some(Bug::IdMultiSubClobber), "old")]
     fn the_paid_subscription_decides_not_the_last_heard_of(#[case] bug: Option<Bug>, #[case] expected: &str) {
         let both = [record("paid", "active", Plan::Pro, 1), record("old", "canceled", Plan::Basic, 2)];
-        assert_eq!(deciding(bug, &both).map(|record| record.id.as_str()), Some(expected));
+        assert_eq!(deciding(bug, &both, NOW).map(|record| record.id.as_str()), Some(expected));
     }
 
     #[test]
     fn of_two_paid_ones_the_better_plan_decides() {
         let both = [record("team", "past_due", Plan::Team, 1), record("basic", "active", Plan::Basic, 2)];
-        assert_eq!(Entitlement::of(None, &both, 0).plan, Plan::Team);
+        assert_eq!(Entitlement::of(None, &both, 0, NOW).plan, Plan::Team);
     }
 
     #[test]
     fn what_ended_gives_nothing_but_is_still_told() {
-        let over = Entitlement::of(None, &[record("sub_1", "canceled", Plan::Team, 1)], 100);
+        let over = Entitlement::of(None, &[record("sub_1", "canceled", Plan::Team, 1)], 100, NOW);
         assert_eq!((over.plan, over.active, over.seats, over.credits), (Plan::Free, false, 0, 100));
         assert_eq!((over.status.as_str(), over.features.len()), ("canceled", 0));
     }
@@ -124,6 +160,6 @@ mod tests {
     #[case(Some(Bug::MapCancelEarly), false)]
     fn who_cancels_keeps_what_is_paid(#[case] bug: Option<Bug>, #[case] expected: bool) {
         let ending = Record { ending: true, ..record("sub_1", "active", Plan::Pro, 1) };
-        assert_eq!(grants(bug, &ending), expected);
+        assert_eq!(grants(bug, &ending, NOW), expected);
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::access::{Entitlement, deciding};
+use super::clock;
 use super::log;
 use super::store::Mail;
 
@@ -46,7 +47,7 @@ pub(super) async fn entitlement(app: &App, customer: &str) -> Result<Entitlement
         Err(before) => before,
     };
     let subscriptions = app.store.subscriptions(customer).await?;
-    let read = Entitlement::of(app.bug, &subscriptions, app.store.credits(customer).await?);
+    let read = Entitlement::of(app.bug, &subscriptions, app.store.credits(customer).await?, clock::seconds());
     app.cache.put(customer, before, read.clone());
     Ok(read)
 }
@@ -58,7 +59,7 @@ pub(super) async fn billing(
 ) -> Result<Json<Value>, Unavailable> {
     let subscriptions = app.store.subscriptions(&customer).await?;
     let credits = app.store.credits(&customer).await?;
-    let Some(record) = deciding(app.bug, &subscriptions) else {
+    let Some(record) = deciding(app.bug, &subscriptions, clock::seconds()) else {
         return Ok(Json(
             json!({ "customer": customer, "status": "none", "plan": "free", "credits": credits }),
         ));

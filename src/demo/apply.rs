@@ -201,7 +201,7 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 fn upsert(record: &Record) -> Query<'_> {
     sqlx::query(
         "INSERT OR REPLACE INTO subscriptions (id, customer, status, plan, price, seats, renews_at, ending, \
-         latest_invoice, event_created, written) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         latest_invoice, event_created, written, bought) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(&record.id)
     .bind(&record.customer)
@@ -214,4 +214,5 @@ fn upsert(record: &Record) -> Query<'_> {
     .bind(&record.latest_invoice)
     .bind(record.event_created)
     .bind(record.written)
+    .bind(record.bought)
 }

@@ -93,6 +93,10 @@ bugs! {
         "Fails on a price that it does not know, three days long.";
     MapQuantity = "map-quantity", "map-quantity",
         "Writes the plan but not the quantity: seats that were bought are never granted.";
+    MapTrialNeverEnds = "map-trial-never-ends", "map-trial-never-ends",
+        "Gives a trial until Stripe says that it is over, and what Stripe said was lost.";
+    MapRenewalTtl = "map-renewal-ttl", "map-renewal-ttl",
+        "Gives thirty days from the purchase and does not think of renewals: on day 31 who pays is locked out.";
     IdMultiSubClobber = "id-multi-sub-clobber", "id-multi-sub-clobber",
         "Keeps one subscription per customer, so whichever was heard of last decides.";
     IdForeignEvents = "id-foreign-events", "id-foreign-events",

@@ -68,6 +68,8 @@ pub struct DemoSettings {
     pub webhook_secret: String,
     /// The mail server, `smtp://127.0.0.1:25`; `None`: mails stay in the outbox.
     pub smtp_url: Option<String>,
+    /// Whether anybody may set its clock, by `POST /test/clock`.
+    pub test_clock: bool,
     /// The wrong decision to make, if any.
     pub bug: Option<Bug>,
 }
@@ -111,13 +113,18 @@ pub enum DemoError {
 /// When the database, the client or the port cannot be had; see [`DemoError`].
 pub async fn serve(settings: DemoSettings) -> Result<(), DemoError> {
     let port = settings.port;
+    let test_clock = settings.test_clock;
     let app = App::open(settings).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(|source| DemoError::Listen { port, source })?;
     let address = listener.local_addr().map_err(DemoError::Serve)?;
     log::line(&format!("listening on http://{address}"));
-    axum::serve(listener, routes(app)).await.map_err(DemoError::Serve)
+    let mut routes = routes(app);
+    if test_clock {
+        routes = routes.route("/test/clock", post(clock::set));
+    }
+    axum::serve(listener, routes).await.map_err(DemoError::Serve)
 }
 
 /// What every request may use.

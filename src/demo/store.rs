@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     ending         INTEGER NOT NULL,
     latest_invoice TEXT,
     event_created  INTEGER NOT NULL,
-    written        INTEGER NOT NULL
+    written        INTEGER NOT NULL,
+    bought         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS subscriptions_customer ON subscriptions (customer);
 CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, kind TEXT NOT NULL) STRICT;
@@ -81,6 +82,8 @@ pub(super) struct Record {
     pub(super) event_created: i64,
     /// When it was written, in nanoseconds since 1970.
     pub(super) written: i64,
+    /// When it was heard of first, in seconds since 1970.
+    pub(super) bought: i64,
 }
 
 /// A person with an account.
@@ -270,5 +273,6 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
         latest_invoice: row.try_get("latest_invoice")?,
         event_created: row.try_get("event_created")?,
         written: row.try_get("written")?,
+        bought: row.try_get("bought")?,
     })
 }

@@ -99,6 +99,7 @@ fn written(
         ending: is_ending(subscription),
         latest_invoice: reference(subscription, "/latest_invoice"),
         event_created: heard_at,
+        bought: known.map_or_else(clock::seconds, |known| known.bought),
         written: i64::try_from(clock::now().as_nanos()).unwrap_or(i64::MAX),
     };
     Ok([Change::Subscription(record)].into_iter().chain(alert).collect())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -13,11 +13,12 @@ use super::outside::Outside;
 use crate::deliver::attempt;
 use crate::deliver::http::Sender;
 use crate::id::{CaseId, IdMinter};
-use crate::probe::{Caller, Cookies, Reader, Reading};
+use crate::probe::{Caller, Cookies, Reader, Reading, RequestOutcome};
 use crate::project::model::Call;
 use crate::provider::double::{ApiFault as DoubleFault, Double, Effect};
 use crate::run_event::{Reason, RequestRecord};
 use crate::scenario::model::{ApiFault, FaultEffect};
+use crate::target::Faketime;
 use crate::time::Clock;
 
 /// Something that happened to a case.
@@ -36,6 +37,12 @@ pub(super) struct Driver {
     pub(super) outside: Outside,
     /// Per case and customer, like browsers.
     pub(super) cookies: BTreeMap<CaseId, Vec<Cookies>>,
+    /// Moves the app's clock, where that is how it is moved.
+    pub(super) faketime: Option<Faketime>,
+    /// Where the instances that take deliveries answer.
+    pub(super) instances: Vec<String>,
+    /// How far the app's clock is ahead of ours.
+    pub(super) ahead: SignedDuration,
     /// The version of provider truth that each case has seen.
     pub(super) seen: BTreeMap<CaseId, u64>,
 }
@@ -56,6 +63,7 @@ impl Driver {
                 self.arm(case, faults);
                 None
             }
+            Action::MoveClock { ahead, call } => self.move_clock(case, ahead, call),
             Action::Hold => {
                 self.double.hold(case);
                 None
@@ -116,13 +124,7 @@ impl Driver {
         self.double.close(case).refused
     }
 
-    fn open(
-        &mut self,
-        case: CaseId,
-        at: jiff::SignedDuration,
-        emails: &[String],
-        ids: IdMinter,
-    ) -> InputKind {
+    fn open(&mut self, case: CaseId, at: SignedDuration, emails: &[String], ids: IdMinter) -> InputKind {
         let now: Timestamp = self.clock.now();
         self.double.open(case, now.checked_add(at).unwrap_or(now), ids);
         for email in emails {
@@ -146,6 +148,41 @@ impl Driver {
             times: fault.times,
         });
         self.double.arm(case, faults.collect());
+    }
+
+    /// Sets the app's clock; deliveries are signed by it from now on, since apps compare the two.
+    fn move_clock(
+        &mut self,
+        case: CaseId,
+        ahead: SignedDuration,
+        call: Option<Box<Call>>,
+    ) -> Option<InputKind> {
+        self.ahead = ahead;
+        let Some(call) = call else {
+            let moved = self.faketime.as_ref().map_or(Ok(()), |faketime| faketime.set(ahead));
+            let moved = moved.map_err(|error| format!("failed to move the app's clock: {error}"));
+            return Some(InputKind::ClockMoved(moved));
+        };
+        let (caller, reply, instances) = (Arc::clone(&self.caller), self.reply(case), self.instances.clone());
+        tokio::spawn(async move {
+            let mut moved = Ok(());
+            for instance in &instances {
+                let done = caller.request_at(instance, &call, &Cookies::default()).await;
+                moved = moved.and(match done.outcome {
+                    Ok(outcome) if outcome.is_done() => Ok(()),
+                    Ok(RequestOutcome::Answered(status)) => Err(format!(
+                        "failed to move the app's clock: it answered {status} {}",
+                        cut(&done.text)
+                    )),
+                    Ok(outcome) => {
+                        Err(format!("failed to move the app's clock: {outcome}: {}", cut(&done.text)))
+                    }
+                    Err(error) => Err(format!("failed to move the app's clock: {error}")),
+                });
+            }
+            reply.send(InputKind::ClockMoved(moved));
+        });
+        None
     }
 
     fn cookies(&self, case: CaseId, slot: usize) -> Cookies {
@@ -175,6 +212,7 @@ impl Driver {
 
     fn attempt(&self, case: CaseId, order: AttemptOrder) {
         let (sender, reply, clock) = (self.sender.clone(), self.reply(case), self.clock);
+        let ahead = self.ahead;
         tokio::spawn(async move {
             if !order.delay.is_zero() {
                 tokio::time::sleep(order.delay).await;
@@ -185,7 +223,12 @@ impl Driver {
                 other_secret: &order.endpoint.other_secret,
                 timeout: Some(order.change.timeout.unwrap_or(order.endpoint.timeout)),
             };
-            let prepared = attempt::prepare(&order.event, &order.change, &to, clock.now().as_second());
+            let prepared = attempt::prepare(
+                &order.event,
+                &order.change,
+                &to,
+                clock.now().as_second().saturating_add(ahead.as_secs()),
+            );
             let input = match sender.send(&prepared, &clock, |_| ()).await {
                 Ok(sent) => {
                     InputKind::Attempted { delivery: order.delivery, record: sent.record(order.number) }

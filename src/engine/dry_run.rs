@@ -3,7 +3,7 @@
 //! The same machine decides as in a run. Stripe's side happens in a double that nobody else sees; the app is taken to
 //! answer every request and delivery with 200, and its JSON to have every field that a template names.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::case::{Action, AttemptOrder, Case, Input, InputKind, World};
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Scene;
 use super::session::{Ports, SessionError};
-use super::stage::{self, Prepared};
+use super::stage::{self, Prepared, Wanted};
 use crate::deliver::attempt;
 use crate::id::{CaseId, IdMinter};
 use crate::probe::{RequestOutcome, describe};
@@ -38,7 +38,7 @@ pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionErr
         plan.options.seed,
     )
     .await?;
-    let prepared = stage::prepare(plan, ports, &double, &BTreeMap::new());
+    let prepared = stage::prepare(plan, ports, &double, &Wanted::default());
     let text = prepared.and_then(|prepared| tell(plan, ports, &double, &prepared));
     double.stop().await;
     text
@@ -55,10 +55,9 @@ fn tell(plan: &RunPlan, ports: &Ports, double: &Double, shared: &Prepared) -> Re
         plan.options.seed
     );
     for case in &plan.cases {
-        let instances = &case.story.given.instances;
-        let own = match instances.is_empty() {
-            true => None,
-            false => Some(stage::prepare(plan, ports, double, instances)?),
+        let own = match case.needs_own_app(&plan.project) {
+            true => Some(stage::prepare(plan, ports, double, &Wanted::of(Some(case), plan))?),
+            false => None,
         };
         let prepared = own.as_ref().unwrap_or(shared);
         let redactor = prepared.redactor(plan, ports);
@@ -147,10 +146,10 @@ impl Rehearsal<'_> {
                 }
                 None
             }
-            Action::Kill { process, after } => {
-                let after = if after.is_zero() { String::new() } else { format!(", {} later", human(after)) };
-                self.line(2, &format!("kill     process `{process}`{after}; it starts again at once"));
-                Some(InputKind::Killed { process, result: Ok(()) })
+            Action::Kill { process, after } => Some(self.kill(process, after)),
+            Action::MoveClock { ahead, .. } => {
+                self.line(2, &format!("clock    of the app: {ahead:#} from now"));
+                Some(InputKind::ClockMoved(Ok(())))
             }
             // There is no app that could call.
             Action::Hold => Some(InputKind::Held(no_call())),
@@ -183,6 +182,12 @@ impl Rehearsal<'_> {
             self.line(1, &format!("customer {email} at Stripe"));
         }
         InputKind::Acted(Ok(()))
+    }
+
+    fn kill(&mut self, process: String, after: Duration) -> InputKind {
+        let after = if after.is_zero() { String::new() } else { format!(", {} later", human(after)) };
+        self.line(2, &format!("kill     process `{process}`{after}; it starts again at once"));
+        InputKind::Killed { process, result: Ok(()) }
     }
 
     fn request(&mut self, case: &CasePlan, slot: usize, name: String, call: String) -> InputKind {

@@ -7,6 +7,7 @@ use crate::id::CaseId;
 use crate::project::model::{Environment, Launch, Outlet, ProbeKind, Project};
 use crate::run_event::Reason;
 use crate::scenario::model::{Fault, FaultKind, Head, Scenario, Send, Step, Story};
+use crate::stripe::action::ActionKind;
 
 /// Nothing left to decide: what a run will do.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct CasePlan {
     pub head: Arc<Head>,
     /// What happens.
     pub story: Arc<Story>,
+    /// Time passes in it, and the environment can move the app's clock along.
+    pub moves_clock: bool,
     /// Why it does not apply here.
     pub skip: Option<Reason>,
     /// Which try this is, from 1.
@@ -54,13 +57,14 @@ pub struct CasePlan {
 }
 
 impl CasePlan {
-    /// Whether it touches the app's life, wants several instances of it, or looks at what leaves the app without
-    /// saying whose it means, so that no other case may live in the same app.
+    /// Whether it touches the app's life or its clock, wants several instances of it, or looks at what leaves the app
+    /// without saying whose it means, so that no other case may live in the same app.
     #[must_use]
     pub fn needs_own_app(&self, project: &Project) -> bool {
         let steps = &self.story.steps;
         self.skip.is_none()
-            && (!self.story.given.instances.is_empty()
+            && (self.moves_clock
+                || !self.story.given.instances.is_empty()
                 || steps.iter().any(|step| touches_life(step) || touches_all(step, project)))
     }
 
@@ -165,6 +169,7 @@ fn of_scenario(scenario: &Scenario, environment: &Environment, times: u32) -> Ve
                 name: format!("{}{label}{suffix}", scenario.head.name),
                 head: Arc::clone(&scenario.head),
                 story: Arc::clone(&story),
+                moves_clock: environment.target.clock.is_some() && passes_time(&story),
                 skip: skip.clone(),
                 attempt: 1,
                 retry_of: None,
@@ -172,6 +177,18 @@ fn of_scenario(scenario: &Scenario, environment: &Environment, times: u32) -> Ve
         }
     }
     cases
+}
+
+/// Whether time passes in a story: by itself, or because Stripe gives up waiting and tries again.
+fn passes_time(story: &Story) -> bool {
+    let passes = |step: &Step| {
+        let gives_up = match &step.send {
+            Send::List { entries, .. } => entries.iter().any(|entry| entry.change.timeout.is_some()),
+            Send::Burst { .. } => false,
+        };
+        gives_up || step.stripe.as_ref().is_some_and(|action| action.kind == ActionKind::Advance)
+    };
+    !story.given.at.is_zero() || story.steps.iter().any(passes)
 }
 
 /// Whether a step ends a process of the app.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::project::model::Project;
+use crate::project::model::{MovedBy, Project};
 use crate::secret::Secret;
 use crate::stripe::version::Version;
 
@@ -21,6 +21,8 @@ pub(crate) struct Scene {
     pub(crate) processes: BTreeMap<String, String>,
     /// Ids of those that take deliveries in turn; at most one: there are no turns.
     pub(crate) turns: Vec<String>,
+    /// How the app's clock is moved; `None`: it stands where it stands, since cases share the app.
+    pub(crate) clock: Option<MovedBy>,
     /// `provider`, `endpoint`, `target`, `price`, `product`, `secret`: what templates may name, the same for all cases.
     pub(crate) names: Map<String, Value>,
     /// Project's, environment's and command line's variables, merged; the scenario's own come between.

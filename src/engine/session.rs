@@ -14,14 +14,14 @@ use super::driver::{Driver, Report, STOP_GRACE};
 use super::outside::Outside;
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
-use super::stage::{self, Stage};
+use super::stage::{self, Stage, Wanted};
 use crate::deliver::http::Sender;
 use crate::probe::{Caller, ReadError, Reader, Text};
-use crate::project::model::ProbeKind;
+use crate::project::model::{MovedBy, ProbeKind};
 use crate::provider::double::{ApiCall, Double};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::secret::Secret;
-use crate::target::Runtime;
+use crate::target::{Faketime, FaketimeError, Runtime};
 use crate::time::Clock;
 
 /// What a run needs of the world, read once by whoever starts it.
@@ -49,7 +49,8 @@ pub struct Ports {
 
 impl Ports {
     /// The names of [`Self::inherited`].
-    pub const INHERITED: [&'static str; 2] = Runtime::VARIABLES;
+    pub const INHERITED: [&'static str; 3] =
+        [Runtime::VARIABLES[0], Runtime::VARIABLES[1], Faketime::VARIABLES[0]];
 }
 
 /// Why a run could not begin or go on. Its exit code is 3: nothing was judged.
@@ -89,6 +90,9 @@ pub enum SessionError {
     /// No HTTP client for deliveries.
     #[error("{0}")]
     Sender(#[from] crate::deliver::http::SendError),
+    /// The app's clock cannot be moved.
+    #[error("{0}")]
+    Faketime(#[from] FaketimeError),
     /// A probe's path does not parse.
     #[error("{0}")]
     Probe(#[from] ReadError),
@@ -154,6 +158,12 @@ fn finished(ports: &Ports, sink: Sink<'_>, summary: &RunSummary) {
 }
 
 async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSummary, SessionError> {
+    // Looked for before anything else, not when its first case comes.
+    let moves = plan.cases.iter().any(|case| case.moves_clock);
+    let faketime = matches!(plan.environment.target.clock, Some(MovedBy::Faketime));
+    if moves && faketime && Faketime::installed().is_none() {
+        return Err(FaketimeError::NotInstalled.into());
+    }
     let catalog = stage::catalog(&plan.project);
     let double =
         Double::start(stage::double(&plan.environment)?, &catalog, ports.clock, plan.options.seed).await?;
@@ -218,8 +228,7 @@ async fn with_an_app(
     progress: &mut Progress,
     sink: Sink<'_>,
 ) -> Result<Ended, SessionError> {
-    // Cases that want instances of their own have an app of their own.
-    let wanted = cases.front().map(|case| case.story.given.instances.clone()).unwrap_or_default();
+    let wanted = Wanted::of(cases.front(), plan);
     let staged = tokio::select! {
         staged = stage::bring_up(plan, ports, double, &wanted) => staged?,
         // What has started by then ends with what is dropped here.
@@ -234,8 +243,10 @@ async fn with_an_app(
     let (reports, inbox) = mpsc::unbounded_channel();
     let (back, restarted) = mpsc::unbounded_channel();
     let caller = Arc::new(caller(ports, &staged)?);
-    let Stage { target, launcher, ready_at, scene, deploy_sha, dir, outside, .. } = staged;
-    let driver = driver(plan, ports, double, caller, outside, reports)?;
+    let Stage { target, launcher, ready_at, scene, faketime, deploy_sha, dir, outside, .. } = staged;
+    let mut driver = driver(plan, ports, double, caller, outside, reports)?;
+    driver.faketime = faketime;
+    driver.instances = scene.turns.iter().filter_map(|id| scene.processes.get(id).cloned()).collect();
     let started = RunEventKind::TargetStarted {
         url: target.base_url().to_owned(),
         ready_after: target.ready_after(),
@@ -287,6 +298,9 @@ fn driver(
         reports,
         outside,
         cookies: BTreeMap::new(),
+        faketime: None,
+        instances: Vec::new(),
+        ahead: jiff::SignedDuration::ZERO,
         seen: BTreeMap::new(),
     })
 }

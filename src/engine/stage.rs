@@ -8,17 +8,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::outside::Outside;
-use super::plan::RunPlan;
+use super::plan::{CasePlan, RunPlan};
 use super::processes::{self, Instance};
 use super::scene::{EndpointAt, Scene, Variables};
 use super::session::{Ports, SessionError};
 use crate::id::IdMinter;
 use crate::probe::Workplace;
-use crate::project::model::{self, Environment, Launch, Project, Provider, Redirect};
+use crate::project::model::{self, Environment, Launch, MovedBy, Project, Provider, Redirect};
 use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
 use crate::target::{
-    DeploySha, ExistingLauncher, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher, Runtime,
+    DeploySha, ExistingLauncher, Faketime, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher, Runtime,
 };
 use crate::template;
 
@@ -35,6 +35,8 @@ pub(super) struct Stage {
     /// When the app was found ready, since the run's start.
     pub(super) ready_at: Duration,
     pub(super) scene: Arc<Scene>,
+    /// Moves the app's clock, where that is how it is moved.
+    pub(super) faketime: Option<Faketime>,
     pub(super) deploy_sha: Option<String>,
     /// Where programs beside the app run.
     pub(super) workplace: Workplace,
@@ -113,6 +115,25 @@ pub(crate) fn catalog(project: &Project) -> Catalog {
     Catalog { products: products.collect(), prices: prices.collect() }
 }
 
+/// What the cases of an app want of it.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// How many instances of a process are to run; else as the project says.
+    instances: BTreeMap<String, u32>,
+    /// How the app's clock is moved.
+    clock: Option<MovedBy>,
+}
+
+impl Wanted {
+    /// Of an app that one case has for itself, or that cases share.
+    pub(super) fn of(case: Option<&CasePlan>, plan: &RunPlan) -> Self {
+        let Some(case) = case.filter(|case| case.needs_own_app(&plan.project)) else {
+            return Self::default();
+        };
+        Self { instances: case.story.given.instances.clone(), clock: plan.environment.target.clock.clone() }
+    }
+}
+
 /// Everything that is known before the app is started.
 pub(super) struct Prepared {
     pub(super) scene: Arc<Scene>,
@@ -122,17 +143,16 @@ pub(super) struct Prepared {
     dir: tempfile::TempDir,
 }
 
-/// Finds ports and a folder, mints secrets, and fills in what the environment says. `wanted` says how many instances of
-/// a process are to run, where the cases of this app do.
+/// Finds ports and a folder, mints secrets, and fills in what the environment says.
 pub(super) fn prepare(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
-    wanted: &BTreeMap<String, u32>,
+    wanted: &Wanted,
 ) -> Result<Prepared, SessionError> {
     let dir =
         tempfile::Builder::new().prefix("paydrill-").tempdir_in(&ports.temp).map_err(SessionError::Folder)?;
-    let instances = processes::assign(&plan.environment, wanted)?;
+    let instances = processes::assign(&plan.environment, &wanted.instances)?;
     let base_url = match &plan.environment.target.launch {
         Launch::Url(url) => url.trim_end_matches('/').to_owned(),
         _ => instances.first().map(Instance::url).unwrap_or_default(),
@@ -156,6 +176,7 @@ pub(super) fn prepare(
             .filter(|instance| instance.takes_deliveries())
             .map(|instance| instance.id.clone())
             .collect(),
+        clock: wanted.clock.clone(),
         names,
         variables,
         seed: plan.options.seed,
@@ -168,13 +189,21 @@ pub(super) async fn bring_up(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
-    wanted: &BTreeMap<String, u32>,
+    wanted: &Wanted,
 ) -> Result<Stage, SessionError> {
     let Prepared { scene, base_url, outside, instances, dir } = prepare(plan, ports, double, wanted)?;
     let hook = hook(plan, dir.path())?;
+    let faketime = match wanted.clock {
+        Some(MovedBy::Faketime) => Some(Faketime::new(dir.path())?),
+        Some(MovedBy::Hook(_)) | None => None,
+    };
     let lead = |env: &mut Vec<(String, String)>| {
+        let inherited = |name: &str| ports.inherited.get(name).map(String::as_str);
         if let Some(hook) = &hook {
-            hook.lead(env, &double.url(), |name| ports.inherited.get(name).map(String::as_str));
+            hook.lead(env, &double.url(), inherited);
+        }
+        if let Some(faketime) = &faketime {
+            faketime.lead(env, inherited);
         }
     };
     let launcher: Arc<dyn Launcher> = match &plan.environment.target.launch {
@@ -195,11 +224,14 @@ pub(super) async fn bring_up(
         }
     };
     let target = launcher.launch(ports.clock).await?;
+    if let Some(faketime) = &faketime {
+        faketime.check(&target).await?;
+    }
     let ready_at = ports.clock.elapsed();
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
     let mut workplace = workplace(plan, ports, &scene)?;
     lead(&mut workplace.env);
-    Ok(Stage { target, launcher, ready_at, scene, deploy_sha, workplace, outside, dir })
+    Ok(Stage { target, launcher, ready_at, scene, faketime, deploy_sha, workplace, outside, dir })
 }
 
 /// What leads the app to the double, where it cannot be told.

@@ -170,11 +170,16 @@ impl Caller {
 
     /// Carries a request out.
     pub async fn request(&self, call: &Call, cookies: &Cookies) -> Done {
+        self.request_at(&self.base_url, call, cookies).await
+    }
+
+    /// The same of an instance of the app that is reached under `base_url`.
+    pub async fn request_at(&self, base_url: &str, call: &Call, cookies: &Cookies) -> Done {
         match call {
-            Call::Http(http) => match self.http.visit(http, &self.base_url, cookies).await {
+            Call::Http(http) => match self.http.visit(http, base_url, cookies).await {
                 Ok(answer) => Done {
                     outcome: Ok(RequestOutcome::Answered(answer.status)),
-                    ended_at: (!self.describe(call).ends_with(&answer.url)).then_some(answer.url),
+                    ended_at: (!describe(call, base_url).ends_with(&answer.url)).then_some(answer.url),
                     text: answer.text,
                     answer: table(answer.json),
                 },

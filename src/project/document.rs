@@ -1,7 +1,14 @@
 //! The keys of `paydrill.toml`.
 
 use super::model::Redirect;
-use crate::scenario::decode::{Any, Length, List, Map, Number, OrNone, Table, Text, document, words};
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::scenario::decode::{
+    Any, Decode, Length, List, Map, Number, OrNone, Problems, Table, Text, document, words,
+};
+use crate::scenario::tree::{Kind, Node};
 
 document! {
     /// a project
@@ -276,14 +283,20 @@ document! {
         compose: Table,
         /// For an app without a setting for Stripe's address: `node` leads its connections to Stripe to the double, `python` the package `stripe`.
         redirect: Redirect,
-        /// `faketime` moves the app's clock along with Stripe's.
-        clock: ClockWord,
+        /// Moves the app's clock along with Stripe's: `"faketime"` by Debian's package of that name (not a program that is linked statically), or `{ http = { … } }` by a call to the app, which finds the time in `{{ clock.unix }}` or `{{ clock.iso }}`. A case in which time passes (`advance`, `given.at`, a `timeout`) then has an app of its own.
+        clock: ClockDocument,
         /// Environment variables for every process.
         env: Map<Text>,
         /// Where deliveries go, by name.
         endpoint: Map<EndpointDocument>,
         /// Where the deploy SHA comes from.
         deploy_sha: DeployShaDocument,
+    }
+
+    /// `target.clock`
+    pub(crate) struct ClockHookDocument requires(http), {
+        /// A call to the app, made whenever Stripe's time jumps, and to every instance of its first process.
+        http: HttpDocument,
     }
 
     /// a process
@@ -453,7 +466,37 @@ impl Interval {
 
 words!(Redirect, "redirect", { "node" => Self::Node, "python" => Self::Python, });
 
-/// How the app's clock is moved.
+/// The one word for how the app's clock is moved.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClockWord;
 words!(ClockWord, "clock", { "faketime" => Self, });
+
+/// How the app's clock is moved.
+#[derive(Debug, Clone)]
+pub(crate) enum ClockDocument {
+    Faketime,
+    Hook(Box<ClockHookDocument>),
+}
+
+impl Decode for ClockDocument {
+    fn decode(node: &Node, problems: &mut Problems) -> Option<Self> {
+        match &node.kind {
+            Kind::Table(_) => ClockHookDocument::decode(node, problems).map(Box::new).map(Self::Hook),
+            _ => ClockWord::decode(node, problems).map(|ClockWord| Self::Faketime),
+        }
+    }
+}
+
+impl JsonSchema for ClockDocument {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Clock".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (word, hook) =
+            (generator.subschema_for::<ClockWord>(), generator.subschema_for::<ClockHookDocument>());
+        json_schema!({ "anyOf": [word, hook] })
+    }
+}

@@ -262,6 +262,8 @@ pub struct Target {
     pub launch: Launch,
     /// How it is led to the double, where it has no setting for Stripe's address.
     pub redirect: Option<Redirect>,
+    /// How its clock is moved along with Stripe's; `None`: it is its machine's.
+    pub clock: Option<MovedBy>,
     /// For every process.
     pub env: BTreeMap<String, String>,
     /// `[environment.NAME.target.endpoint.NAME]`: at least one, for an environment that can run.
@@ -277,6 +279,15 @@ pub enum Redirect {
     Node,
     /// `python`
     Python,
+}
+
+/// How the app's clock is moved along with Stripe's.
+#[derive(Debug, Clone)]
+pub enum MovedBy {
+    /// By Debian's package `faketime`.
+    Faketime,
+    /// By a call to the app, templates unrendered.
+    Hook(Box<HttpCall>),
 }
 
 /// How the target comes up.

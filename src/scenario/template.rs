@@ -11,7 +11,7 @@ use super::tree::Node;
 use crate::project::model::Project;
 
 /// What a template may name at its start, besides the names that a scenario gives.
-pub(crate) const ROOTS: [&str; 16] = [
+pub(crate) const ROOTS: [&str; 17] = [
     "customer",
     "subscription",
     "checkout",
@@ -26,6 +26,7 @@ pub(crate) const ROOTS: [&str; 16] = [
     "provider",
     "endpoint",
     "target",
+    "clock",
     "mail",
     "sink",
 ];
@@ -53,6 +54,7 @@ impl Names {
             ("product", project.products.keys().cloned().collect()),
             ("mail", ["url", "host", "port"].map(str::to_owned).into()),
             ("sink", project.sink_names()),
+            ("clock", BTreeSet::from(["unix".to_owned(), "iso".to_owned()])),
         ]);
         Self { given: BTreeSet::new(), below }
     }

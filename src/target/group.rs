@@ -74,6 +74,11 @@ impl Group {
         self.id.as_raw()
     }
 
+    /// Every living process of it but the supervisor; `None` where that cannot be told.
+    pub(super) fn members(&self) -> Option<Vec<i32>> {
+        living(self.id()).map(Iterator::collect)
+    }
+
     /// Asks every process of the group to end.
     pub(super) fn terminate(&self) {
         // It fails only when the group is gone.
@@ -109,12 +114,17 @@ impl Group {
 
 /// Whether a group has living members beside its leader. Without `/proc` this cannot be told: none.
 fn has_members(group: i32) -> bool {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
-    processes.filter_map(Result::ok).any(|entry| {
-        let id = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        id.is_some_and(|id| id != group)
-            && std::fs::read(entry.path().join("stat")).is_ok_and(|stat| living_group(&stat) == Some(group))
-    })
+    living(group).is_some_and(|mut members| members.next().is_some())
+}
+
+/// The living members of a group beside its leader; `None` without `/proc`.
+fn living(group: i32) -> Option<impl Iterator<Item = i32>> {
+    let processes = std::fs::read_dir("/proc").ok()?;
+    Some(processes.filter_map(Result::ok).filter_map(move |entry| {
+        let id = entry.file_name().to_str()?.parse::<i32>().ok().filter(|id| *id != group)?;
+        let stat = std::fs::read(entry.path().join("stat")).ok()?;
+        (living_group(&stat) == Some(group)).then_some(id)
+    }))
 }
 
 /// The process group that `/proc/PID/stat` tells; `None` for a process that has ended and is not yet reaped.

@@ -1,5 +1,6 @@
 //! A target that is up.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +80,12 @@ impl Launched {
 
     fn logs(&self) -> impl Iterator<Item = &Arc<Log>> {
         self.past.iter().chain(self.processes.iter().map(|process| &process.log))
+    }
+
+    /// The processes of which nothing has loaded a library.
+    pub(super) fn without(&self, library: &Path) -> Vec<String> {
+        let lacking = self.processes.iter().filter(|process| !process.has_loaded(library));
+        lacking.map(|process| process.name.clone()).collect()
     }
 
     /// The first process that has ended, if one has.

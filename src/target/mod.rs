@@ -41,6 +41,7 @@
 mod deploy_sha;
 mod error;
 mod existing;
+mod faketime;
 mod group;
 mod launched;
 mod log;
@@ -60,6 +61,7 @@ use crate::time::Clock;
 pub use self::deploy_sha::{DeploySha, DeployShaError};
 pub use self::error::{CheckFault, LaunchError, NotFoundHint, PortHolder};
 pub use self::existing::ExistingLauncher;
+pub use self::faketime::{Faketime, FaketimeError};
 pub use self::launched::{Death, Launched, Stopped};
 pub use self::log::{LogLine, Stream};
 pub use self::port::{ReservedPort, free_port};

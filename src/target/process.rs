@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::error::{LaunchError, not_found_hint};
+use super::faketime::Leftovers;
 use super::group::Group;
 use super::log::{Log, Stream};
 use super::spec::{EnvBase, ProcessSpec, ReadyCheck};
@@ -69,6 +70,8 @@ pub(super) struct Process {
     /// Set at once, while `ended` waits for its last words.
     gone: Arc<AtomicBool>,
     group: Group,
+    /// Removed after it has ended.
+    _leftovers: Option<Leftovers>,
     /// Stop reading when this is dropped: a daemon that left the group could hold the pipes for ever.
     _readers: JoinSet<()>,
 }
@@ -103,10 +106,19 @@ impl Process {
             readers.spawn(Arc::clone(&log).drain(Stream::Stdout, stdout, clock));
             readers.spawn(Arc::clone(&log).drain(Stream::Stderr, stderr, clock));
         }
+        let leftovers = Leftovers::of(child.id(), &spec.env);
         let (tell, ended) = watch::channel(None);
         let gone = Arc::new(AtomicBool::new(false));
         tokio::spawn(watch_over(child, Arc::clone(&log), clock, Arc::clone(&gone), tell));
-        Ok(Self { name: spec.name.clone(), log, ended, gone, group, _readers: readers })
+        Ok(Self {
+            name: spec.name.clone(),
+            log,
+            ended,
+            gone,
+            group,
+            _leftovers: leftovers,
+            _readers: readers,
+        })
     }
 
     /// Whether it has ended, be its last words read or not.
@@ -125,6 +137,16 @@ impl Process {
             // Its watcher went with its runtime, so nobody can know any more.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Whether it, or what it started, has loaded a library. Where that cannot be told: yes.
+    pub(super) fn has_loaded(&self, library: &Path) -> bool {
+        let Some(name) = library.to_str() else { return true };
+        let Some(members) = self.group.members() else { return true };
+        members.into_iter().any(|id| {
+            // Not ours to read, or gone: it cannot be told.
+            std::fs::read_to_string(format!("/proc/{id}/maps")).map_or(true, |maps| maps.contains(name))
+        })
     }
 
     /// Kills it and all it started, without a word before.

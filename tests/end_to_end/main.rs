@@ -12,6 +12,7 @@ mod bad_input;
 #[cfg(feature = "sql")]
 mod books;
 mod captured;
+mod clock;
 mod kill;
 mod lifecycle;
 mod matrix;

@@ -46,6 +46,9 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::MapPortalPlanChange | Bug::MapUnknownPriceNoop => plan_change(rig, "team_monthly").await,
         Bug::MapUnknownPriceFree | Bug::MapUnknownPrice500 => plan_change(rig, "made_by_hand").await,
         Bug::MapQuantity => with_seats(rig).await,
+        // Its period ended in 2025.
+        Bug::MapTrialNeverEnds => with_status(rig, "trialing").await,
+        Bug::MapRenewalTtl => bought_long_ago(rig).await,
         Bug::IdMultiSubClobber => old_one_ends(rig).await,
         Bug::IdForeignEvents => foreign(rig).await,
         Bug::IdLivemode => live(rig).await,
@@ -177,6 +180,13 @@ async fn plan_change(rig: &Rig, price: &str) -> String {
     rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
     let answer = rig.tell("evt_2", UPDATED, &subscription("sub_1", "active", price, 1)).await;
     format!("{answer}, {}, {}", rig.access().await, rig.mails("alert").await)
+}
+
+async fn bought_long_ago(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    rig.execute("UPDATE subscriptions SET bought = bought - 31 * 86400").await;
+    let answer = rig.tell("evt_2", UPDATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    format!("{answer}, {}", rig.access().await)
 }
 
 async fn with_seats(rig: &Rig) -> String {

@@ -95,6 +95,15 @@ impl Rig {
         self.shelf.lock().unwrap().objects.insert(format!("/v1/{folder}"), list.clone());
     }
 
+    /// Changes the app's data behind its back.
+    pub(super) async fn execute(&self, statement: &str) {
+        let file = self.settings.data_dir.join("app.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
     /// The next answer is what Stripe has when it is asked, but takes its time.
     pub(super) fn slow_next(&self) {
         self.shelf.lock().unwrap().slow = 1;
@@ -179,6 +188,7 @@ pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSet
         stripe_api_key: "sk_test_demo".to_owned(),
         webhook_secret: SECRET.to_owned(),
         smtp_url: None,
+        test_clock: false,
         bug,
     }
 }

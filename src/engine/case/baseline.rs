@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::script::bystanders;
-use super::{Action, Awaited, Case, Running};
+use super::{Action, Case, Running};
 use crate::judge::Before;
 use crate::probe::Reading;
 use crate::project::model::{Outlet, Probe, ProbeKind};
@@ -28,6 +28,15 @@ enum Filling {
     Bystanders,
     /// They are kept with the record only.
     Evidence,
+}
+
+/// Readings that are outstanding.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    /// When they were asked for. One that began earlier was meant for what is settled by now.
+    pub(super) since: Duration,
+    /// Customer and probe.
+    pub(super) left: BTreeSet<(usize, String)>,
 }
 
 /// When a baseline is read.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::record::event_ref;
-use super::{Action, AttemptOrder, Case, Running};
+use super::{Action, Case, Running};
 use crate::deliver::change;
 use crate::deliver::plan::{self, Burst, Planned, Route, Sources};
 use crate::deliver::retry::Retry;
@@ -52,6 +52,25 @@ impl Delivery {
     fn is_accepted(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.outcome.is_accepted())
     }
+}
+
+/// One attempt of a delivery, ready to be signed and sent.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptOrder {
+    /// The delivery's number.
+    pub(crate) delivery: usize,
+    /// Which attempt, from 1.
+    pub(crate) number: u32,
+    /// Where to.
+    pub(crate) endpoint: Arc<EndpointAt>,
+    /// The same as a URL: the endpoint's own, or that of another instance.
+    pub(crate) url: String,
+    /// The event; the same for every attempt.
+    pub(crate) event: Arc<Value>,
+    /// How it travels.
+    pub(crate) change: Arc<Change>,
+    /// Waited before sending.
+    pub(crate) delay: Duration,
 }
 
 /// Deliveries that are going on.
@@ -301,6 +320,11 @@ impl Case {
             if self.kills.under_way() && !starts_at_once {
                 return;
             }
+            // Stripe has waited before it tries again: so has the app.
+            if delivering.in_flight == 0 && !delivering.queue.is_empty() && self.moves_clock(at, out) {
+                return;
+            }
+            let Running::Delivering(delivering) = &mut self.running else { return };
             if let Some(next) =
                 (together || delivering.in_flight == 0).then(|| delivering.queue.pop_front()).flatten()
             {

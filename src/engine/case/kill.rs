@@ -123,6 +123,7 @@ impl Case {
             // Where another process made the call, it gets its answer now.
             out.push(Action::Release);
         }
+        self.started_anew();
         self.deliver_on(at, out);
     }
 

@@ -6,6 +6,7 @@
 mod arrange;
 mod baseline;
 mod bursts;
+mod clock;
 mod deliver;
 mod expect;
 mod judge;
@@ -20,15 +21,17 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use self::baseline::{Baselines, Moment};
+use self::baseline::{Awaited, Baselines, Moment};
 use self::bursts::Bursts;
+use self::clock::AppClock;
+pub(crate) use self::deliver::AttemptOrder;
 use self::deliver::Delivering;
 use self::kill::Kills;
 pub(crate) use self::outside::Ask;
@@ -36,12 +39,12 @@ use self::record::Recorder;
 use self::script::Op;
 use self::watch::Watch;
 use super::plan::CasePlan;
-use super::scene::{EndpointAt, Scene};
+use super::scene::Scene;
 use crate::id::IdMinter;
 use crate::probe::Reading;
 use crate::project::model::Call;
 use crate::run_event::{AttemptRecord, CallRecord, CaseRecord, Reason, RequestRecord, RunEventKind, Verdict};
-use crate::scenario::model::{ApiFault, Change, FaultKind, KillMoment, OutsideFault};
+use crate::scenario::model::{ApiFault, FaultKind, KillMoment, OutsideFault};
 use crate::stripe::action::Action as StripeAction;
 use crate::stripe::version::{Kin, Version};
 
@@ -117,6 +120,8 @@ pub(crate) enum InputKind {
     },
     /// Something left the app.
     Arrived,
+    /// The app's clock was moved, or could not be.
+    ClockMoved(Result<(), String>),
     /// The time came that the case asked to be woken at.
     Timer,
     /// The run ends early; nothing more is started.
@@ -141,6 +146,14 @@ pub(crate) enum Action {
         slot: usize,
         /// What.
         action: Box<StripeAction>,
+    },
+    /// Set the app's clock so far ahead of this machine's; answered by `ClockMoved`. Only for a case that has an app of
+    /// its own.
+    MoveClock {
+        /// How far.
+        ahead: SignedDuration,
+        /// The call that does it, filled in; `None`: faketime does.
+        call: Option<Box<Call>>,
     },
     /// Move Stripe's clock.
     Advance(SignedDuration),
@@ -190,25 +203,6 @@ pub(crate) enum Action {
     Finish(Box<CaseRecord>),
 }
 
-/// One attempt of a delivery, ready to be signed and sent.
-#[derive(Debug, Clone)]
-pub(crate) struct AttemptOrder {
-    /// The delivery's number.
-    pub(crate) delivery: usize,
-    /// Which attempt, from 1.
-    pub(crate) number: u32,
-    /// Where to.
-    pub(crate) endpoint: Arc<EndpointAt>,
-    /// The same as a URL: the endpoint's own, or that of another instance.
-    pub(crate) url: String,
-    /// The event; the same for every attempt.
-    pub(crate) event: Arc<Value>,
-    /// How it travels.
-    pub(crate) change: Arc<Change>,
-    /// Waited before sending.
-    pub(crate) delay: Duration,
-}
-
 /// What the case is waiting for.
 #[derive(Debug)]
 enum Running {
@@ -224,15 +218,6 @@ enum Running {
     Judging(Box<Watch>),
     /// The case has ended.
     Ended,
-}
-
-/// Readings that are outstanding.
-#[derive(Debug)]
-struct Awaited {
-    /// When they were asked for. One that began earlier was meant for what is settled by now.
-    since: Duration,
-    /// Customer and probe.
-    left: BTreeSet<(usize, String)>,
 }
 
 /// One case.
@@ -257,6 +242,7 @@ pub(crate) struct Case {
     deliveries: Vec<deliver::Delivery>,
     /// Numbers of those that are still to be accepted.
     owed: Vec<usize>,
+    clock: AppClock,
     /// How many attempts instances took in turn.
     turns: usize,
     /// What the step kills.
@@ -298,6 +284,7 @@ impl Case {
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),
+            clock: AppClock::default(),
             turns: 0,
             kills: Kills::default(),
             baselines: Baselines::default(),
@@ -326,9 +313,16 @@ impl Case {
         if matches!(self.running, Running::Ended) {
             return out;
         }
+        self.clock.wall = self.record.wall(input.at);
         self.look(input.world, input.at, &mut out);
         self.take(input.kind, input.at, &mut out);
         while matches!(self.running, Running::Nothing) {
+            if self.moves_clock(input.at, &mut out) {
+                if matches!(self.running, Running::Nothing) {
+                    self.running = Running::Answer;
+                }
+                break;
+            }
             match self.script.pop_front() {
                 Some(op) => self.start(op, input.at, &mut out),
                 None => self.finish(input.at, &mut out),
@@ -360,7 +354,12 @@ impl Case {
                 case: self.plan.id,
                 name: self.plan.name.clone(),
             })),
-            InputKind::Acted(result) | InputKind::Restarted(result) => self.acted(result, at, out),
+            InputKind::Acted(result) => self.acted(result, at, out),
+            InputKind::Restarted(result) => {
+                self.started_anew();
+                self.acted(result, at, out);
+            }
+            InputKind::ClockMoved(result) => self.clock_moved(result, at, out),
             InputKind::Requested { slot, record, answer } => self.requested(slot, record, answer, at, out),
             InputKind::Attempted { delivery, record } => self.attempted(delivery, record, at, out),
             InputKind::Read { slot, probe, reading } => self.was_read(slot, &probe, reading, at, out),

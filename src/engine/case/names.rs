@@ -19,6 +19,7 @@ impl Names for CaseNames<'_> {
         match root {
             "variable" => Some(Cow::Owned(Value::Object(self.case.variables.clone()))),
             "matrix" => Some(Cow::Owned(Value::Object(self.case.plan.story.matrix.clone()))),
+            "clock" => Some(Cow::Owned(self.case.clock_names())),
             "request" => Some(Cow::Owned(Value::Object(slot.answers.clone()))),
             _ => slot.truth.get(root).or_else(|| self.case.scene.names.get(root)).map(Cow::Borrowed),
         }

@@ -62,6 +62,12 @@ impl Recorder {
         Self { record, step: None, action: String::new(), skipped: false, place: None, reason: None }
     }
 
+    /// The time of day at a moment of the run.
+    pub(super) fn wall(&self, at: Duration) -> Timestamp {
+        let since = at.saturating_sub(self.record.started_at);
+        self.record.started.checked_add(since).unwrap_or(self.record.started)
+    }
+
     pub(super) fn skip(&mut self, reason: Reason) {
         self.skipped = true;
         self.reason = Some(reason);

@@ -1,5 +1,6 @@
 //! The case machine in tables: what it asks for, and in which order, whatever it is answered.
 
+mod clocks;
 mod kills;
 mod laws;
 mod orders;

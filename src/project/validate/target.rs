@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{check_path, command_call};
+use super::call::{check_path, command_call, http_call};
 use super::catalog::{text, texts};
 use super::environment::Later;
 use super::probe::json_path;
 use crate::project::document::{
-    DeployShaDocument, EndpointDocument, ProcessDocument, ReadyDocument, TargetDocument,
+    ClockDocument, DeployShaDocument, EndpointDocument, ProcessDocument, ReadyDocument, TargetDocument,
 };
-use crate::project::model::{DeploySha, Endpoint, Launch, Process, Ready, ReadyCheck, Redirect, Target};
+use crate::project::model::{
+    DeploySha, Endpoint, Launch, MovedBy, Process, Ready, ReadyCheck, Redirect, Target,
+};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{self, Field, Problems, Text};
 use crate::scenario::diagnostic::Diagnostic;
@@ -20,13 +22,11 @@ pub(super) fn target(
     later: &mut Later<'_>,
     problems: &mut Problems,
 ) -> Option<Target> {
-    if let Some(clock) = &document.clock {
-        later.push("target.clock", &clock.key);
-    }
     let endpoints = endpoints(document, later, problems);
     let deploy_sha = document.deploy_sha.as_ref().and_then(|sha| deploy_sha(sha, problems));
     Some(Target {
         launch: launch(document, later, problems)?,
+        clock: clock(document, problems),
         redirect: redirect(document, problems),
         env: env(document.env.as_ref()),
         endpoints,
@@ -46,6 +46,24 @@ fn redirect(document: &TargetDocument, problems: &mut Problems) -> Option<Redire
         );
     }
     Some(redirect.value)
+}
+
+/// How the app's clock is moved. Only an app that we start can have one of its own for a case.
+fn clock(document: &TargetDocument, problems: &mut Problems) -> Option<MovedBy> {
+    let field = document.clock.as_ref()?;
+    if document.url.is_some() {
+        problems.push(
+            Diagnostic::error(Code::ExclusiveKeys, "the clock of an app that already runs cannot be moved")
+                .at(&field.key)
+                .label("other people use that app: let Paydrill start one, with `process`"),
+        );
+    }
+    match &field.value {
+        ClockDocument::Faketime => Some(MovedBy::Faketime),
+        ClockDocument::Hook(hook) => {
+            http_call(hook.http.as_ref()?, problems).map(Box::new).map(MovedBy::Hook)
+        }
+    }
 }
 
 fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Problems) -> Option<Launch> {

@@ -82,6 +82,7 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
         connect: false,
         timeout: Duration::from_secs(10),
     };
+    let clock = project.environments["ci"].target.clock.clone();
     let scene = Scene {
         project: Arc::new(project),
         endpoints: BTreeMap::from([("main".to_owned(), Arc::new(endpoint))]),
@@ -93,6 +94,7 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
         } else {
             Vec::new()
         },
+        clock,
         names: Map::new(),
         variables: Variables::default(),
         seed: 7,
@@ -116,6 +118,8 @@ pub(super) struct App {
     pub(super) stripe: Result<(), String>,
     /// It calls Stripe while it handles a delivery.
     pub(super) calls: bool,
+    /// What comes of moving its clock.
+    pub(super) clock: Result<(), String>,
     /// What comes of a restart, of the whole app or of a process that was killed.
     pub(super) restart: Result<(), String>,
 }
@@ -129,6 +133,7 @@ impl Default for App {
             read: Box::new(|_, _| Ok(json!({ "active": true, "balance": 1 }))),
             echoes: false,
             calls: true,
+            clock: Ok(()),
             stripe: Ok(()),
             restart: Ok(()),
         }
@@ -268,6 +273,7 @@ impl Player {
             Action::Act { .. }
             | Action::Restart
             | Action::Kill { .. }
+            | Action::MoveClock { .. }
             | Action::Hold
             | Action::Request { .. }
             | Action::Attempt(_)
@@ -290,6 +296,9 @@ impl Player {
             Action::Kill { process, .. } => {
                 let result = self.app.restart.clone();
                 (format!("{process} is back"), InputKind::Killed { process, result })
+            }
+            Action::MoveClock { .. } => {
+                ("clock moved".to_owned(), InputKind::ClockMoved(self.app.clock.clone()))
             }
             Action::Hold => ("held".to_owned(), InputKind::Held(call())),
             Action::Restart => ("restarted".to_owned(), InputKind::Restarted(self.app.restart.clone())),
@@ -424,6 +433,7 @@ fn words(action: &Action) -> Option<String> {
         Action::Refuse(faults) => format!("refuse {}", faults.len()),
         Action::Restart => "restart".to_owned(),
         Action::Kill { process, after } => format!("kill {process} in {after:?}"),
+        Action::MoveClock { ahead, .. } => format!("clock {ahead:#}"),
         Action::Hold => "hold".to_owned(),
         Action::Release => "release".to_owned(),
         Action::Request { name, slot, .. } => format!("{name} of {slot}"),
