@@ -66,6 +66,16 @@ enum Odd {
     TakesItsTime,
     /// It reads the customer at Stripe before it grants.
     ReadsStripe,
+    /// It answers, and grants a moment later.
+    GrantsLater,
+    /// It grants and sends a mail, and a moment later another one.
+    MailsTwice,
+    /// It grants everybody what one has paid for.
+    GrantsAll,
+    /// It refuses the first delivery of an event, and grants at the next.
+    RefusesOnce,
+    /// It takes a while, grants nothing, and holds a lock that only its own clock would end.
+    Locks,
     /// It answers the delivery with 10 MB.
     AnswersHuge,
     /// It answers the delivery with 503.
@@ -93,6 +103,7 @@ struct App {
 struct Customer {
     odd: Odd,
     granted: bool,
+    mails: usize,
 }
 
 type Shared = State<Arc<App>>;
@@ -149,23 +160,44 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
     };
     say(&format!("odd app: {odd:?} for {customer}"));
     let refused = odd == Odd::GrantsNothing || odd == Odd::GrantsTheSecond && app.is_first(customer);
+    let known = app.known(customer);
     if odd == Odd::ReadsStripe
         && let Err(error) = get_from(&app.stripe, &format!("/v1/customers/{customer}")).await
     {
         return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
     }
-    if odd == Odd::TakesItsTime {
+    // Asked again after it has done its work it says so at once.
+    if odd == Odd::TakesItsTime && !known.is_some_and(|known| known.granted) {
         let (app, customer) = (Arc::clone(&app), customer.to_owned());
         // Not ended with the request: a handler in most languages goes on when its client has gone.
         let work = tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-            app.note(&customer, Customer { odd, granted: true });
+            app.note(&customer, Customer { odd, granted: true, mails: 1 });
             say("odd app: done");
         });
         let _ = work.await;
         return StatusCode::OK.into_response();
     }
-    app.note(customer, Customer { odd, granted: !refused });
+    if odd == Odd::RefusesOnce && known.is_none() {
+        app.note(customer, Customer { odd, granted: false, mails: 0 });
+        return (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response();
+    }
+    if odd == Odd::Locks {
+        app.note(customer, Customer { odd, granted: false, mails: 0 });
+        if known.is_some() {
+            return (StatusCode::CONFLICT, "somebody is at it").into_response();
+        }
+        return std::future::pending().await;
+    }
+    if let Some(second) = later(odd) {
+        let (app, customer) = (Arc::clone(&app), customer.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+            app.note(&customer, second);
+        });
+    }
+    let granted = !refused && odd != Odd::GrantsLater;
+    app.note(customer, Customer { odd, granted, mails: usize::from(granted) });
     match odd {
         Odd::Dies => {
             say("odd app: out of memory");
@@ -182,19 +214,34 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
     }
 }
 
+/// What a moment makes of a customer.
+fn later(odd: Odd) -> Option<Customer> {
+    let mails = match odd {
+        Odd::GrantsLater => 1,
+        Odd::MailsTwice => 2,
+        _ => return None,
+    };
+    Some(Customer { odd, granted: true, mails })
+}
+
 fn odd(object: &Value) -> Odd {
     let word = object["metadata"]["odd"].as_str();
     word.and_then(|word| Odd::from_str(word, false).ok()).unwrap_or(Odd::Nothing)
 }
 
 async fn access(State(app): Shared, Path(customer): Path<String>) -> Response {
-    let known = app.customers.lock().unwrap_or_else(PoisonError::into_inner).get(&customer).copied();
-    let Customer { odd, granted } = known.unwrap_or(Customer { odd: Odd::Nothing, granted: false });
+    let known = app.known(&customer);
+    let Customer { odd, granted, mails } =
+        known.unwrap_or(Customer { odd: Odd::Nothing, granted: app.grants_all(), mails: 0 });
     match odd {
         Odd::ReadHangs => std::future::pending().await,
         Odd::ReadHuge => format!("\"{}\"", "x".repeat(HUGE)).into_response(),
         Odd::ReadIsAPage => "<html>Please sign in</html>".into_response(),
-        _ => json!({ "active": granted }).to_string().into_response(),
+        _ => {
+            let status = if granted { "active" } else { "none" };
+            let read = json!({ "active": granted, "status": status, "mails": vec!["receipt"; mails] });
+            read.to_string().into_response()
+        }
     }
 }
 
@@ -203,6 +250,16 @@ impl App {
     fn is_first(&self, customer: &str) -> bool {
         let customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
         customers.keys().all(|known| known == customer)
+    }
+
+    fn known(&self, id: &str) -> Option<Customer> {
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+
+    /// Whether somebody's purchase was granted to everybody.
+    fn grants_all(&self) -> bool {
+        let customers = self.customers.lock().unwrap_or_else(PoisonError::into_inner);
+        customers.values().any(|customer| customer.odd == Odd::GrantsAll)
     }
 
     fn note(&self, id: &str, customer: Customer) {

@@ -19,3 +19,4 @@ mod matrix;
 mod outside;
 #[cfg(feature = "sql")]
 mod postgres;
+mod verdicts;
