@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -12,8 +13,8 @@ use super::project;
 use super::settings::Settings;
 use crate::engine;
 use crate::provider::double::{
-    Alone, AnswersIn, ApiCall, Catalog, Double, DoubleConfig, DoubleError, ForwardTo, Forwarded, Outcome,
-    Told,
+    Alone, AnswersIn, ApiCall, Catalog, Double, DoubleConfig, DoubleError, ForwardTo, Forwarded, Limits,
+    Outcome, Told,
 };
 use crate::secret::Secret;
 use crate::stripe::version::Version;
@@ -67,6 +68,7 @@ pub(super) struct StripeArgs {
 }
 
 pub(super) fn main(args: &StripeArgs, settings: &Settings, output: &Output) -> Exit {
+    raise_file_limit();
     let catalog = match catalog(args, output) {
         Ok(catalog) => catalog,
         Err(exit) => return exit,
@@ -82,6 +84,16 @@ pub(super) fn main(args: &StripeArgs, settings: &Settings, output: &Output) -> E
     // An endpoint that still handles an event must not hold the process up.
     runtime.shutdown_background();
     exit
+}
+
+/// Every caller takes a file handle, and the usual limit is far below what the system allows anybody to ask for. Where it
+/// cannot be raised, fewer are let in at a time.
+fn raise_file_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 fn catalog(args: &StripeArgs, output: &Output) -> Result<Catalog, Exit> {
@@ -132,6 +144,7 @@ fn config(args: &StripeArgs) -> DoubleConfig {
             clock_speed: args.clock_speed,
             allow_hosts: args.allow_host.clone(),
         }),
+        limits: Limits::default(),
     }
 }
 

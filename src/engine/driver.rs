@@ -141,7 +141,7 @@ impl Driver {
         let faults = faults.into_iter().map(|fault| DoubleFault {
             call: fault.call,
             effect: match fault.effect {
-                FaultEffect::Status(status) => Effect::Status(status),
+                FaultEffect::Refusal(refusal) => Effect::Refusal(refusal),
                 FaultEffect::Latency(latency) => Effect::Latency(latency),
                 FaultEffect::Reset => Effect::Reset,
             },

@@ -2,6 +2,7 @@
 
 use super::decode::{Any, Length, List, Map, Number, Shift, Table, Text, document, words};
 use super::model::{BodyStyle, KillMoment, Order, SignatureMode};
+use crate::stripe::refusal::Limit;
 
 document! {
     /// a scenario
@@ -130,6 +131,14 @@ document! {
         call: Text,
         /// It is answered with this status and Stripe's error body.
         status: Number<300, 599>,
+        /// With `status`: its `Retry-After`, in whole seconds. Stripe's packages wait so long where they try again.
+        retry_after: Length,
+        /// With `status`: its `Stripe-Should-Retry`, which Stripe's packages obey. Left out, they go by the status: most of them
+        /// try 409 and 5xx again, and never 429.
+        should_retry: bool,
+        /// With `status = 429`: which of Stripe's limits the call met, as `Stripe-Rate-Limited-Reason` names it, or `"lock_timeout"`
+        /// where another call held the object. Left out, `"global-rate"`.
+        limited_by: Limit,
         /// It is answered rightly, but only after this long.
         latency: Length,
         /// The connection is closed without an answer.
@@ -260,6 +269,15 @@ words!(KillMoment, "moment", {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DrillSource;
 words!(DrillSource, "source of events", { "resend" => Self, "act" => Self, "synthetic" => Self, });
+
+words!(Limit, "limit", {
+    "global-rate" => Self::GlobalRate,
+    "endpoint-rate" => Self::EndpointRate,
+    "global-concurrency" => Self::GlobalConcurrency,
+    "endpoint-concurrency" => Self::EndpointConcurrency,
+    "resource-specific" => Self::ResourceSpecific,
+    "lock_timeout" => Self::LockTimeout,
+});
 
 words!(Order, "order", {
     "natural" => Self::Natural,

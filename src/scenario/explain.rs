@@ -21,6 +21,7 @@ use super::model::{
 use crate::project::model::{Outlet, Project};
 use crate::span::Place;
 use crate::stripe::action::ActionKind;
+use crate::stripe::refusal::Refusal;
 use crate::stripe::version::Version;
 use crate::time::human;
 
@@ -171,6 +172,22 @@ fn step(text: &mut String, index: usize, story: &Story, project: &Project) {
     judged(text, step, index + 1 == story.steps.len(), story, project);
 }
 
+fn refused(refusal: Refusal) -> String {
+    let mut text = format!("is answered {}", refusal.status);
+    if let Some(limit) = refusal.limited_by {
+        text.push_str(&format!(" for {limit}"));
+    }
+    match refusal.advises_retry() {
+        Some(true) => text.push_str(", shall be tried again"),
+        Some(false) => text.push_str(", shall not be tried again"),
+        None => {}
+    }
+    if let Some(after) = refusal.retry_after {
+        text.push_str(&format!(", not before {}", human(after)));
+    }
+    text
+}
+
 fn fault(fault: &Fault) -> String {
     match &fault.kind {
         FaultKind::Api(api) => api_fault(api),
@@ -210,7 +227,7 @@ fn outside_fault(fault: &OutsideFault) -> String {
 fn api_fault(fault: &ApiFault) -> String {
     let times = times(fault.times);
     let effect = match fault.effect {
-        FaultEffect::Status(status) => format!("is answered {status}"),
+        FaultEffect::Refusal(refusal) => refused(refusal),
         FaultEffect::Latency(latency) => format!("is answered after {}", human(latency)),
         FaultEffect::Reset => "is cut off".to_owned(),
     };

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::project::model::{Outlet, Select};
 use crate::span::{Place, Spanned};
 use crate::stripe::action::ActionKind;
+use crate::stripe::refusal::Refusal;
 use crate::stripe::version::Version;
 
 /// One file: its head, and the story once per combination of its matrix.
@@ -249,8 +250,8 @@ pub struct ApiFault {
 /// How a call to Stripe fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultEffect {
-    /// It is answered with this status and Stripe's error body.
-    Status(u16),
+    /// It is answered with this status, Stripe's error body, and what Stripe advises about trying again.
+    Refusal(Refusal),
     /// It is answered rightly, but only after this long.
     Latency(Duration),
     /// The connection is closed without an answer.

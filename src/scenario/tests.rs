@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::diagnostic::has_errors;
-use super::model::{From, Order, Pick, Scenario, Send, SignatureMode};
+use super::model::{FaultEffect, FaultKind, From, Order, Pick, Scenario, Send, SignatureMode};
 use super::render::{Color, render};
 use super::tree::source;
 use super::*;
 use crate::project::model::{Launch, ProbeKind, Project, Provider};
 use crate::project::parse_project;
+use crate::stripe::refusal::{Limit, Refusal};
 
 /// The example project and scenarios of the design.
 pub(crate) fn examples() -> BTreeMap<String, String> {
@@ -301,6 +303,36 @@ fn the_model_holds_what_the_file_says() {
     assert_eq!(expected.fields["balance"].value, 50);
     let place = &expected.fields["balance"].place;
     assert_eq!((place.position().line, &place.source.text[place.range.clone()]), (12, "50"));
+}
+
+#[test]
+fn a_fault_says_what_stripe_advises() {
+    let step = "promise = \"p\"\n[[step]]\nstripe.cancel = {}\n";
+    let fault = "fault = [{ api = { call = \"GET /v1/*\", status = 429, retry_after = \"2s\", should_retry = true, limited_by = \"endpoint-rate\" } }]";
+    let scenario = valid(&format!("{step}{fault}\nthen.access = {{ plan = \"free\" }}\n"));
+    let refusal = Refusal {
+        status: 429,
+        retry_after: Some(Duration::from_secs(2)),
+        should_retry: Some(true),
+        limited_by: Some(Limit::EndpointRate),
+    };
+    let FaultKind::Api(api) = &scenario.cases[0].steps[0].faults[0].kind else { panic!("no call fails") };
+    assert_eq!(api.effect, FaultEffect::Refusal(refusal));
+}
+
+#[rstest::rstest]
+#[case("status = 429, retry_after = \"1500ms\"", "`Retry-After` is in whole seconds")]
+#[case("status = 500, limited_by = \"endpoint-rate\"", "a call that meets a limit is not answered 500")]
+#[case("status = 429, limited_by = \"me\"", "limit")]
+#[case("latency = \"1s\", should_retry = false", "only a call that is answered with a `status` gives advice")]
+fn advice_that_makes_no_sense_is_refused(#[case] keys: &str, #[case] message: &str) {
+    let fault = format!("fault = [{{ api = {{ call = \"GET /v1/*\", {keys} }} }}]");
+    let text = format!(
+        "promise = \"p\"\n[[step]]\nstripe.cancel = {{}}\n{fault}\nthen.access = {{ plan = \"free\" }}\n"
+    );
+    let (scenario, diagnostics) = parse(&text);
+    assert!(scenario.is_none());
+    assert!(diagnostics[0].message.contains(message), "{}", render(&diagnostics, Color::No));
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod event;
 pub mod mutation;
 pub mod object;
 pub mod path;
+pub mod refusal;
 pub(crate) mod sample;
 pub mod signature;
 pub mod template;

@@ -21,6 +21,7 @@ use super::v2;
 use super::watch::CallKind;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::Cause;
+use crate::stripe::refusal::Refusal;
 use crate::stripe::version::Version;
 
 /// A call with what its headers say.
@@ -46,14 +47,25 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
     pub(crate) request_id: String,
-    /// The request that was carried out, where this only repeats its answer.
-    pub(crate) replays: Option<String>,
+    /// The request that was carried out, where its answer is kept under an idempotency key: this one, or the first
+    /// with the key.
+    pub(crate) original: Option<String>,
+    /// How it was refused, where a fault met it.
+    pub(crate) refusal: Option<Refusal>,
     /// Kept back so long.
     pub(crate) late: Duration,
     /// Kept back until this tells that the fault is disarmed.
     pub(crate) hold: Option<watch::Receiver<()>>,
     /// Not sent at all.
     pub(crate) reset: bool,
+}
+
+impl Answer {
+    /// `Stripe-Should-Retry`: once an answer is kept under a key, another try would only repeat it.
+    pub(crate) fn should_retry(&self) -> Option<bool> {
+        let kept = self.original.as_ref().map(|_| false);
+        self.refusal.map_or(kept, Refusal::advises_retry)
+    }
 }
 
 /// Answers a request.
@@ -71,7 +83,8 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
         status: 200,
         body: Bytes::new(),
         request_id,
-        replays: None,
+        original: None,
+        refusal: None,
         late: Duration::ZERO,
         hold: None,
         reset: false,
@@ -79,9 +92,10 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
     let part = account.part_mut(home.unwrap_or(Home::Large));
     let struck = strike(&mut part.faults, request.method, request.path);
     match struck.map(|armed| armed.fault().effect) {
-        Some(Effect::Status(status)) => {
+        Some(Effect::Refusal(refusal)) => {
             answer.kind = CallKind::Faulted;
-            refuse(&mut answer, ApiError::fault(status), &request);
+            answer.refusal = Some(refusal);
+            refuse(&mut answer, ApiError::fault(refusal), &request);
             return answer;
         }
         Some(Effect::Reset) => {
@@ -128,7 +142,7 @@ fn carry_out(
         && let Some(saved) = account.keys.replay(key, &call.path, &call.params)?
     {
         (answer.status, answer.body) = (saved.status, saved.body);
-        answer.replays = Some(saved.request_id);
+        answer.original = Some(saved.request_id);
         return Ok(());
     }
     let paths = expansions(call)?;
@@ -148,6 +162,7 @@ fn carry_out(
         let saved =
             Saved::new(&call.path, &call.params, answer.status, answer.body.clone(), &answer.request_id);
         account.keys.save(key, saved, answer.case.is_none());
+        answer.original = Some(answer.request_id.clone());
         if answer.case.is_some() {
             account.part_mut(home.unwrap_or(Home::Large)).keys.push(key.to_owned());
         }

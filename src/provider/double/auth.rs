@@ -1,5 +1,7 @@
 //! Who may call, and in which version: any test key, any version whose shapes are modelled.
 
+use http::{HeaderMap, HeaderValue};
+
 use super::AnswersIn;
 use super::error::ApiError;
 use crate::stripe::version::{Version, VersionError};
@@ -34,6 +36,27 @@ pub(crate) fn check(header: Option<&str>) -> Result<(), ApiError> {
     if !secret || key.starts_with("sk_live") || key.starts_with("rk_live") {
         let start: String = key.chars().take(8).collect();
         return Err(ApiError::unauthorized(format!("Invalid API Key provided: {start}****")));
+    }
+    Ok(())
+}
+
+/// Checks that the call is about the caller's own account: what is done on behalf of others is not modelled.
+///
+/// # Errors
+/// Stripe's for what can be no account, 501 for what can.
+pub(crate) fn own_account(headers: &HeaderMap) -> Result<(), ApiError> {
+    for name in ["stripe-account", "stripe-context"] {
+        let Some(id) = headers.get(name).map(HeaderValue::as_bytes).filter(|id| !id.is_empty()) else {
+            continue;
+        };
+        let id = String::from_utf8_lossy(id);
+        let letters = id.strip_prefix("acct_").unwrap_or_default();
+        let is_id = !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if name == "stripe-account" && !is_id {
+            return Err(ApiError::no_such_account(&id));
+        }
+        let name = if name == "stripe-account" { "Stripe-Account" } else { "Stripe-Context" };
+        return Err(ApiError::not_modelled(&format!("header {name}")));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! How a double is started: inside a run, or by itself.
 
+use std::time::Duration;
+
 use crate::secret::Secret;
 use crate::stripe::version::Version;
 
@@ -14,6 +16,30 @@ pub struct DoubleConfig {
     pub keep_events: usize,
     /// How it runs by itself, outside of a run.
     pub alone: Option<Alone>,
+    /// What callers may take of it.
+    pub limits: Limits,
+}
+
+/// What callers may take of the double: so that none that is slow or wicked takes what others need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections; more wait until one of them ends.
+    pub connections: usize,
+    /// A connection ends after so long without a call, or in the middle of the headers of one.
+    pub asking: Duration,
+    /// A call whose body has not come whole after so long is refused.
+    pub body: Duration,
+    /// A connection ends when nothing of an answer was taken for so long.
+    pub taking: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let half_a_minute = Duration::from_secs(30);
+        // As long as nginx, behind which Stripe answers, keeps a connection that asks nothing.
+        let asking = Duration::from_secs(75);
+        Self { connections: 16_384, asking, body: half_a_minute, taking: half_a_minute }
+    }
 }
 
 /// A double by itself: an account with a version and a clock, which delivers its events.
@@ -55,7 +81,13 @@ pub struct Forwarded {
 
 impl Default for DoubleConfig {
     fn default() -> Self {
-        Self { port: None, answers_in: AnswersIn::default(), keep_events: 10_000, alone: None }
+        Self {
+            port: None,
+            answers_in: AnswersIn::default(),
+            keep_events: 10_000,
+            alone: None,
+            limits: Limits::default(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! | call | does |
 //! |---|---|
 //! | `GET /_paydrill/health` | says that it is up, and what time it is there |
-//! | `PUT /_paydrill/faults` | lets calls fail: a list of `{"call": "GET /v1/subscriptions/*", "status": 500, "times": 1}`, or with `"latency": "3s"` or `"reset": true`; replaces what was there |
+//! | `PUT /_paydrill/faults` | lets calls fail: a list of `{"call": "GET /v1/subscriptions/*", "status": 500, "times": 1}`, or with `"latency": "3s"` or `"reset": true`; replaces what was there. With a status also what Stripe advises: `"retry_after": "2s"`, `"should_retry": true`, and for 429 `"limited_by": "endpoint-rate"` |
 //! | `GET /_paydrill/faults`, `DELETE /_paydrill/faults` | shows them, forgets them |
 //! | `POST /_paydrill/advance` | `{"by": "31d"}`: time passes, with everything that falls due |
 //! | `POST /_paydrill/authenticate/ID` | the customer answers the bank for a payment or setup intent: `{"succeeds": true}` |
@@ -21,6 +21,7 @@ use super::fault::{ApiFault, Armed, Effect};
 use super::server::Shared;
 use super::store::Kind;
 use crate::stripe::object::envelope::Cause;
+use crate::stripe::refusal::{Limit, Refusal};
 
 /// Where control calls begin.
 pub(super) const PREFIX: &str = "/_paydrill/";
@@ -38,6 +39,9 @@ struct Written {
     #[serde(default)]
     reset: bool,
     times: Option<u32>,
+    retry_after: Option<String>,
+    should_retry: Option<bool>,
+    limited_by: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,31 +100,66 @@ fn arm(shared: &Shared, written: Vec<Written>) -> Result<Answered, String> {
 }
 
 fn fault(written: Written) -> Result<ApiFault, String> {
-    let Written { call, status, latency, reset, times } = written;
-    let effect = match (status, latency, reset) {
-        (Some(status @ 400..=599), None, false) => Effect::Status(status),
-        (Some(status), None, false) => return Err(format!("status {status} of `{call}` is no error")),
-        (None, Some(latency), false) => Effect::Latency(span(&latency)?),
+    let call = written.call.clone();
+    let effect = match (written.status, &written.latency, written.reset) {
+        (Some(status), None, false) => Effect::Refusal(refusal(status, &written)?),
+        _ if written.retry_after.is_some()
+            || written.should_retry.is_some()
+            || written.limited_by.is_some() =>
+        {
+            return Err(format!("`{call}` needs a status for retry_after, should_retry or limited_by"));
+        }
+        (None, Some(latency), false) => Effect::Latency(span(latency)?),
         (None, None, true) => Effect::Reset,
         _ => return Err(format!("`{call}` needs one of: status, latency, reset")),
     };
-    Ok(ApiFault { call, effect, times })
+    Ok(ApiFault { call, effect, times: written.times })
+}
+
+fn refusal(status: u16, written: &Written) -> Result<Refusal, String> {
+    let Written { call, retry_after, should_retry, limited_by, .. } = written;
+    if !(400..=599).contains(&status) {
+        return Err(format!("status {status} of `{call}` is no error"));
+    }
+    let retry_after = retry_after.as_deref().map(span).transpose()?;
+    if retry_after.is_some_and(|after| after.subsec_nanos() != 0 || after.is_zero()) {
+        return Err(format!("`Retry-After` of `{call}` is in whole seconds: write \"2s\""));
+    }
+    let limited_by = limited_by.as_deref().map(str::parse::<Limit>).transpose();
+    let limited_by = limited_by.map_err(|error| format!("failed to {error}"))?;
+    if limited_by.is_some() && status != 429 {
+        return Err(format!("status {status} of `{call}` is met by no limit: limited_by needs 429"));
+    }
+    Ok(Refusal { status, retry_after, should_retry: *should_retry, limited_by })
 }
 
 fn faults(shared: &Shared) -> Value {
     let account = shared.account();
-    let shown = account.large.faults.iter().map(|armed| {
-        let mut shown = json!({ "call": armed.fault().call, "left": armed.left() });
-        let (key, value): (&str, Value) = match armed.fault().effect {
-            Effect::Status(status) => ("status", status.into()),
-            Effect::Latency(latency) => ("latency", format!("{}ms", latency.as_millis()).into()),
-            Effect::Reset => ("reset", true.into()),
-            Effect::Hold => ("hold", true.into()),
-        };
-        crate::stripe::object::put(&mut shown, key, value);
-        shown
-    });
-    json!({ "faults": shown.collect::<Vec<_>>() })
+    json!({ "faults": account.large.faults.iter().map(shown).collect::<Vec<_>>() })
+}
+
+/// A fault as it could be written.
+fn shown(armed: &Armed) -> Value {
+    let mut shown = json!({ "call": armed.fault().call, "left": armed.left() });
+    let mut put = |key: &str, value: Value| crate::stripe::object::put(&mut shown, key, value);
+    match armed.fault().effect {
+        Effect::Refusal(Refusal { status, retry_after, should_retry, limited_by }) => {
+            put("status", status.into());
+            if let Some(after) = retry_after {
+                put("retry_after", format!("{}s", after.as_secs()).into());
+            }
+            if let Some(should) = should_retry {
+                put("should_retry", should.into());
+            }
+            if let Some(limit) = limited_by {
+                put("limited_by", limit.as_str().into());
+            }
+        }
+        Effect::Latency(latency) => put("latency", format!("{}ms", latency.as_millis()).into()),
+        Effect::Reset => put("reset", true.into()),
+        Effect::Hold => put("hold", true.into()),
+    }
+    shown
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -133,14 +172,8 @@ fn span(text: &str) -> Result<Duration, String> {
 
 fn advance(shared: &Shared, given: &Advance) -> Result<Answered, String> {
     let by = SignedDuration::try_from(span(&given.by)?).map_err(|_| format!("`{}` is too far", given.by))?;
-    let mut account = shared.account();
-    let played = account.advance_all(by);
-    shared.post(&mut account);
-    let now = account.large.now.as_second();
-    drop(account);
-    if let Some(deliveries) = &shared.deliveries {
-        deliveries.wake();
-    }
+    let (now, played) = shared.advance(by);
+    let now = now.as_second();
     played.map_err(|_| format!("more falls due in {} than can be played out; it is {now} now", given.by))?;
     Ok(done(json!({ "now": now })))
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::stripe::object::object;
+use crate::stripe::refusal::{Limit, Refusal};
 
 /// A refused call, as Stripe words it. For a route that the double does not model, status 501.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +20,9 @@ pub(crate) struct ApiError {
     /// In the words of the v2 API.
     of_v2: bool,
 }
+
+/// How Stripe ends what it says of an address.
+const HELP: &str = "Please see https://stripe.com/docs or we can help at https://support.stripe.com/.";
 
 /// The status of what is refused by name rather than guessed.
 pub(crate) const NOT_MODELLED: u16 = 501;
@@ -148,6 +152,37 @@ impl ApiError {
         Self::new(400, "invalid_request_error", Some("url_invalid"), message.into()).about("url")
     }
 
+    /// 404: Stripe has no such route, for sure: what it might have is [refused by name](Self::not_modelled).
+    pub(crate) fn unrecognized(method: &str, path: &str) -> Self {
+        let (method, path): (String, String) =
+            (method.chars().take(20).collect(), path.chars().take(120).collect());
+        let message = format!("Unrecognized request URL ({method}: {path}). {HELP}");
+        Self::new(404, "invalid_request_error", None, message)
+    }
+
+    /// The same, where the id is empty that a path ends in.
+    pub(crate) fn forgotten_id(self) -> Self {
+        let hint = "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an \
+                    object, make sure you passed a valid (non-empty) identifier in your code.";
+        let message = self.message.replace(HELP, &format!("{hint} {HELP}"));
+        Self { message, ..self }
+    }
+
+    /// 403: another account, which the key has no business with.
+    pub(crate) fn no_such_account(id: &str) -> Self {
+        let id: String = id.chars().take(80).collect();
+        let message = format!(
+            "The provided key 'sk_test_****' does not have access to account '{id}' (or that account does not \
+             exist). Application access may have been revoked."
+        );
+        Self::new(403, "invalid_request_error", Some("account_invalid"), message)
+    }
+
+    /// 408: the body did not come in time.
+    pub(crate) fn too_slow() -> Self {
+        Self::new(408, "invalid_request_error", None, "The request body did not arrive in time.".to_owned())
+    }
+
     /// 413.
     pub(crate) fn too_large() -> Self {
         Self::new(413, "invalid_request_error", None, "Request body is too large.".to_owned())
@@ -160,8 +195,19 @@ impl ApiError {
     }
 
     /// What an armed fault answers, in the words of a Stripe that is out of order.
-    pub(crate) fn fault(status: u16) -> Self {
-        match status {
+    pub(crate) fn fault(refusal: Refusal) -> Self {
+        match refusal.status {
+            429 if refusal.limited_by == Some(Limit::LockTimeout) => Self::new(
+                429,
+                "invalid_request_error",
+                Some("lock_timeout"),
+                "This object cannot be accessed right now because another API request or Stripe process is \
+                 currently accessing it. If you see this error intermittently, retry the request. If you see this \
+                 error frequently and are making multiple concurrent requests to a single object, make your \
+                 requests serially or at a lower rate. For more details, see \
+                 https://stripe.com/docs/rate-limits#object-lock-timeouts."
+                    .to_owned(),
+            ),
             429 => Self::new(
                 429,
                 "invalid_request_error",
@@ -172,10 +218,10 @@ impl ApiError {
             ),
             402 => Self::declined(),
             401 => Self::unauthorized("Invalid API Key provided: sk_test_****"),
-            400..=499 => {
+            status @ 400..=499 => {
                 Self::new(status, "invalid_request_error", None, "The request was refused.".to_owned())
             }
-            _ => Self::new(
+            status => Self::new(
                 status,
                 "api_error",
                 None,

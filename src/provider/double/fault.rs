@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::stripe::refusal::Refusal;
+
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiFault {
@@ -18,8 +20,8 @@ pub struct ApiFault {
 /// What a fault does to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It is not carried out, and answered with this status and Stripe's body for it.
-    Status(u16),
+    /// It is not carried out, and refused with Stripe's body for it.
+    Refusal(Refusal),
     /// It is carried out at once, and its answer kept back so long.
     Latency(Duration),
     /// It is not carried out: the connection is reset.
@@ -115,9 +117,9 @@ mod tests {
     #[test]
     fn a_fault_is_used_up_and_the_next_one_follows() {
         let fault = |effect, times| Armed::new(ApiFault { call: "GET /v1/*".into(), effect, times });
-        let mut armed = [fault(Effect::Status(500), Some(2)), fault(Effect::Reset, None)];
+        let mut armed = [fault(Effect::Refusal(500.into()), Some(2)), fault(Effect::Reset, None)];
         let mut struck = |method| strike(&mut armed, method, "/v1/x").map(|armed| armed.fault().effect);
-        let (status, reset) = (Some(Effect::Status(500)), Some(Effect::Reset));
+        let (status, reset) = (Some(Effect::Refusal(500.into())), Some(Effect::Reset));
         assert_eq!([(); 4].map(|()| struck("GET")), [status, status, reset, reset]);
         assert_eq!(struck("POST"), None);
     }

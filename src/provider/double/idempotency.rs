@@ -10,6 +10,27 @@ use super::error::ApiError;
 /// The keys that are remembered for the account at large, which is never closed.
 const KEPT: usize = 10_000;
 
+/// The longest key that Stripe takes: <https://docs.stripe.com/api/idempotent_requests>.
+const LONGEST: usize = 255;
+
+/// Whether it can be a key.
+///
+/// # Errors
+/// Stripe's for a key that is empty or too long; one for a key that is no text, which could not be told from others.
+pub(crate) fn check(key: &[u8]) -> Result<(), ApiError> {
+    let length = std::str::from_utf8(key)
+        .map_err(|_| ApiError::invalid("Invalid UTF-8 in the Idempotency-Key header."))?
+        .chars()
+        .count();
+    if (1..=LONGEST).contains(&length) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "Idempotent key length is {length}, which is outside accepted lengths. Idempotent Keys must be 1-{LONGEST} \
+         characters long. If you're looking for a decent generator, try using a UUID defined by IETF RFC 4122."
+    )))
+}
+
 /// An answer that a key gives from now on.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {

@@ -11,12 +11,15 @@
 
 mod account;
 mod act;
+mod address;
 mod agenda;
 mod answer;
 mod auth;
+mod body;
 mod case;
 mod catalog;
 mod config;
+mod connection;
 mod control;
 mod error;
 mod expand;
@@ -48,16 +51,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::account::event_destination::{self, Payload};
 use self::account::{Home, customer, webhook_endpoint};
 use self::act::Stage;
+use self::body::Bodies;
 use self::case::{Part, Slot};
 pub use self::catalog::{Catalog, CatalogPrice, CatalogProduct};
-pub use self::config::{Alone, AnswersIn, DoubleConfig, ForwardTo, Forwarded};
+pub use self::config::{Alone, AnswersIn, DoubleConfig, ForwardTo, Forwarded, Limits};
 use self::error::ApiError;
 pub use self::fault::{ApiFault, Effect};
 use self::server::Shared;
@@ -216,11 +220,10 @@ impl Double {
             }
         };
         let port = config.port.unwrap_or(0);
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
-                std::io::ErrorKind::AddrInUse => DoubleError::PortInUse { port },
-                _ => DoubleError::Listen { port, source },
-            })?;
+        let listener = listen(port).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => DoubleError::PortInUse { port },
+            _ => DoubleError::Listen { port, source },
+        })?;
         let address = listener.local_addr().map_err(|source| DoubleError::Listen { port, source })?;
         let shared = Arc::new(Shared {
             account: Mutex::new(account),
@@ -230,12 +233,15 @@ impl Double {
             version,
             speed,
             deliveries,
+            bodies: Bodies::new(config.limits.body),
             stopping: tokio::sync::watch::Sender::new(false),
         });
         let serving = Arc::clone(&shared);
         let task = tokio::spawn(async move {
-            // Serving on a bound listener ends when it is told to; there is nobody else to tell of an error.
-            let _ = tokio::join!(server::serve(listener, Arc::clone(&serving)), webhook::pump(serving));
+            tokio::join!(
+                connection::serve(listener, Arc::clone(&serving), config.limits),
+                webhook::pump(serving)
+            );
         });
         Ok(Self { shared, address, task: Arc::new(Mutex::new(Some(task))), forwarded: forwarded.into() })
     }
@@ -384,14 +390,10 @@ impl Double {
     /// # Errors
     /// Too much fell due at once: the account stands where it came to, and may be advanced further.
     pub fn advance_all(&self, by: SignedDuration) -> Result<Timestamp, ActError> {
-        let mut account = self.shared.account();
-        let advanced = account.advance_all(by).map_err(|_| ActError::TooMuch);
-        self.shared.post(&mut account);
-        drop(account);
-        if let Some(deliveries) = &self.shared.deliveries {
-            deliveries.wake();
+        match self.shared.advance(by) {
+            (now, Ok(())) => Ok(now),
+            (_, Err(_)) => Err(ActError::TooMuch),
         }
-        advanced
     }
 
     /// Lets the account at large live up to now, as every call does.
@@ -459,6 +461,17 @@ impl Double {
             task.abort();
         }
     }
+}
+
+/// So many callers may knock before they are let in; the system may allow fewer.
+const BACKLOG: u32 = 4_096;
+
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // A port is free again as soon as the last double has left it.
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.listen(BACKLOG)
 }
 
 /// Makes the endpoints that are there from the start.

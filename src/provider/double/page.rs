@@ -38,8 +38,13 @@ impl Page {
             None => 10,
             Some(limit) => nested_int(limit, "limit")?.unwrap_or(10),
         };
-        if !(1..=100).contains(&limit) {
-            return Err(ApiError::invalid_param("limit", "Invalid limit: must be from 1 to 100"));
+        let out_of_range = match limit {
+            ..1 => Some("This value must be greater than or equal to 1.".to_owned()),
+            1..=100 => None,
+            _ => Some(format!("This value must be less than or equal to 100 (it currently is '{limit}').")),
+        };
+        if let Some(message) = out_of_range {
+            return Err(ApiError::coded("parameter_invalid_integer", "limit", message));
         }
         let cursor = |name: &str, side| Some((side, given.get(name)?.as_str()?.to_owned()));
         let cursor = match (cursor("starting_after", Side::After), cursor("ending_before", Side::Before)) {

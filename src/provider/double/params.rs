@@ -168,13 +168,14 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         (Is::Text | Is::TextOr(_) | Is::Decimal, Value::String(_))
         | (Is::Int | Is::Time | Is::TimeOr(_), Value::Number(_))
         | (Is::Bool, Value::Bool(_))
-        | (Is::Map | Is::Meta, Value::Object(_))
+        | (Is::Map, Value::Object(_))
         | (Is::List, Value::Array(_)) => match (is, value.as_str()) {
             (Is::Decimal, Some(text)) if !is_decimal(text) => {
                 Err(ApiError::invalid_param(name, format!("Invalid decimal: {}", shown(value))))
             }
             _ => Ok(value.clone()),
         },
+        (Is::Meta, Value::Object(fields)) => metadata(name, fields).map(|()| value.clone()),
         (Is::Fields(table) | Is::TextOr(table), Value::Object(fields)) => {
             typed(fields, table, name, route).map(Value::Object)
         }
@@ -187,7 +188,11 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         (Is::Time, Value::String(text)) if text == "now" => Ok(value.clone()),
         (Is::TimeOr(words), Value::String(text)) if words.contains(&text.as_str()) => Ok(value.clone()),
         (Is::Int | Is::Time | Is::TimeOr(_), Value::String(text)) => {
-            text.parse::<i64>().map(Value::from).map_err(|_| ApiError::invalid_integer(name, text))
+            let number: i64 = text.parse().map_err(|_| ApiError::invalid_integer(name, text))?;
+            if !matches!(is, Is::Int) && !SECONDS.contains(&number) {
+                return Err(ApiError::invalid_param(name, format!("Invalid timestamp: {}", shown(value))));
+            }
+            Ok(number.into())
         }
         // The package for Python wrote `True` and `False` until 2025, and Stripe takes it.
         (Is::Bool, Value::String(text)) => match text.as_str() {
@@ -207,6 +212,49 @@ fn coerce(is: Is, name: &str, value: &Value, route: &dyn Display) -> Result<Valu
         (Is::Map | Is::Meta | Is::Fields(_), _) => Err(invalid("object")),
         (Is::List | Is::Texts | Is::Rows(_), _) => Err(invalid("array")),
     }
+}
+
+/// Seconds since the epoch that a parameter may name: to the last year but one that a calendar has room for, so that what
+/// follows in a year can be told.
+const SECONDS: std::ops::RangeInclusive<i64> = 0..=253_370_764_800;
+
+/// What one call may give as metadata: <https://docs.stripe.com/metadata>.
+const METADATA: (usize, usize, usize) = (50, 40, 500);
+
+/// Checks metadata as it was given.
+fn metadata(name: &str, fields: &Map<String, Value>) -> Result<(), ApiError> {
+    let (most, longest_key, longest_value) = METADATA;
+    let invalid = |message: String| Err(ApiError::invalid_param(name, message));
+    if fields.len() > most {
+        let given = fields.len();
+        return invalid(format!("Metadata can have up to {most} keys, but you've set {given}."));
+    }
+    for (key, value) in fields {
+        let letters = key.chars().count();
+        if letters > longest_key {
+            return invalid(format!(
+                "Metadata keys can have up to {longest_key} characters, but you passed in a key that is {letters} \
+                 characters. Invalid key: {}",
+                key.chars().take(100).collect::<String>()
+            ));
+        }
+        let letters = match value {
+            Value::String(text) => text.chars().count(),
+            Value::Array(_) | Value::Object(_) => {
+                let name = format!("{name}[{key}]");
+                return Err(ApiError::invalid_param(&name, format!("Invalid string: {}", shown(value))));
+            }
+            _ => 0,
+        };
+        if letters > longest_value {
+            return invalid(format!(
+                "Metadata values can have up to {longest_value} characters, but you passed in a value that is \
+                 {letters} characters. Invalid value: {}",
+                shown(value)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Digits, at most one point, and a sign before them.
@@ -267,6 +315,8 @@ mod tests {
     #[case(json!({"rows": ["p"]}), 400, "Invalid object: p")]
     #[case(json!({"rate": "1.2.3"}), 400, "Invalid decimal: 1.2.3")]
     #[case(json!({"at": "now"}), 400, "Invalid integer: now")]
+    #[case(json!({"at": "-1"}), 400, "Invalid timestamp: -1")]
+    #[case(json!({"at": "253402300800"}), 400, "Invalid timestamp: 253402300800")]
     #[case(json!({"taxes": "x"}), 501, "provider double: parameter taxes of POST /v1/x is not modelled")]
     fn wrong_parameters_are_refused(#[case] given: Value, #[case] status: u16, #[case] message: &str) {
         let error = Params::read(given.as_object().unwrap(), TABLE, &"POST /v1/x").unwrap_err();

@@ -1,31 +1,28 @@
-//! The HTTP side: headers and bodies in, answers out, and the connections they come on.
+//! The HTTP side: headers and bodies in, answers out.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request as HttpRequest, State};
-use axum::response::{IntoResponse, Response};
-use axum::serve::{IncomingStream, Listener};
-use http::{HeaderMap, HeaderValue, header};
-use jiff::Timestamp;
-use serde_json::{Map, Value};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Body;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::AnswersIn;
+use super::account::clock::TooMuch;
+use super::address;
 use super::answer::{Answer, Request, answer};
 use super::auth;
+use super::body::Bodies;
+use super::connection::Cut;
 use super::control;
 use super::error::ApiError;
 use super::form;
+use super::idempotency;
 use super::route::{Call, Method};
 use super::state::Account;
 use super::v2;
@@ -34,8 +31,12 @@ use super::webhook::Deliveries;
 use crate::stripe::version::Version;
 use crate::time::Clock;
 
-/// The largest body that is read.
-const LARGEST_BODY: usize = 2 * 1024 * 1024;
+/// An answer whose bytes are there.
+pub(crate) type Response = http::Response<Full<Bytes>>;
+
+/// What Stripe says that its API can be asked with.
+const METHODS: &str = "GET, POST, HEAD, OPTIONS, DELETE";
+
 /// The most of a call's parameters that is told on.
 const SHORT: usize = 600;
 
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) speed: f64,
     /// Where the account at large delivers its events, if it does.
     pub(crate) deliveries: Option<Deliveries>,
+    pub(crate) bodies: Bodies,
     /// Turns true when the double stops: whoever keeps an answer back lets go.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -82,45 +84,53 @@ impl Shared {
             None => account.large.outbox.clear(),
         }
     }
+
+    /// Moves the account at large ahead of the wall clock by `by` more, with what falls due for everybody there;
+    /// gives the new time, and whether all of it could be played out.
+    pub(crate) fn advance(&self, by: SignedDuration) -> (Timestamp, Result<(), TooMuch>) {
+        let mut account = self.account();
+        let played = account.advance_all(by);
+        self.post(&mut account);
+        let now = account.large.now;
+        drop(account);
+        if let Some(deliveries) = &self.deliveries {
+            deliveries.wake();
+        }
+        (now, played.map(|_| ()))
+    }
 }
 
-/// Serves until told to stop, and then until open answers are written.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
-    let mut stopping = shared.stopping.subscribe();
-    let app = axum::Router::new().fallback(handle).with_state(shared);
-    axum::serve(Resettable(listener), app.into_make_service_with_connect_info::<Cut>())
-        .with_graceful_shutdown(async move {
-            let _ = stopping.wait_for(|stop| *stop).await;
-        })
-        .await
-}
-
-async fn handle(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
-    request: HttpRequest,
-) -> Response {
+/// Answers one call.
+pub(crate) async fn handle<B>(shared: Arc<Shared>, cut: Cut, request: http::Request<B>) -> Response
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let at = shared.clock.elapsed();
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST_BODY).await;
+    let body = shared.bodies.read(&parts.headers, body).await;
     let path = parts.uri.path();
-    let method = parts.method.as_str();
     if shared.deliveries.is_some()
         && let Some(path) = path.strip_prefix(control::PREFIX)
     {
-        let (status, answer) = control::answer(&shared, method, path, &body.unwrap_or_default());
-        return (status, axum::Json(answer)).into_response();
+        return controlled(&shared, parts.method.as_str(), path, body);
     }
+    if parts.method == http::Method::OPTIONS {
+        return options();
+    }
+    // The server leaves the body of its answer out.
+    let method = if parts.method == http::Method::HEAD { "GET" } else { parts.method.as_str() };
     let asked = header(&parts.headers, "stripe-version");
-    let version = auth::version(asked, shared.answers_in, shared.version);
-    let call = read_call(method, path, parts.uri.query(), &parts.headers, version.as_ref().err(), body);
+    let version = auth::version(asked.as_deref(), shared.answers_in, shared.version);
+    let call = read_call(method, &parts, version.as_ref().err(), body);
     // Errors look the same in every version.
     let version = version.unwrap_or(Version::NEWEST);
     let given = call.as_ref().map(|call| call.params.clone()).unwrap_or_default();
     let params = if method == "GET" { String::new() } else { short(&given) };
+    let idempotency_key = header(&parts.headers, "idempotency-key");
     let mut answer = {
         let now = shared.now();
-        let idempotency_key = header(&parts.headers, "idempotency-key");
+        let idempotency_key = idempotency_key.as_deref();
         let mut account = shared.account();
         let answer = answer(&mut account, Request { call, version, method, path, idempotency_key, now });
         shared.post(&mut account);
@@ -137,11 +147,11 @@ async fn handle(
         case: answer.case,
         at,
         took: shared.clock.elapsed().saturating_sub(at),
-        method: method.to_owned(),
+        method: parts.method.as_str().to_owned(),
         path: parts.uri.path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
         params,
         given,
-        stripe_version: asked.map(str::to_owned),
+        stripe_version: asked.map(Cow::into_owned),
         request_id: answer.request_id.clone(),
         status: answer.status,
         kind: answer.kind,
@@ -156,47 +166,73 @@ async fn handle(
         }
     }
     if answer.reset {
-        cut.0.store(true, Ordering::Release);
+        cut.now();
     }
-    respond(answer, version, header(&parts.headers, "idempotency-key"))
+    respond(&answer, version, parts.headers.get("idempotency-key"))
+}
+
+/// The answer to a call of [`control`].
+fn controlled(shared: &Shared, method: &str, path: &str, body: Result<Bytes, ApiError>) -> Response {
+    let (status, answer) = match body {
+        Ok(body) => control::answer(shared, method, path, &body),
+        Err(error) => (status(error.status), json!({ "error": error.to_string() })),
+    };
+    let mut response = Response::new(Full::from(answer.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What a browser asks before it calls. Stripe goes on to allow every page to read its answers; the double does not: no
+/// page that happens to be open shall reach what runs on this machine.
+fn options() -> Response {
+    let mut response = Response::default();
+    let headers = response.headers_mut();
+    headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+    response
 }
 
 fn read_call(
     method: &str,
-    path: &str,
-    query: Option<&str>,
-    headers: &HeaderMap,
+    parts: &http::request::Parts,
     wrong_version: Option<&ApiError>,
-    body: Result<Bytes, axum::Error>,
+    body: Result<Bytes, ApiError>,
 ) -> Result<Call, ApiError> {
-    auth::check(header(headers, "authorization"))?;
+    let headers = &parts.headers;
+    auth::check(header(headers, "authorization").as_deref())?;
     if let Some(error) = wrong_version {
         return Err(error.clone());
     }
+    auth::own_account(headers)?;
+    let path = address::read(method, parts.uri.path())?;
     let method = match method {
         "GET" => Method::Get,
         "POST" => Method::Post,
         "DELETE" => Method::Delete,
-        other => {
-            let path: String = path.chars().take(120).collect();
-            return Err(ApiError::not_modelled(&format!("{other} {path}")));
-        }
+        // Neither version of the API has a route for any other.
+        other => return Err(ApiError::unrecognized(other, &path)),
     };
-    let mut params = form::decode(query.unwrap_or_default())?;
-    let v2 = v2::is_v2(path);
+    let v2 = v2::is_v2(&path);
+    if method == Method::Post
+        && let Some(key) = headers.get("idempotency-key")
+    {
+        idempotency::check(key.as_bytes())?;
+    }
+    let mut params = form::decode(parts.uri.query().unwrap_or_default().as_bytes())?;
     if v2 {
         v2::read_query(&mut params);
     }
-    let body = body.map_err(|_| ApiError::too_large())?;
+    let body = body?;
     if !body.is_empty() {
         params.extend(read_body(headers, &body, v2)?);
     }
-    Ok(Call { method, path: form::unescape(path), params })
+    Ok(Call { method, path, params })
 }
 
 /// Stripe's v1 takes forms only, its v2 JSON only.
 fn read_body(headers: &HeaderMap, body: &[u8], v2: bool) -> Result<Map<String, Value>, ApiError> {
-    let kind = header(headers, "content-type").unwrap_or("application/x-www-form-urlencoded");
+    let kind = header(headers, "content-type").unwrap_or("application/x-www-form-urlencoded".into());
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if v2 {
         return v2::read_body(&kind, body);
@@ -205,18 +241,19 @@ fn read_body(headers: &HeaderMap, body: &[u8], v2: bool) -> Result<Map<String, V
         return Err(ApiError::not_modelled("multipart/form-data"));
     }
     if kind != "application/x-www-form-urlencoded" {
+        let kind: String = kind.chars().take(80).collect();
         return Err(ApiError::invalid(format!(
             "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you \
              have any questions, we can help at https://support.stripe.com/. (content type: {kind})"
         )));
     }
-    let text =
-        std::str::from_utf8(body).map_err(|_| ApiError::invalid("Invalid UTF-8 in the request body."))?;
-    form::decode(text)
+    form::decode(body)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+/// A header as text, with what is none replaced: it is refused as a value that makes no sense, not overlooked.
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    let value = headers.get(name).map(HeaderValue::as_bytes).filter(|value| !value.is_empty())?;
+    Some(String::from_utf8_lossy(value))
 }
 
 fn short(params: &Map<String, Value>) -> String {
@@ -230,9 +267,9 @@ fn short(params: &Map<String, Value>) -> String {
     }
 }
 
-fn respond(answer: Answer, version: Version, key: Option<&str>) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::OK);
+fn respond(answer: &Answer, version: Version, key: Option<&HeaderValue>) -> Response {
+    let mut response = Response::new(Full::new(answer.body.clone()));
+    *response.status_mut() = status(answer.status);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let mut put = |name: &'static str, value: &str| {
@@ -242,108 +279,32 @@ fn respond(answer: Answer, version: Version, key: Option<&str>) -> Response {
     };
     put("request-id", &answer.request_id);
     put("stripe-version", version.as_str());
-    if let Some(key) = key {
-        put("idempotency-key", key);
-    }
-    if let Some(original) = &answer.replays {
-        put("idempotent-replayed", "true");
+    if let Some(original) = &answer.original {
         put("original-request", original);
+        if *original != answer.request_id {
+            put("idempotent-replayed", "true");
+        }
     }
-    match answer.status {
-        429 => put("retry-after", "1"),
-        401 => put("www-authenticate", "Basic realm=\"Stripe\""),
-        _ => {}
+    if let Some(should) = answer.should_retry() {
+        put("stripe-should-retry", if should { "true" } else { "false" });
+    }
+    if let Some(refusal) = answer.refusal {
+        if let Some(reason) = refusal.reason() {
+            put("stripe-rate-limited-reason", reason);
+        }
+        if let Some(after) = refusal.retry_after {
+            put("retry-after", &after.as_secs().to_string());
+        }
+    }
+    if answer.status == 401 {
+        put("www-authenticate", "Basic realm=\"Stripe\"");
+    }
+    if let Some(key) = key {
+        headers.insert("idempotency-key", key.clone());
     }
     response
 }
 
-/// Says of a connection that it shall be reset instead of answered.
-#[derive(Debug, Clone)]
-struct Cut(Arc<AtomicBool>);
-
-/// A listener whose connections can be cut.
-struct Resettable(TcpListener);
-
-impl Listener for Resettable {
-    type Io = Line;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Line, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, address)) => {
-                    // Answers are written whole: waiting to fill a packet would only cost time.
-                    let _ = stream.set_nodelay(true);
-                    return (Line { stream, cut: Cut(Arc::default()) }, address);
-                }
-                // Out of file handles, or the caller is gone already: the next one may do better.
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Resettable>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Resettable>) -> Self {
-        stream.io().cut.clone()
-    }
-}
-
-/// A connection. Once cut, nothing is written any more and closing it resets it.
-struct Line {
-    stream: TcpStream,
-    cut: Cut,
-}
-
-impl Line {
-    fn check(&self) -> io::Result<()> {
-        if self.cut.0.load(Ordering::Acquire) {
-            self.stream.set_zero_linger()?;
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        to: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, to)
-    }
-}
-
-impl AsyncWrite for Line {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, from)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        from: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+fn status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

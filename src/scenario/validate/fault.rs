@@ -11,6 +11,7 @@ use crate::scenario::document::{
 };
 use crate::scenario::model::{ApiFault, Fault, FaultEffect, FaultKind, Kill, OutsideFault};
 use crate::span::Spanned;
+use crate::stripe::refusal::Refusal;
 
 /// HTTP methods that Stripe's API has.
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
@@ -101,7 +102,19 @@ fn api(field: &Field<ApiFaultDocument>, problems: &mut Problems) -> Option<ApiFa
 
 fn effect(document: &ApiFaultDocument, problems: &mut Problems) -> Option<FaultEffect> {
     if let Some(status) = &document.status {
-        return Some(FaultEffect::Status(status.get()));
+        return Some(FaultEffect::Refusal(refused(document, status.get(), problems)));
+    }
+    let advice = [
+        document.retry_after.as_ref().map(|field| &field.key),
+        document.should_retry.as_ref().map(|field| &field.key),
+        document.limited_by.as_ref().map(|field| &field.key),
+    ];
+    for key in advice.into_iter().flatten() {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, "only a call that is answered with a `status` gives advice")
+                .at(key)
+                .label("goes with `status`"),
+        );
     }
     if let Some(latency) = &document.latency {
         return Some(FaultEffect::Latency(latency.0));
@@ -115,4 +128,34 @@ fn effect(document: &ApiFaultDocument, problems: &mut Problems) -> Option<FaultE
         );
     }
     Some(FaultEffect::Reset)
+}
+
+fn refused(document: &ApiFaultDocument, status: u16, problems: &mut Problems) -> Refusal {
+    if let Some(after) = &document.retry_after
+        && (after.0.subsec_nanos() != 0 || after.0.is_zero())
+    {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, "`Retry-After` is in whole seconds")
+                .at(&after.place)
+                .label("expected \"1s\" or more, without a fraction"),
+        );
+    }
+    if let Some(limit) = &document.limited_by
+        && status != 429
+    {
+        problems.push(
+            Diagnostic::error(
+                Code::OutOfRange,
+                format!("a call that meets a limit is not answered {status}"),
+            )
+            .at(&limit.place)
+            .label("goes with `status = 429`"),
+        );
+    }
+    Refusal {
+        status,
+        retry_after: document.retry_after.as_ref().map(|after| after.0),
+        should_retry: document.should_retry.as_ref().map(|should| should.value),
+        limited_by: document.limited_by.as_ref().map(|limit| limit.value),
+    }
 }

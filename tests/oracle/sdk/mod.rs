@@ -82,7 +82,7 @@ async fn setting(version: &str) -> (Double, Value) {
     let customer = truth["customer"]["id"].as_str().unwrap();
     for (method, status) in [("GET", 429), ("POST", 500)] {
         let call = format!("{method} /v1/customers/{customer}");
-        double.arm(CASE, vec![ApiFault { call, effect: Effect::Status(status), times: Some(1) }]);
+        double.arm(CASE, vec![ApiFault { call, effect: Effect::Refusal(status.into()), times: Some(1) }]);
     }
     let kin = double.kin(CASE);
     let version = Version::in_full(version).unwrap();

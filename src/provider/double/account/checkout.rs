@@ -77,7 +77,7 @@ pub(crate) const CREATE: Table = &[
     ("currency", Is::Text),
     ("custom_fields", Is::List),
     ("custom_text", Is::Map),
-    ("expires_at", Is::Int),
+    ("expires_at", Is::TimeOr(&[])),
     ("locale", Is::Text),
     ("payment_method_collection", Is::Text),
     ("payment_method_types", Is::List),

@@ -31,7 +31,7 @@ const CREATE: Table = &[
     ("max_redemptions", Is::Int),
     ("metadata", Is::Meta),
     ("name", Is::Text),
-    ("redeem_by", Is::Int),
+    ("redeem_by", Is::TimeOr(&[])),
     ("applies_to", Is::Fields(&[("products", Is::Texts)])),
 ];
 

@@ -50,6 +50,9 @@ fn is_of(stored: &Stored, ids: Ids<'_>) -> bool {
 fn create(world: &mut World<'_>, customer: &str, params: &Params) -> Result<Value, ApiError> {
     let holder = world.at_path(Kind::Customer, customer)?;
     let amount = params.int("amount").ok_or_else(|| ApiError::missing_param("amount"))?;
+    if amount.unsigned_abs() > 999_999_999_999 {
+        return Err(ApiError::invalid_param("amount", "Invalid amount: must have at most 12 digits"));
+    }
     let currency = params.needed("currency")?.to_lowercase();
     if holder["currency"].as_str().is_some_and(|own| own != currency) {
         let message = format!("The currency must be the customer's: {}.", text(&holder, "currency"),);

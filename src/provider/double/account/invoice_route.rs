@@ -77,7 +77,7 @@ pub(crate) const CREATE: Table = &[
     ("days_until_due", Is::Int),
     ("default_payment_method", Is::Text),
     ("description", Is::Text),
-    ("due_date", Is::Int),
+    ("due_date", Is::TimeOr(&[])),
     ("effective_at", Is::Int),
     ("footer", Is::Text),
     ("metadata", Is::Meta),
@@ -110,7 +110,7 @@ const UPDATE: Table = &[
     ("days_until_due", Is::Int),
     ("default_payment_method", Is::Text),
     ("description", Is::Text),
-    ("due_date", Is::Int),
+    ("due_date", Is::TimeOr(&[])),
     ("effective_at", Is::Int),
     ("footer", Is::Text),
     ("metadata", Is::Meta),
@@ -280,6 +280,10 @@ fn lay_due(fields: &mut Value, params: &Params) -> Result<(), ApiError> {
         ));
     }
     if let Some(days) = params.int("days_until_due") {
+        // As long as a subscription can wait.
+        if !(0..=36_525).contains(&days) {
+            return Err(ApiError::invalid_param("days_until_due", "Invalid days_until_due."));
+        }
         let due = int(fields, "created").saturating_add(days.saturating_mul(period::DAY));
         put(fields, "due_date", due);
     }

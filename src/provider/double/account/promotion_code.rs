@@ -47,7 +47,7 @@ const CREATE: Table = &[
     ("active", Is::Bool),
     ("customer", Is::Text),
     ("customer_account", Is::NotModelled),
-    ("expires_at", Is::Int),
+    ("expires_at", Is::TimeOr(&[])),
     ("max_redemptions", Is::Int),
     ("metadata", Is::Meta),
     ("restrictions", Is::Fields(RESTRICTIONS)),

@@ -63,7 +63,7 @@ const CREATE: Table = &[
     ("default_tax_rates", Is::Texts),
     ("description", Is::Text),
     ("discounts", redemption::ROWS),
-    ("expires_at", Is::Int),
+    ("expires_at", Is::TimeOr(&[])),
     ("footer", Is::Text),
     ("header", Is::Text),
     ("invoice_settings", Is::Map),
@@ -86,7 +86,7 @@ const UPDATE: Table = &[
     ("default_tax_rates", Is::Texts),
     ("description", Is::Text),
     ("discounts", redemption::ROWS),
-    ("expires_at", Is::Int),
+    ("expires_at", Is::TimeOr(&[])),
     ("footer", Is::Text),
     ("header", Is::Text),
     ("invoice_settings", Is::Map),
@@ -100,7 +100,7 @@ const UPDATE: Table = &[
     ("transfer_data", Is::NotModelled),
 ];
 
-const FINALIZE: Table = &[("expires_at", Is::Int)];
+const FINALIZE: Table = &[("expires_at", Is::TimeOr(&[]))];
 
 const FIELDS: [&str; 10] = [
     "collection_method",

@@ -93,16 +93,17 @@ async fn faults_meet_only_their_own_case() {
     second(&stand);
     let app = App::of(&stand);
     let (mine, other) = (customer_of(&stand, CASE), customer_of(&stand, OTHER));
-    stand.double.arm(CASE, fault("GET /v1/customers/*", Effect::Status(500), Some(2)));
+    stand.double.arm(CASE, fault("GET /v1/customers/*", Effect::Refusal(500.into()), Some(2)));
     assert_eq!(app.get(&format!("/v1/customers/{other}")).await.status, 200);
     assert_eq!(app.get("/v1/prices/price_pro").await.status, 200);
     let struck = app.get(&format!("/v1/customers/{mine}")).await;
     assert_eq!((struck.status, struck.json()["error"]["type"].clone()), (500, json!("api_error")));
     assert_eq!(app.get(&format!("/v1/customers/{mine}")).await.status, 500);
     assert_eq!(app.get(&format!("/v1/customers/{mine}")).await.status, 200, "two times");
-    stand.double.arm(CASE, fault("/v1/*", Effect::Status(429), None));
+    stand.double.arm(CASE, fault("/v1/*", Effect::Refusal(429.into()), None));
     let limited = app.get(&format!("/v1/subscriptions?customer={mine}")).await;
-    assert_eq!((limited.status, limited.header("retry-after")), (429, "1"));
+    assert_eq!((limited.status, limited.header("stripe-rate-limited-reason")), (429, "global-rate"));
+    assert_eq!((limited.header("retry-after"), limited.header("stripe-should-retry")), ("", ""));
     stand.double.disarm(CASE);
     assert_eq!(app.get(&format!("/v1/subscriptions?customer={mine}")).await.status, 200);
 }
@@ -111,7 +112,7 @@ async fn faults_meet_only_their_own_case() {
 async fn a_failed_call_is_not_carried_out_and_may_be_tried_again() {
     let stand = Stand::new().await;
     let app = App::of(&stand);
-    stand.double.arm(CASE, fault("POST /v1/customers", Effect::Status(503), Some(1)));
+    stand.double.arm(CASE, fault("POST /v1/customers", Effect::Refusal(503.into()), Some(1)));
     let key = [("idempotency-key", "k")];
     let send = || app.send("POST", "/v1/customers", "email=jenny@example.com", &key);
     assert_eq!(send().await.unwrap().status, 503);
@@ -142,7 +143,7 @@ async fn a_call_that_is_kept_waiting_is_told_at_once_and_answered_when_it_is_let
     let stand = Stand::new().await;
     let app = App::of(&stand);
     let mut calls = stand.double.calls().unwrap();
-    stand.double.arm(CASE, fault("*", Effect::Status(500), Some(1)));
+    stand.double.arm(CASE, fault("*", Effect::Refusal(500.into()), Some(1)));
     stand.double.hold(CASE);
     stand.double.hold(CASE);
     let path = format!("/v1/customers/{}", customer_of(&stand, CASE));

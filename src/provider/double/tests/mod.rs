@@ -5,6 +5,7 @@ mod bounds;
 mod bursts;
 mod cases;
 mod catalog;
+mod crowd;
 mod discounts;
 mod fuzz;
 mod http;
@@ -21,6 +22,7 @@ mod thin;
 mod time;
 mod versions;
 mod webhooks;
+mod wire;
 
 use serde_json::{Map, Value, json};
 

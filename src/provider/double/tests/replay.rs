@@ -80,7 +80,7 @@ fn history(steps: &[Step]) -> (Value, Vec<Value>, BTreeMap<String, Value>) {
                 Step::Call((method, path, form)) => {
                     let truth = stand.truth();
                     let path = with_ids(path, &truth);
-                    let params = form::decode(&with_ids(form, &truth)).unwrap();
+                    let params = form::decode(with_ids(form, &truth).as_bytes()).unwrap();
                     let call = Ok(Call { method: *method, path: path.clone(), params });
                     let (version, now) = (Version::all().next().unwrap(), START.parse().unwrap());
                     let method = method.as_str();

@@ -80,7 +80,7 @@ impl Full {
         for (path, form) in THERE {
             full.learn();
             let path = format!("/v1/{}", full.filled(path));
-            let params = form::decode(&full.filled(form)).unwrap();
+            let params = form::decode(full.filled(form).as_bytes()).unwrap();
             full.ask(Method::Post, &path, params);
         }
         full.learn();

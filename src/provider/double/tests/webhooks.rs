@@ -209,13 +209,16 @@ async fn there_are_only_so_many_endpoints_and_those_elsewhere_are_never_called()
 #[tokio::test]
 async fn calls_fail_as_they_are_told_to() {
     let stand = Stand::start(&[], 1.0).await;
-    let faults = r#"[{"call": "GET /v1/customers*", "status": 429, "times": 1}]"#;
+    let faults = r#"[{"call": "GET /v1/customers*", "status": 429, "times": 1, "retry_after": "2s", "should_retry": true, "limited_by": "endpoint-rate"}]"#;
     let (status, armed) = stand.call("PUT", "/_paydrill/faults", faults).await;
-    let shown = serde_json::json!({"faults": [{"call": "GET /v1/customers*", "left": 1, "status": 429}]});
+    let shown = serde_json::json!({"faults": [{"call": "GET /v1/customers*", "left": 1, "status": 429,
+        "retry_after": "2s", "should_retry": true, "limited_by": "endpoint-rate"}]});
     assert_eq!((status, armed), (200, shown));
     let limited = stand.http.get(format!("{}/v1/customers", stand.double.url())).bearer_auth("sk_test_1");
     let limited = limited.send().await.unwrap();
-    assert_eq!((limited.status().as_u16(), limited.headers()["retry-after"].as_bytes()), (429, &b"1"[..]));
+    let advice = ["retry-after", "stripe-should-retry", "stripe-rate-limited-reason"]
+        .map(|name| limited.headers()[name].to_str().unwrap());
+    assert_eq!((limited.status().as_u16(), advice), (429, ["2", "true", "endpoint-rate"]));
     assert_eq!(stand.call("GET", "/v1/customers", "").await.0, 200, "it is used up");
     stand.call("PUT", "/_paydrill/faults", r#"[{"call": "/v1/*", "reset": true}]"#).await;
     let gone = stand.http.get(format!("{}/v1/customers", stand.double.url())).bearer_auth("sk_test_1");
@@ -230,6 +233,28 @@ async fn calls_fail_as_they_are_told_to() {
 #[case("PUT", "faults", r#"[{"call": "/v1/*", "status": 200}]"#, 400, "is no error")]
 #[case("PUT", "faults", r#"[{"call": "/v1/*", "latency": "soon"}]"#, 400, "is no time to come")]
 #[case("PUT", "faults", r#"[{"call": "/v1/*", "status": 500, "colour": 1}]"#, 400, "unknown field")]
+#[case(
+    "PUT",
+    "faults",
+    r#"[{"call": "/v1/*", "status": 429, "retry_after": "1500ms"}]"#,
+    400,
+    "in whole seconds"
+)]
+#[case(
+    "PUT",
+    "faults",
+    r#"[{"call": "/v1/*", "status": 500, "limited_by": "endpoint-rate"}]"#,
+    400,
+    "needs 429"
+)]
+#[case(
+    "PUT",
+    "faults",
+    r#"[{"call": "/v1/*", "status": 429, "limited_by": "me"}]"#,
+    400,
+    "there are global-rate"
+)]
+#[case("PUT", "faults", r#"[{"call": "/v1/*", "reset": true, "retry_after": "1s"}]"#, 400, "needs a status")]
 #[case("POST", "advance", r#"{"by": "-1d"}"#, 400, "is no time to come")]
 #[case("POST", "authenticate/pi_1", r#"{"succeeds": true}"#, 400, "there is no payment or setup intent")]
 #[case("GET", "nothing", "", 404, "no such control call")]
