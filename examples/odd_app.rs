@@ -13,13 +13,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+const PAGE: &str = r#"<!doctype html>
+<title>Your account</title>
+<h1 id="plan">One moment</h1>
+<p id="who"></p>
+<p id="elsewhere"></p>
+<p id="hidden" style="display: none">not for people</p>
+<script>
+const shown = (id, text) => { document.getElementById(id).textContent = text; };
+shown('who', document.cookie);
+fetch('/api/access/CUSTOMER').then(answer => answer.json()).then(access => shown('plan', access.active ? 'Pro' : 'Free'));
+fetch('http://elsewhere.example/', { mode: 'no-cors' }).then(() => shown('elsewhere', 'reached'), () => shown('elsewhere', 'not reached'));
+</script>"#;
 
 /// 10 MB.
 const HUGE: usize = 10_000_000;
@@ -133,6 +146,7 @@ async fn main() -> io::Result<()> {
         .route("/signup", post(signup))
         .route("/stripe/webhook", post(deliver))
         .route("/api/access/{customer}", get(access))
+        .route("/page/{customer}", get(page))
         .with_state(app);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     say("odd app: listening");
@@ -143,11 +157,16 @@ async fn health(State(app): Shared) -> StatusCode {
     if app.start == Start::NeverReady { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
 }
 
-async fn signup(State(app): Shared) -> (StatusCode, &'static str) {
+async fn signup(State(app): Shared) -> Response {
     if app.start == Start::NoSignup {
-        return (StatusCode::UNPROCESSABLE_ENTITY, "sign-up is closed");
+        return (StatusCode::UNPROCESSABLE_ENTITY, "sign-up is closed").into_response();
     }
-    (StatusCode::OK, "{}")
+    ([(header::SET_COOKIE, "who=ada")], "{}").into_response()
+}
+
+/// A page that draws itself: what a person sees is in no answer of the app.
+async fn page(Path(customer): Path<String>) -> Html<String> {
+    Html(PAGE.replace("CUSTOMER", &customer))
 }
 
 async fn deliver(State(app): Shared, body: Bytes) -> Response {

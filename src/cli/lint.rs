@@ -36,7 +36,7 @@ pub(super) fn main(args: &LintArgs, global: &Global, output: &Output) -> Exit {
         let name = args.environment.as_ref().or(project.default_environment.as_ref());
         match name.map(|name| (name, project.environments.get(name))) {
             Some((_, Some(environment))) => {
-                diagnostics.extend(refuse_unsupported(project, environment, &scenarios));
+                diagnostics.extend(refuse_unsupported(environment, &scenarios));
             }
             Some((name, None)) if args.environment.is_some() => {
                 output.error(&format!("the project has no environment `{name}`"), None);

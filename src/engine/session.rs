@@ -16,7 +16,7 @@ use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
 use super::stage::{self, Stage, Wanted};
 use crate::deliver::http::Sender;
-use crate::probe::{Caller, ReadError, Reader, Text};
+use crate::probe::{Browser, Caller, ReadError, Reader, Text};
 use crate::project::model::{MovedBy, ProbeKind};
 use crate::provider::double::{ApiCall, Double};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
@@ -43,6 +43,8 @@ pub struct Ports {
     pub inherited: BTreeMap<String, String>,
     /// Variables by who says them.
     pub variables: Variables,
+    /// Where pictures of pages are kept, if anywhere.
+    pub pictures: Option<PathBuf>,
     /// Asks the run to stop early.
     pub cancel: Cancel,
 }
@@ -65,6 +67,9 @@ pub enum SessionError {
     /// A server for what leaves the app did not start.
     #[error("{0}")]
     Outside(#[from] crate::outside::OutsideError),
+    /// The driver of the browser that looks at pages did not come up.
+    #[error("start a browser for page probes (Chromium and its `chromedriver`): {0}")]
+    Browser(#[source] crate::target::LaunchError),
     /// A template in the environment has no value.
     #[error("{0}")]
     Template(#[from] crate::template::TemplateError),
@@ -167,7 +172,18 @@ async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
     let catalog = stage::catalog(&plan.project);
     let double =
         Double::start(stage::double(&plan.environment)?, &catalog, ports.clock, plan.options.seed).await?;
-    let summary = all(plan, ports, &double, sink).await;
+    let browser = match super::browser::start(plan, ports).await {
+        Ok(browser) => browser,
+        Err(error) => {
+            double.stop().await;
+            return Err(error);
+        }
+    };
+    let looks = browser.as_ref().map(|running| Arc::clone(&running.browser));
+    let summary = all(plan, ports, &double, looks, sink).await;
+    if let Some(browser) = browser {
+        browser.stop().await;
+    }
     double.stop().await;
     summary
 }
@@ -179,6 +195,8 @@ struct Progress {
     next_id: u32,
     /// What the app asks Stripe, whichever app that is.
     calls: mpsc::UnboundedReceiver<ApiCall>,
+    /// What looks at pages, if anything does.
+    browser: Option<Arc<Browser>>,
 }
 
 /// Cases share one app and run in parallel. One that touches the app's life gets an app of its own, after them.
@@ -186,6 +204,7 @@ async fn all(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
+    browser: Option<Arc<Browser>>,
     sink: Sink<'_>,
 ) -> Result<RunSummary, SessionError> {
     let (own, shared): (Vec<_>, Vec<_>) =
@@ -196,6 +215,7 @@ async fn all(
         stats: RunStats { cases: plan.cases.len(), ..RunStats::default() },
         next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
         calls: double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1),
+        browser,
     };
     let (mut trouble, mut cancelled) = (None, None);
     for (nth, cases) in shared.into_iter().chain(alone).enumerate() {
@@ -242,7 +262,7 @@ async fn with_an_app(
     let arrivals = staged.outside.arrivals();
     let (reports, inbox) = mpsc::unbounded_channel();
     let (back, restarted) = mpsc::unbounded_channel();
-    let caller = Arc::new(caller(ports, &staged)?);
+    let caller = Arc::new(caller(ports, &staged)?.with_browser(progress.browser.clone()));
     let Stage { target, launcher, ready_at, scene, faketime, deploy_sha, dir, outside, .. } = staged;
     let mut driver = driver(plan, ports, double, caller, outside, reports)?;
     driver.faketime = faketime;

@@ -107,7 +107,7 @@ impl Watch {
     /// the probe reads nothing else: it may hold a clock or a request id.
     pub(super) fn unchanged(name: &str, probe: &Probe, known: &Before) -> Result<Self, String> {
         let without: &[&str] = match &probe.kind {
-            ProbeKind::Call { read, .. } if !read.is_empty() => &["text"],
+            ProbeKind::Call { read, .. } if !read.is_empty() => &["text", "screenshot"],
             _ => &[],
         };
         let before = except(fields_before(known, name)?, without);

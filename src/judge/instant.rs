@@ -140,7 +140,7 @@ mod tests {
     fn a_reading_is_brought_to_stripes_words_and_instants() {
         let word = |from: &str, to| (from.to_owned(), to);
         let probe = Probe {
-            kind: ProbeKind::NotYet("page"),
+            kind: ProbeKind::Truth,
             times: vec!["renews_at".into()],
             words: [(
                 "status".to_owned(),

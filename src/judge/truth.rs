@@ -188,7 +188,7 @@ mod tests {
 
     fn facts_of(pairs: &[Reconcile], local: &[(&str, Result<Value, ReadError>)]) -> Vec<Fact> {
         let probe = Probe {
-            kind: ProbeKind::NotYet("page"),
+            kind: ProbeKind::Truth,
             times: vec!["renews_at".into()],
             words: BTreeMap::new(),
             place: place(),

@@ -1,12 +1,16 @@
 //! Makes the calls of probes and requests, whichever kind they are.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::command::{Ended, Workplace, run};
 use super::database::{Databases, shown};
 use super::fields::Fields;
 use super::http_json::quote;
-use super::{Cookies, HttpCaller, HttpProbe, ReadError, Reading, Text, describe_call};
+use super::{
+    Browser, Cookies, HttpCaller, HttpProbe, PageReader, ReadError, Reading, Text, describe_call, page,
+};
 use crate::project::model::{Call, CommandCall};
 use crate::time::Clock;
 
@@ -15,6 +19,8 @@ use crate::time::Clock;
 pub struct Caller {
     http: HttpCaller,
     databases: Databases,
+    /// Where pages are looked at, if anywhere.
+    browser: Option<Arc<Browser>>,
     workplace: Workplace,
     base_url: String,
     clock: Clock,
@@ -77,6 +83,8 @@ pub enum Reader {
     Sql,
     /// What a program prints.
     Command(CommandReader),
+    /// What a page shows.
+    Page(PageReader),
 }
 
 /// Reads what a program prints: JSON by paths. Beside its own fields a reading has `exit` and, where it is kept or
@@ -100,6 +108,7 @@ impl Reader {
         Ok(match call {
             Call::Http(_) => Self::Http(HttpProbe::compile(read, text)?),
             Call::Sql(_) => Self::Sql,
+            Call::Page(_) => Self::Page(PageReader::new(read, text)),
             Call::Command(_) => {
                 let fields = Fields::compile(read)?;
                 let text = if fields.is_empty() { Text::Keep } else { text };
@@ -141,7 +150,14 @@ impl Caller {
     /// The TLS library finds no certificate authorities to trust.
     pub fn new(clock: Clock, base_url: &str, workplace: Workplace) -> Result<Self, reqwest::Error> {
         let http = HttpCaller::new(clock)?;
-        Ok(Self { http, databases: Databases::default(), workplace, base_url: base_url.to_owned(), clock })
+        let databases = Databases::default();
+        Ok(Self { http, databases, browser: None, workplace, base_url: base_url.to_owned(), clock })
+    }
+
+    /// The same, which looks at pages with this browser.
+    #[must_use]
+    pub fn with_browser(self, browser: Option<Arc<Browser>>) -> Self {
+        Self { browser, ..self }
     }
 
     /// Takes one reading of a probe.
@@ -159,7 +175,14 @@ impl Caller {
             (Reader::Command(reader), Call::Command(call)) => {
                 run(call, &self.workplace).await.and_then(|ended| reader.extract(call, &ended))
             }
-            (Reader::Http(_) | Reader::Sql | Reader::Command(_), _) => {
+            (Reader::Page(reader), Call::Page(call)) => match &self.browser {
+                Some(browser) => browser.read(reader, call, &self.base_url, cookies).await,
+                None => {
+                    let problem = "there is no browser in this run".to_owned();
+                    Err(ReadError::Browser { url: call.path.clone(), problem })
+                }
+            },
+            (Reader::Http(_) | Reader::Sql | Reader::Command(_) | Reader::Page(_), _) => {
                 let problem = "it is read as another kind of probe".to_owned();
                 Err(ReadError::Call { call: self.describe(call), problem })
             }
@@ -189,6 +212,10 @@ impl Caller {
                 Ok(rows) => Done::of(RequestOutcome::Changed(rows), String::new()),
                 Err(error) => Done::failed(error),
             },
+            Call::Page(page) => {
+                let problem = "a request cannot be a page".to_owned();
+                Done::failed(ReadError::Call { call: page.path.clone(), problem })
+            }
             Call::Command(command) => match run(command, &self.workplace).await {
                 Ok(ended) => {
                     let said = if ended.exit == 0 { &ended.stdout } else { &ended.stderr };
@@ -217,6 +244,7 @@ pub fn describe(call: &Call, base_url: &str) -> String {
             let verb = call.query.split_whitespace().next().unwrap_or("query").to_uppercase();
             format!("{verb} in {}", shown(&call.url))
         }
+        Call::Page(call) => page::describe(call, base_url),
         Call::Command(call) => call.command.first().cloned().unwrap_or_default(),
     }
 }

@@ -13,7 +13,7 @@ use crate::project::model::HttpCall;
 use crate::time::Clock;
 
 /// How long a call may take where it does not say.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most redirects that are followed one after the other; browsers stop at about as many.
 const MOST_REDIRECTS: usize = 20;
@@ -186,7 +186,7 @@ fn method(call: &HttpCall) -> String {
 }
 
 /// Below the target's URL, or a whole URL on its host: what a probe sends may hold a customer's data.
-fn url(base: &str, path: &str) -> Result<Url, ReadError> {
+pub(super) fn url(base: &str, path: &str) -> Result<Url, ReadError> {
     let wrong = |problem: &str| ReadError::Call { call: path.to_owned(), problem: problem.to_owned() };
     let base = Url::parse(base).map_err(|_| wrong("the target's URL cannot be understood"))?;
     let is_whole = path.starts_with("http://") || path.starts_with("https://");
@@ -199,7 +199,7 @@ fn url(base: &str, path: &str) -> Result<Url, ReadError> {
     if url.origin() == base.origin() { Ok(url) } else { Err(wrong("it is not on the target's own host")) }
 }
 
-fn shown(url: &Url) -> String {
+pub(super) fn shown(url: &Url) -> String {
     let query = if url.query().is_some() { "?…" } else { "" };
     format!("{}{}{query}", url.origin().ascii_serialization(), url.path())
 }
@@ -284,7 +284,7 @@ fn problem(error: &reqwest::Error) -> String {
     }
 }
 
-fn text(body: &[u8]) -> String {
+pub(super) fn text(body: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(&body[..body.len().min(KEPT)]).into_owned();
     if body.len() > KEPT && text.ends_with(char::REPLACEMENT_CHARACTER) {
         // The cut went through a character.

@@ -24,6 +24,12 @@ impl Cookies {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
+    /// Each, as name and value.
+    #[cfg(feature = "page")]
+    pub(super) fn pairs(&self) -> Vec<(String, String)> {
+        self.jar().iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// Takes over what a `Set-Cookie` header says. What is none is ignored, as browsers do.
     pub fn store(&self, set_cookie: &str) {
         let mut parts = set_cookie.split(';');

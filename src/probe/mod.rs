@@ -10,6 +10,7 @@ mod cookies;
 mod database;
 mod fields;
 mod http_json;
+mod page;
 mod reading;
 #[cfg(feature = "sql")]
 mod sql;
@@ -20,4 +21,5 @@ pub use command::Workplace;
 pub use cookies::Cookies;
 pub use fields::Fields;
 pub use http_json::{HttpProbe, Text};
+pub use page::{Browser, PageReader};
 pub use reading::{ReadError, Reading};

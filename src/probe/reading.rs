@@ -114,6 +114,14 @@ pub enum ReadError {
         /// In a few words.
         problem: String,
     },
+    /// A browser could not be sent to a page, or could not read it.
+    #[error("look at {url}: {problem}")]
+    Browser {
+        /// Without secrets.
+        url: String,
+        /// What it said.
+        problem: String,
+    },
     /// A field's path is none.
     #[error("understand the JSONPath {path}: {problem}")]
     Path {
@@ -139,7 +147,7 @@ impl ReadError {
             Self::Unreachable { url, problem } => vec![url, problem],
             Self::TimedOut { url, .. } | Self::TooLarge { url, .. } => vec![url],
             Self::NotJson { url, content, .. } | Self::Refused { url, content, .. } => vec![url, content],
-            Self::Database { url, problem } => vec![url, problem],
+            Self::Database { url, problem } | Self::Browser { url, problem } => vec![url, problem],
             Self::Command { program, problem } => vec![program, problem],
             Self::NotPrinted { program, content, .. } => vec![program, content],
             Self::Call { call, problem } => vec![call, problem],

@@ -159,16 +159,24 @@ document! {
         sink: SinkDocument,
         /// Program and arguments; what it prints.
         command: List<Text>,
-        /// A page as a person sees it.
-        page: HttpDocument,
+        /// A page as a person sees it, in a real browser.
+        page: PageDocument,
         /// Calls that the app made to Stripe.
         stripe_calls: StripeCallsDocument,
-        /// Field → JSONPath (RFC 9535): `plan = "$.plan"`.
+        /// Field → JSONPath (RFC 9535): `plan = "$.plan"`. Of a page, field → CSS selector: `plan = "#plan"`.
         read: Map<Text>,
         /// Fields that are compared as instants, however they are spelled.
         times: List<Text>,
         /// Field → the app's word → Stripe's: `status = { CLOSED = "canceled" }`.
         words: Map<Table>,
+    }
+
+    /// a page
+    pub(crate) struct PageDocument requires(path), {
+        /// Below the target's URL, or a whole URL on its host.
+        path: Text,
+        /// After how long it is given up; left out, 10 s.
+        timeout: Length,
     }
 
     /// a mail probe

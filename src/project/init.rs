@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(names, ["checkout-grants-pro", "late-update"]);
         let project = loaded.project.unwrap();
         let environment = &project.environments[project.default_environment.as_ref().unwrap()];
-        assert_eq!(refuse_unsupported(&project, environment, &loaded.scenarios), []);
+        assert_eq!(refuse_unsupported(environment, &loaded.scenarios), []);
     }
 
     #[test]

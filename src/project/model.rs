@@ -123,6 +123,17 @@ pub enum Call {
     Sql(SqlCall),
     /// A program beside the app.
     Command(CommandCall),
+    /// A page of the app, in a browser. Only a probe looks at one.
+    Page(PageCall),
+}
+
+/// A page that a browser is sent to.
+#[derive(Debug, Clone, Default)]
+pub struct PageCall {
+    /// Below the target's URL, or a whole URL on its host.
+    pub path: String,
+    /// After how long it is given up; `None`: 10 s.
+    pub timeout: Option<Duration>,
 }
 
 /// A statement in a database.
@@ -178,19 +189,17 @@ pub struct Probe {
 /// How a probe reads.
 #[derive(Debug, Clone)]
 pub enum ProbeKind {
-    /// A call, whose answer is read: JSON by JSONPath, a row by its columns.
+    /// A call, whose answer is read: JSON by JSONPath, a row by its columns, a page by CSS selectors.
     Call {
         /// The call.
         call: Call,
-        /// Field → JSONPath (RFC 9535), checked; empty for `sql`.
+        /// Field → JSONPath (RFC 9535), checked, or a CSS selector; empty for `sql`.
         read: BTreeMap<String, String>,
     },
     /// What left the app: mail, calls to third parties and to Stripe.
     Outside(OutsideProbe),
     /// Provider truth itself: the built-in probe `provider`, whose fields are paths.
     Truth,
-    /// A kind that this version does not execute: `page`.
-    NotYet(&'static str),
 }
 
 impl Probe {
@@ -200,9 +209,12 @@ impl Probe {
         match &self.kind {
             ProbeKind::Call { call: Call::Http(_), read } => Some(with(read, &["http_status", "text"])),
             ProbeKind::Call { call: Call::Command(_), read } => Some(with(read, &["exit", "text"])),
+            ProbeKind::Call { call: Call::Page(_), read } => {
+                Some(with(read, &["http_status", "text", "title", "url", "screenshot"]))
+            }
             ProbeKind::Outside(probe) => Some(with(&probe.read, probe.fields())),
             // Its columns are known to the database, the paths to Stripe.
-            ProbeKind::Call { call: Call::Sql(_), .. } | ProbeKind::Truth | ProbeKind::NotYet(_) => None,
+            ProbeKind::Call { call: Call::Sql(_), .. } | ProbeKind::Truth => None,
         }
     }
 }

@@ -350,26 +350,20 @@ fn a_matrix_makes_cases() {
 }
 
 #[test]
-fn an_unused_probe_that_is_not_executed_is_fine_and_a_needed_one_is_not() {
-    let (mut project, _) = example_project();
-    if let Some(billing) = project.probes.get_mut("billing") {
-        billing.kind = ProbeKind::NotYet("page");
-    }
-    let ci = &project.environments["ci"];
-    let quiet = "promise = \"p\"\n[[step]]\nstripe.cancel = {}\nreconcile = false\n";
-    let names = |scenarios: &[Scenario], environment| {
-        let refused = refuse_unsupported(&project, environment, scenarios);
+fn an_environment_that_is_not_executed_is_refused_where_something_is_to_run() {
+    let (project, _) = example_project();
+    let scenario = valid("promise = \"p\"\n[[step]]\nstripe.cancel = {}\n");
+    let refused = |environment, scenarios: &[Scenario]| {
+        let refused = refuse_unsupported(&project.environments[environment], scenarios);
         refused.into_iter().map(|diagnostic| diagnostic.message).collect::<Vec<_>>()
     };
-    assert_eq!(names(&[valid(quiet)], ci), Vec::<String>::new());
-    let judging = quiet.replace("reconcile = false\n", "");
-    assert_eq!(names(&[valid(&judging)], ci), ["not supported yet: probe.billing.page"]);
-    let production = &project.environments["production"];
+    let scenarios = [scenario];
+    assert_eq!(refused("ci", &scenarios), Vec::<String>::new());
     assert_eq!(
-        names(&[valid(quiet)], production),
+        refused("production", &scenarios),
         ["not supported yet: environment.production.provider.live"]
     );
-    assert_eq!(names(&[], production), Vec::<String>::new());
+    assert_eq!(refused("production", &[]), Vec::<String>::new());
 }
 
 #[test]

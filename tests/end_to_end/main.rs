@@ -17,6 +17,8 @@ mod kill;
 mod lifecycle;
 mod matrix;
 mod outside;
+#[cfg(feature = "page")]
+mod page;
 #[cfg(feature = "sql")]
 mod postgres;
 mod verdicts;

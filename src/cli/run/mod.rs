@@ -23,6 +23,9 @@ use crate::report::Outcome;
 use crate::scenario::LoadError;
 use crate::scenario::model::Scenario;
 
+/// Below the folder for incidents: pictures of the pages that were looked at.
+const PICTURES: &str = "pages";
+
 /// Run scenarios against the app and tell what its customers got.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
@@ -222,6 +225,7 @@ fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {
         variables: args.variable.iter().cloned().collect(),
         // An app that is started as `paydrill` is to be of this version.
         programs: BTreeMap::from([("paydrill".to_owned(), settings.program.clone())]),
+        pictures: args.incident_dir.as_ref().map(|folder| settings.current_dir.join(folder).join(PICTURES)),
     }
 }
 

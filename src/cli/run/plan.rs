@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     pub(crate) variables: Map<String, Value>,
     /// Programs that commands name, and where they are.
     pub(crate) programs: BTreeMap<String, PathBuf>,
+    /// Where pictures of pages are kept, if anywhere.
+    pub(crate) pictures: Option<PathBuf>,
 }
 
 /// Why nothing can be run. The exit code is 2.
@@ -57,7 +59,7 @@ pub(crate) fn plan(
     settings: &Settings,
 ) -> Result<(RunPlan, Ports), Refusal> {
     let environment = environment(wanted.environment.as_deref(), &project)?.clone();
-    let refused = refuse_unsupported(&project, &environment, scenarios);
+    let refused = refuse_unsupported(&environment, scenarios);
     if has_errors(&refused) {
         return Err(Refusal::Diagnostics(refused));
     }
@@ -83,6 +85,7 @@ pub(crate) fn plan(
             environment: environment.variables.clone(),
             command_line: wanted.variables,
         },
+        pictures: wanted.pictures,
         cancel: Cancel::default(),
     };
     let cases = cases(scenarios, &environment, &wanted.selection);

@@ -40,6 +40,7 @@ struct Incidents {
     folder: PathBuf,
     gathered: Gathered,
     handoff: Handoff,
+    seed: u64,
 }
 
 impl<'a> Reporters<'a> {
@@ -78,6 +79,7 @@ impl<'a> Reporters<'a> {
             folder: settings.current_dir.join(folder),
             gathered: Gathered::default(),
             handoff: handoff.clone(),
+            seed: plan.options.seed,
         });
         Self {
             output,
@@ -151,6 +153,7 @@ impl FileReport {
 
 impl Incidents {
     fn write(&self, output: &Output) -> Result<(), String> {
+        let mut told = String::new();
         for incident in self.gathered.incidents(&self.handoff) {
             let stem = incident.file_stem();
             let json = json(&incident).map_err(|error| format!("failed to spell an incident: {error}"))?;
@@ -158,9 +161,26 @@ impl Incidents {
                 [("txt", text(&incident, Layout::FILE)), ("md", markdown(&incident)), ("json", json)]
             {
                 output.file(&self.folder.join(format!("{stem}.{end}")), bytes.as_bytes())?;
+                told.push_str(&bytes);
             }
         }
+        self.clear_pictures(&told);
         Ok(())
+    }
+
+    /// Removes the pictures of this run that no incident names: those of cases that passed.
+    fn clear_pictures(&self, told: &str) {
+        let folder = self.folder.join(super::PICTURES);
+        let mark = format!("{}-", self.seed);
+        for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&mark) && !told.contains(&name) {
+                // One that cannot be removed is only in the way.
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+        // Succeeds only where it is empty.
+        let _ = std::fs::remove_dir(&folder);
     }
 }
 

@@ -115,9 +115,7 @@ impl Case {
                 .map(|probe| Ask::Outside(Box::new(probe)))
                 .map_err(unfilled),
             Some(ProbeKind::Truth) => Ok(Ask::Truth(self.read_truth(slot, probe))),
-            Some(ProbeKind::NotYet(_)) | None => {
-                Err(missing(format!("probe `{probe}` cannot be read by this version")))
-            }
+            None => Err(missing(format!("there is no probe `{probe}`"))),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Action, Case, Running};
 use crate::probe::RequestOutcome;
-use crate::project::model::{Call, CommandCall, HttpCall, SqlCall};
+use crate::project::model::{Call, CommandCall, HttpCall, PageCall, SqlCall};
 use crate::run_event::{Reason, RequestRecord, RunEventKind};
 use crate::span::Place;
 use crate::template::{self, TemplateError};
@@ -87,6 +87,10 @@ impl Case {
                 // What comes from a template is an argument: a query is never put together from texts.
                 query: call.query.clone(),
                 args: call.args.iter().map(|arg| template::render(arg, &names)).collect::<Result<_, _>>()?,
+            }),
+            Call::Page(call) => Call::Page(PageCall {
+                path: template::render_text(&call.path, &names)?,
+                timeout: call.timeout,
             }),
             Call::Command(call) => Call::Command(CommandCall {
                 command: call

@@ -143,7 +143,7 @@ impl Project {
     fn outside_probes(&self) -> impl Iterator<Item = &OutsideProbe> {
         self.probes.values().filter_map(|probe| match &probe.kind {
             ProbeKind::Outside(probe) => Some(probe),
-            ProbeKind::Call { .. } | ProbeKind::Truth | ProbeKind::NotYet(_) => None,
+            ProbeKind::Call { .. } | ProbeKind::Truth => None,
         })
     }
 }

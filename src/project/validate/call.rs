@@ -1,8 +1,8 @@
 //! Requests, and the HTTP calls in them.
 
 use super::catalog::text;
-use crate::project::document::{HttpDocument, RequestDocument, SqlDocument};
-use crate::project::model::{Call, CommandCall, HttpCall, Request, SqlCall};
+use crate::project::document::{HttpDocument, PageDocument, RequestDocument, SqlDocument};
+use crate::project::model::{Call, CommandCall, HttpCall, PageCall, Request, SqlCall};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, List, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
@@ -62,6 +62,13 @@ pub(super) fn check_path(path: Option<&Field<Text>>, problems: &mut Problems) {
             .label("a path starts with `/`")
             .help(format!("write \"/{}\"", path.value)),
     );
+}
+
+/// A page; `None` after saying why.
+pub(super) fn page_call(page: &PageDocument, problems: &mut Problems) -> Option<Call> {
+    check_path(page.path.as_ref(), problems);
+    let timeout = page.timeout.as_ref().map(|timeout| timeout.0);
+    Some(Call::Page(PageCall { path: page.path.as_ref()?.value.clone(), timeout }))
 }
 
 /// A command names a program.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json_path::JsonPath;
 
-use super::call::{command_call, http_call, sql_call};
+use super::call::{command_call, http_call, page_call, sql_call};
 use super::catalog::texts;
 use super::outside;
 use crate::project::document::ProbeDocument;
@@ -50,8 +50,7 @@ fn kind(
         return Some(ProbeKind::Call { call: command_call(command, problems), read });
     }
     if let Some(page) = &document.page {
-        http_call(page, problems)?;
-        return Some(ProbeKind::NotYet("page"));
+        return Some(ProbeKind::Call { call: page_call(page, problems)?, read });
     }
     outside::probe(document, read, problems).map(ProbeKind::Outside)
 }
@@ -65,11 +64,15 @@ fn reads(document: &ProbeDocument, problems: &mut Problems) -> BTreeMap<String, 
         document.sink.is_some(),
         document.stripe_calls.is_some(),
     ];
+    // What stands on a page is found by selectors, which only a browser understands.
+    if document.page.is_some() {
+        return read.iter().map(|(field, selector)| (field.to_owned(), selector.value.clone())).collect();
+    }
     if !has_json.contains(&true) {
         problems.push(
             Diagnostic::error(
                 Code::ExclusiveKeys,
-                "`read` goes with `http`, `command`, `sink` or `stripe_calls`",
+                "`read` goes with `http`, `command`, `page`, `sink` or `stripe_calls`",
             )
             .at(&read.key)
             .label("there is no JSON to read from"),

@@ -21,8 +21,7 @@ use super::matrix::{self, Combination};
 use super::model::{Drill, Head, Scenario, Story};
 use super::template::Names;
 use super::{lexical, template, trap, tree};
-use crate::project::model::{Launch, ProbeKind, Project};
-use crate::project::refusal;
+use crate::project::model::{Launch, Project};
 use crate::project::validate::unknown_probe;
 use crate::span::{Place, Source, Spanned};
 
@@ -168,8 +167,7 @@ impl Scope<'_> {
             return;
         }
         match self.project.probes.get(name).map(|probe| &probe.kind) {
-            Some(ProbeKind::Call { .. } | ProbeKind::Outside(_) | ProbeKind::Truth) => {}
-            Some(ProbeKind::NotYet(kind)) => problems.push(refusal(&format!("probe.{name}.{kind}"), place)),
+            Some(_) => {}
             None => {
                 let all: Vec<&str> = self.project.probes.keys().map(String::as_str).chain(builtin).collect();
                 problems.push(unknown_probe(name, place, all));
