@@ -123,6 +123,8 @@ pub struct Checkout {
     pub payment: PaymentKind,
     /// Stripe's `mode`, where the prices do not tell it.
     pub mode: Option<String>,
+    /// The payment link whose address the customer opens: its id, its address, or the catalogue key of what it sells.
+    pub payment_link: Option<String>,
 }
 
 /// Whether a payment is known to succeed at once.
@@ -350,7 +352,15 @@ fn read_checkout(keys: &mut Keys<'_>) -> Result<Checkout, KeyProblem> {
     let payment =
         keys.choice("payment", &[("card", PaymentKind::Card), ("delayed", PaymentKind::Delayed)])?;
     let mode = keys.choice("mode", &["payment", "subscription", "setup"].map(|word| (word, word)))?;
+    let payment_link = keys.word("payment_link")?;
+    if payment_link.is_some() && (!purchase.items.is_empty() || discount_percent > 0) {
+        return Err(KeyProblem::new(
+            "payment_link",
+            "says what is bought: it goes with no price and no discount",
+        ));
+    }
     Ok(Checkout {
+        payment_link,
         purchase,
         discount_percent,
         payment: payment.unwrap_or_default(),
@@ -417,6 +427,7 @@ mod tests {
     #[case("subscribe", json!({"items": [{"prise": "p"}]}), "items")]
     #[case("subscribe", json!({"price": "p", "first_payment": "maybe"}), "first_payment")]
     #[case("checkout", json!({"price": "p", "discount_percent": 101}), "discount_percent")]
+    #[case("checkout", json!({"price": "p", "payment_link": "p"}), "payment_link")]
     #[case("pay", json!({}), "price")]
     #[case("payment_fails", json!({"attempts": 1, "leaves": "unpaid"}), "leaves")]
     #[case("payment_fails", json!({"leaves": "unpaid"}), "leaves")]

@@ -6,7 +6,8 @@ use super::ActError;
 use super::account::dispute;
 use super::account::payment::{self, Collect};
 use super::account::{
-    World, change, checkout, checkout_page, clock, coupon, customer, refund, renewal, schedule, subscription,
+    World, change, checkout, checkout_page, checkout_params, clock, coupon, customer, payment_link, refund,
+    renewal, schedule, subscription,
 };
 use super::error::ApiError;
 use super::params::{Params, Table};
@@ -167,7 +168,11 @@ impl Stage<'_, '_> {
     }
 
     fn checkout(&mut self, checkout: &Checkout) -> Result<String, ActError> {
-        let id = if checkout.purchase.items.is_empty() {
+        let id = if let Some(link) = &checkout.payment_link {
+            let id = self.open_link(link)?;
+            checkout::lay_over(self.world, &id);
+            id
+        } else if checkout.purchase.items.is_empty() {
             let id = self.open_session()?;
             checkout::lay_over(self.world, &id);
             id
@@ -202,9 +207,34 @@ impl Stage<'_, '_> {
             let coupon = coupon::premade(self.world, checkout.discount_percent);
             put(&mut given, "discounts", json!([{ "coupon": coupon }]));
         }
-        let params = read(&given, checkout::CREATE)?;
+        let params = read(&given, checkout_params::CREATE)?;
         let made = checkout::create(self.world, &params)?;
         Ok(text(&made, "id").to_owned())
+    }
+
+    /// Opens a payment link, with the customer's e-mail in its address and the reference that `set` gives: the newest
+    /// that is active and has this id, this address, or sells this price.
+    fn open_link(&mut self, link: &str) -> Result<String, ActError> {
+        let price = self.price(link).ok();
+        let sells = |stored: &Stored| {
+            let lines = stored.hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+            price.as_ref().is_some_and(|price| lines.iter().any(|line| line["price"]["id"] == **price))
+        };
+        let is_meant = |stored: &&Stored| {
+            let (id, url) = (text(stored.value(), "id"), text(stored.value(), "url"));
+            stored.value()["active"] == true && (id == link || url == link || sells(stored))
+        };
+        let own = self.world.part.store.of(Kind::PaymentLink).rev().find(is_meant);
+        let found = own.or_else(|| self.world.shop.of(Kind::PaymentLink).rev().find(is_meant));
+        let id = found.map(|stored| text(stored.value(), "id").to_owned()).ok_or(ActError::NoOpenCheckout)?;
+        let reference = self.world.overlay.as_ref().and_then(|(_, set)| set.get("client_reference_id"));
+        let prefilled = json!({
+            "client_reference_id": reference, "prefilled_email": self.world.part.slots[self.slot].email,
+        });
+        let overlay = self.world.overlay.take();
+        let opened = payment_link::open(self.world, &id, &prefilled);
+        self.world.overlay = overlay;
+        Ok(text(&opened?, "id").to_owned())
     }
 
     /// The newest open session that names the customer or its e-mail, or nobody at all.

@@ -46,6 +46,32 @@ pub(crate) enum Is {
 /// The parameters of one route.
 pub(crate) type Table = &'static [(&'static str, Is)];
 
+/// Several tables as one: what calls share stands in a table of its own.
+macro_rules! joined {
+    ($($part:expr),+ $(,)?) => {{
+        const ALL: [(&str, $crate::provider::double::params::Is); 0 $(+ $part.len())+] =
+            $crate::provider::double::params::join(&[$($part),+]);
+        &ALL
+    }};
+}
+pub(crate) use joined;
+
+/// What [`joined!`] makes of its parts, which have `N` rows in all.
+pub(crate) const fn join<const N: usize>(parts: &[Table]) -> [(&'static str, Is); N] {
+    let mut all = [("", Is::Text); N];
+    let (mut part, mut at) = (0, 0);
+    while part < parts.len() {
+        let mut row = 0;
+        while row < parts[part].len() {
+            all[at] = parts[part][row];
+            at += 1;
+            row += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
 /// Parameters that passed their table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params(Map<String, Value>);
@@ -61,6 +87,16 @@ impl Params {
         route: &dyn Display,
     ) -> Result<Self, ApiError> {
         typed(given, table, "", route).map(Self)
+    }
+
+    /// The fields of a nested parameter, as parameters of their own.
+    pub(crate) fn inside(&self, name: &str) -> Self {
+        Self(self.0.get(name).and_then(Value::as_object).cloned().unwrap_or_default())
+    }
+
+    /// Parameters that passed their table before and were kept since.
+    pub(crate) fn kept(value: &Value) -> Self {
+        Self(value.as_object().cloned().unwrap_or_default())
     }
 
     /// All of them.

@@ -66,6 +66,7 @@ kinds! {
     Quote: "quote",
     Schedule: "subscription schedule",
     SetupIntent: "setupintent",
+    ShippingRate: "shipping rate",
     Source: "source",
     TaxId: "tax id",
     TaxRate: "tax rate",
@@ -100,6 +101,7 @@ impl Kind {
                 | Self::Product
                 | Self::ProductFeature
                 | Self::PromotionCode
+                | Self::ShippingRate
                 | Self::TaxRate
         )
     }

@@ -135,6 +135,7 @@ impl ActionKind {
                 "discount_percent",
                 "payment",
                 "mode",
+                "payment_link",
             ],
             Self::Settle => &["outcome"],
             Self::Pay => &["price", "amount", "outcome"],

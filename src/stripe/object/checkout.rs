@@ -47,6 +47,11 @@ pub(crate) fn line_item(id: &str, price: &Value, quantity: i64, description: &st
     }
 }
 
+/// Where something is sent.
+pub(crate) fn shipping_details(address: &Value, name: &Value) -> Value {
+    json!({ "address": address, "name": name })
+}
+
 /// `customer_details` once the customer has gone through the page.
 pub(crate) fn customer_details(email: Value, name: Value) -> Value {
     json!({

@@ -25,6 +25,7 @@ pub(crate) mod portal;
 pub(crate) mod quote;
 pub(crate) mod schedule;
 pub(crate) mod setup;
+pub(crate) mod shipping;
 pub(crate) mod subscription;
 pub(crate) mod tax;
 pub(crate) mod test_clock;

@@ -7,7 +7,10 @@ use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
 use super::status::{become_, give_up_trial, pause};
 use super::subscription::{self, FIELDS, is_over};
-use super::{World, entitlement, invoice_item, item, pending_update, period, proration, put_all, tax_rate};
+use super::{
+    World, automatic_tax, entitlement, invoice_item, item, pending_update, period, proration, put_all,
+    tax_rate,
+};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
@@ -43,7 +46,7 @@ pub(crate) const UPDATE: Table = &[
     ("trial_settings", subscription::TRIAL_SETTINGS),
     ("invoice_settings", subscription::INVOICE_SETTINGS),
     ("application_fee_percent", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("billing_schedules", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
     ("coupon", Is::Text),
@@ -107,6 +110,8 @@ fn change(world: &mut World<'_>, before: &Value, params: &Params) -> Result<(), 
     let mut after = before.clone();
     params.apply(&mut after, &FIELDS);
     params.apply(&mut after, &["cancellation_details"]);
+    automatic_tax::check(world, params.given("automatic_tax"), text(before, "customer"))?;
+    automatic_tax::lay(&mut after, params.given("automatic_tax"), true);
     methods(world, before, params, &mut after)?;
     if let Some(pause) = params.given("pause_collection") {
         let behavior = json!({ "behavior": pause["behavior"], "resumes_at": pause["resumes_at"] });

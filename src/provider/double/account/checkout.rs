@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::checkout_params::{self, CREATE};
+use super::checkout_terms::{self, Terms};
 use super::discount::{self, Line};
 use super::redemption::{self, Buyer, Redeem};
 use super::tax::{self, Payer};
-use super::{World, catalog, item, put_all, subscription, tax_rate};
+use super::{World, automatic_tax, catalog, item, put_all, setup_intent, shipping_rate, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
-use crate::provider::double::params::{Is, Params, Table, nested_int};
+use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::{Asked, Route};
 use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
@@ -43,80 +45,41 @@ fn line_items(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     list::page_of(asked, lines, Kind::Session, asked.path)
 }
 
-pub(crate) const CREATE: Table = &[
-    ("mode", Is::Text),
-    (
-        "line_items",
-        Is::Rows(&[
-            ("price", Is::Text),
-            ("price_data", Is::Fields(catalog::PRICE_DATA)),
-            ("quantity", Is::Int),
-            ("metadata", Is::Meta),
-            ("tax_rates", Is::Texts),
-            (
-                "adjustable_quantity",
-                Is::Fields(&[("enabled", Is::Needed(&Is::Bool)), ("maximum", Is::Int), ("minimum", Is::Int)]),
-            ),
-            ("dynamic_tax_rates", Is::NotModelled),
-        ]),
-    ),
-    ("customer", Is::Text),
-    ("customer_email", Is::Text),
-    ("customer_creation", Is::Choice(&["always", "if_required"])),
-    ("customer_update", Is::Map),
-    ("success_url", Is::Text),
-    ("cancel_url", Is::Text),
-    ("return_url", Is::Text),
-    ("client_reference_id", Is::Text),
-    ("metadata", Is::Meta),
-    ("subscription_data", Is::Map),
-    ("payment_intent_data", Is::Map),
-    ("allow_promotion_codes", Is::Bool),
-    ("billing_address_collection", Is::Text),
-    ("consent_collection", Is::Map),
-    ("currency", Is::Text),
-    ("custom_fields", Is::List),
-    ("custom_text", Is::Map),
-    ("expires_at", Is::TimeOr(&[])),
-    ("locale", Is::Text),
-    ("payment_method_collection", Is::Text),
-    ("payment_method_types", Is::List),
-    ("phone_number_collection", Is::Map),
-    ("submit_type", Is::Text),
-    ("tax_id_collection", Is::Map),
-    ("ui_mode", Is::Text),
-    ("automatic_tax", Is::NotModelled),
-    ("after_expiration", Is::NotModelled),
-    ("discounts", Is::Rows(&[("coupon", Is::Text), ("promotion_code", Is::Text)])),
-    ("invoice_creation", Is::NotModelled),
-    ("optional_items", Is::NotModelled),
-    ("payment_method_configuration", Is::NotModelled),
-    ("payment_method_options", Is::NotModelled),
-    ("setup_intent_data", Is::NotModelled),
-    ("shipping_address_collection", Is::NotModelled),
-    ("shipping_options", Is::NotModelled),
-];
-
 const UPDATE: Table = &[("metadata", Is::Meta), ("collected_information", Is::Map)];
 
-const FIELDS: [&str; 17] = [
-    "customer",
-    "customer_email",
-    "customer_creation",
-    "success_url",
+/// What a session shows as it was given.
+const FIELDS: [&str; 31] = [
+    "adaptive_pricing",
+    "allow_promotion_codes",
+    "allowed_payment_method_types",
+    "billing_address_collection",
+    "branding_settings",
     "cancel_url",
     "client_reference_id",
-    "metadata",
-    "allow_promotion_codes",
-    "billing_address_collection",
-    "consent_collection",
-    "custom_fields",
     "custom_text",
+    "customer",
+    "customer_creation",
+    "customer_email",
+    "excluded_payment_method_types",
     "expires_at",
+    "integration_identifier",
     "locale",
+    "metadata",
+    "name_collection",
+    "optional_items",
+    "origin_context",
     "payment_method_collection",
+    "payment_method_options",
     "payment_method_types",
+    "permissions",
+    "phone_number_collection",
+    "redirect_on_completion",
+    "return_url",
+    "shipping_address_collection",
     "submit_type",
+    "success_url",
+    "wallet_options",
+    "currency",
 ];
 
 /// The most line items that Stripe takes.
@@ -124,73 +87,107 @@ const MOST: usize = 100;
 
 /// `POST /v1/checkout/sessions`.
 pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
-    let mode = params.needed("mode")?.to_owned();
-    if !["payment", "subscription"].contains(&mode.as_str()) {
-        return Err(match mode.as_str() {
-            "setup" => ApiError::not_modelled("POST /v1/checkout/sessions with mode=setup"),
-            _ => ApiError::invalid_param(
-                "mode",
-                "Invalid mode: must be one of payment, setup, or subscription",
-            ),
-        });
-    }
+    let id = world.attempt(|world| open(world, params))?;
+    Ok(world.copy(&id))
+}
+
+fn open(world: &mut World<'_>, params: &Params) -> Result<String, ApiError> {
+    let mode = checkout_terms::mode(params)?;
+    checkout_terms::check(world, params, mode)?;
     if let Some(customer) = params.text("customer") {
         world.named_by(Kind::Customer, customer, "customer")?;
-        if params.text("customer_email").is_some() {
-            return Err(ApiError::invalid(
-                "You may only specify one of these parameters: customer, customer_email.",
-            ));
-        }
     }
-    let trial = trial_days(params)?;
-    let (mut lines, rates) = read_lines(world, params.list("line_items"), &mode, trial.is_some())?;
+    let terms = Terms::read(world, params)?;
+    let (mut lines, rates) = match mode {
+        "setup" => (Vec::new(), Vec::new()),
+        _ => read_lines(world, params, mode, &terms)?,
+    };
     let discounts = discounts(world, params, &lines)?;
     adjust_lines(world, &mut lines, &rates, &discounts, params.text("customer").unwrap_or_default());
     let mut id = "cs_test_a1".to_owned();
     world.part.ids.letters(&mut id, 56);
-    let mut session = checkout::session(&id, world.second(), &mode);
+    let mut session = checkout::session(&id, world.second(), mode);
     params.apply(&mut session, &FIELDS);
-    if let Some(metadata) = params.given("phone_number_collection") {
-        put(&mut session, "phone_number_collection", json!({ "enabled": metadata["enabled"] == "true" }));
+    page(world, &mut session, params, mode)?;
+    if mode == "setup" {
+        let intent = setup_intent::of_page(world, &params.inside("setup_intent_data"), &session);
+        put_all(
+            &mut session,
+            [("amount_subtotal", NULL), ("amount_total", NULL), ("setup_intent", intent.into())],
+        );
+    } else {
+        add_up(&mut session, &lines);
     }
-    if session["customer_creation"].is_null() && session["customer"].is_null() {
-        let creation = if mode == "payment" { "if_required" } else { "always" };
-        put(&mut session, "customer_creation", creation);
-    }
-    add_up(&mut session, &lines);
     let shown: Vec<Value> = discounts.iter().map(|discount| discount.shown(world)).collect();
     put(&mut session, "discounts", shown);
+    let kept = |name: &str| params.given(name).cloned().unwrap_or_default();
     let hidden = object! {
         "line_items": lines,
-        "subscription_data": params.given("subscription_data").cloned().unwrap_or_default(),
-        "payment_intent_data": params.given("payment_intent_data").cloned().unwrap_or_default(),
-        "trial_days": trial,
+        "subscription_data": kept("subscription_data"),
+        "payment_intent_data": kept("payment_intent_data"),
+        "payment_method_data": kept("payment_method_data"),
+        "customer_update": kept("customer_update"),
         "tax_rates": rates,
     };
-    Ok(world.insert_with(Kind::Session, session, hidden))
+    world.insert_with(Kind::Session, session, hidden);
+    Ok(id)
 }
 
-fn trial_days(params: &Params) -> Result<Option<i64>, ApiError> {
-    let Some(data) = params.given("subscription_data") else { return Ok(None) };
-    if !data["trial_end"].is_null() {
-        return Err(ApiError::not_modelled(
-            "parameter subscription_data[trial_end] of POST /v1/checkout/sessions",
-        ));
+/// What a session shows in another form than it was given.
+fn page(world: &mut World<'_>, session: &mut Value, params: &Params, mode: &str) -> Result<(), ApiError> {
+    if mode != "setup" && session["customer_creation"].is_null() && session["customer"].is_null() {
+        let creation = if mode == "payment" { "if_required" } else { "always" };
+        put(session, "customer_creation", creation);
     }
-    match nested_int(&data["trial_period_days"], "subscription_data[trial_period_days]")? {
-        Some(days) if !(1..=36_525).contains(&days) => {
-            Err(ApiError::invalid_param("subscription_data[trial_period_days]", "Invalid trial period."))
-        }
-        days => Ok(days),
+    let customer = params.text("customer").unwrap_or_default();
+    let located = !customer.is_empty() && automatic_tax::is_located(world, customer);
+    automatic_tax::lay(session, params.given("automatic_tax"), located);
+    put(session, "custom_fields", checkout_params::custom_fields(params.list("custom_fields")));
+    if let Some(consent) = params.given("consent_collection") {
+        put(session, "consent_collection", checkout_params::consent_collection(consent));
     }
+    if let Some(tax_ids) = params.given("tax_id_collection") {
+        put(session, "tax_id_collection", checkout_params::tax_id_collection(tax_ids));
+    }
+    if mode == "payment" {
+        let creation = checkout_params::invoice_creation(params.given("invoice_creation"));
+        put(session, "invoice_creation", creation);
+    }
+    if params.given("after_expiration").is_some() {
+        put(session, "after_expiration", checkout_terms::after_expiration(params));
+    }
+    if let Some(Value::Object(options)) = params.given("saved_payment_method_options") {
+        let mut shown = json!({
+            "allow_redisplay_filters": null, "payment_method_remove": null, "payment_method_save": null,
+        });
+        merge(&mut shown, options);
+        put(session, "saved_payment_method_options", shown);
+    }
+    let options = shipping_rate::options(world, params.list("shipping_options"))?;
+    // The first is chosen until the customer chooses another.
+    if let Some(chosen) = options.first() {
+        let amount = int(chosen, "shipping_amount");
+        put(
+            session,
+            "shipping_cost",
+            json!({
+                "amount_subtotal": amount, "amount_tax": 0, "amount_total": amount,
+                "shipping_rate": chosen["shipping_rate"],
+            }),
+        );
+    }
+    put(session, "shipping_options", options);
+    checkout_terms::lay_mode(world, session, params);
+    Ok(())
 }
 
 fn read_lines(
     world: &mut World<'_>,
-    given: &[Value],
+    params: &Params,
     mode: &str,
-    trial: bool,
+    terms: &Terms,
 ) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
+    let given = params.list("line_items");
     if given.is_empty() {
         return Err(ApiError::missing_param("line_items"));
     }
@@ -201,16 +198,10 @@ fn read_lines(
     for (at, given) in given.iter().enumerate() {
         let param = format!("line_items[{at}]");
         let price = catalog::price_param(world, given, &param)?;
-        let recurring = !price["recurring"].is_null();
-        if recurring && mode == "payment" {
-            return Err(ApiError::invalid(
-                "You specified `payment` mode but passed a recurring price. Either switch to `subscription` \
-                 mode or use only one-time prices.",
-            ));
-        }
+        checkout_terms::check_price(world, &price, mode, params.text("currency"))?;
         let quantity = item::quantity(given, &param)?.unwrap_or(1);
         let name = catalog::name_of(world, &price);
-        let amount = if recurring && trial { 0 } else { subscription::amount(world, &price, quantity) };
+        let amount = terms.amount_now(world, &price, quantity)?;
         let mut line = checkout::line_item(&world.mint("li"), &price, quantity, &name, amount);
         put(&mut line, "adjustable_quantity", given["adjustable_quantity"].clone());
         if given["metadata"].is_object() {
@@ -284,16 +275,18 @@ pub(crate) fn adjust_lines(
 
 fn add_up(session: &mut Value, lines: &[Value]) {
     let sum = |field: &str| lines.iter().map(|line| int(line, field)).fold(0, i64::saturating_add);
+    let shipping = int(&session["shipping_cost"], "amount_total");
     put_all(
         session,
         [
             ("amount_subtotal", sum("amount_subtotal").into()),
-            ("amount_total", sum("amount_total").into()),
+            ("amount_total", sum("amount_total").saturating_add(shipping).into()),
             ("currency", lines.first().map_or(NULL, |line| line["currency"].clone())),
         ],
     );
     if let Some(details) = session.get_mut("total_details") {
         put(details, "amount_discount", sum("amount_discount"));
+        put(details, "amount_shipping", shipping);
         put(details, "amount_tax", sum("amount_tax"));
     }
 }
@@ -320,7 +313,18 @@ fn expire(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
 }
 
 pub(crate) fn expire_now(world: &mut World<'_>, id: &str) {
-    world.change(id, |session| put_all(session, [("status", "expired".into()), ("url", NULL)]));
+    let until = world.second().saturating_add(checkout_terms::RECOVERY_FOR);
+    world.change(id, |session| {
+        put_all(session, [("status", "expired".into()), ("url", NULL)]);
+        let url = format!("https://buy.stripe.com/r/{}", text(session, "id"));
+        let recovery = session.get_mut("after_expiration").and_then(|after| after.get_mut("recovery"));
+        if let Some(recovery) = recovery.filter(|recovery| recovery["enabled"] == true) {
+            put_all(recovery, [("expires_at", until.into()), ("url", url.into())]);
+        }
+    });
+    if let Some(intent) = world.peek(id)["setup_intent"].as_str().map(str::to_owned) {
+        setup_intent::abandon(world, &intent);
+    }
     world.tell("checkout.session.expired", id);
 }
 

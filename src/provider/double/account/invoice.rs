@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::credit_balance::{self, Why};
 use super::payment::{self, Collect};
 use super::total::add_up;
-use super::{World, adjust, period, put_all, redemption};
+use super::{World, adjust, automatic_tax, period, put_all, redemption};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, data, int, invoice, put, text};
@@ -57,6 +57,8 @@ pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
         ],
     );
     settings(&mut made, &customer, draft.subscription);
+    let located = automatic_tax::is_located(world, draft.customer);
+    automatic_tax::lay(&mut made, draft.subscription.get("automatic_tax"), located);
     if draft.reason == "subscription_cycle" {
         advances(&mut made);
     }
@@ -164,12 +166,36 @@ pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
     if world.drafts_only {
         return;
     }
+    let balance = int(world.peek(text(world.peek(id), "customer")), "balance");
+    number(world, id, balance);
+    if int(world.peek(id), "amount_due") == 0 {
+        paid(world, id);
+    } else {
+        ask_for(world, id);
+    }
+}
+
+/// A draft becomes the receipt for what a payment intent has collected or collects: no credit is used up by it.
+pub(crate) fn finalize_for(world: &mut World<'_>, id: &str, intent: Option<&str>) {
+    number(world, id, 0);
+    let open = world.copy(id);
+    if let Some(intent) = intent {
+        let payment = world.mint("inpay");
+        let payment = invoice::invoice_payment(&payment, world.second(), &open, intent);
+        world.insert(Kind::InvoicePayment, payment);
+    }
+    if intent.is_none_or(|intent| text(world.peek(intent), "status") == "succeeded") {
+        paid(world, id);
+    }
+}
+
+/// A draft becomes open, with a number; a credit balance of the customer is used for it.
+fn number(world: &mut World<'_>, id: &str, balance: i64) {
     let now = world.second();
     let customer = text(world.peek(id), "customer").to_owned();
     let holder = world.copy(&customer);
     let sequence = int(&holder, "next_invoice_sequence");
     let number = format!("{}-{sequence:04}", text(&holder, "invoice_prefix"));
-    let balance = int(&holder, "balance");
     world.change(id, |invoice| {
         add_up(invoice, balance);
         let ending = int(invoice, "total").saturating_add(balance).min(0);
@@ -200,11 +226,6 @@ pub(crate) fn finalize(world: &mut World<'_>, id: &str) {
     world.tell("invoice.finalized", id);
     if moved != 0 {
         credit_balance::shift(world, &customer, moved, Why::AppliedToInvoice(id));
-    }
-    if int(world.peek(id), "amount_due") == 0 {
-        paid(world, id);
-    } else {
-        ask_for(world, id);
     }
 }
 

@@ -378,7 +378,16 @@ pub(crate) fn read_extra(
 
 /// A one-off price that the next invoice of a subscription collects.
 pub(crate) fn extra(world: &mut World<'_>, subscription: &Value, extra: &New) {
-    let customer = text(subscription, "customer");
+    let parent = shape::item_parent(text(subscription, "id"), None);
+    once(world, text(subscription, "customer"), extra, parent);
+}
+
+/// A one-off price that an invoice of its own collects; gives the item.
+pub(crate) fn sold(world: &mut World<'_>, customer: &str, sold: &New) -> Value {
+    once(world, customer, sold, NULL)
+}
+
+fn once(world: &mut World<'_>, customer: &str, extra: &New, parent: Value) -> Value {
     let amount = catalog::amount(world, &extra.price, extra.quantity);
     let asked = Asked { price: extra.price.clone(), quantity: extra.quantity, amount };
     let mut item = build(world, customer, &asked, None);
@@ -389,10 +398,11 @@ pub(crate) fn extra(world: &mut World<'_>, subscription: &Value, extra: &New) {
     if extra.metadata.is_object() {
         put(&mut item, "metadata", extra.metadata.clone());
     }
-    put(&mut item, "parent", shape::item_parent(text(subscription, "id"), None));
+    put(&mut item, "parent", parent);
     put(&mut item, "tax_rates", extra.tax_rates.clone());
     let item = world.insert(Kind::InvoiceItem, item);
-    world.event("invoiceitem.created", item, None);
+    world.event("invoiceitem.created", item.clone(), None);
+    item
 }
 
 /// A proration of a subscription's item, waiting for its next invoice; `credited` is what it gives back.

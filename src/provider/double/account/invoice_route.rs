@@ -6,7 +6,9 @@ use super::invoice::{self, Draft};
 use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
 use super::status::after_payment;
-use super::{World, adjust, bill, invoice_item, invoice_line, period, preview, put_all, tax_rate};
+use super::{
+    World, adjust, automatic_tax, bill, invoice_item, invoice_line, period, preview, put_all, tax_rate,
+};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
@@ -87,7 +89,7 @@ pub(crate) const CREATE: Table = &[
     ("statement_descriptor", Is::Text),
     ("subscription", Is::Text),
     ("application_fee_amount", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("customer_account", Is::NotModelled),
     ("default_source", Is::NotModelled),
     ("default_tax_rates", Is::Texts),
@@ -118,7 +120,7 @@ const UPDATE: Table = &[
     ("payment_settings", PAYMENT_SETTINGS),
     ("statement_descriptor", Is::Text),
     ("application_fee_amount", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("default_source", Is::NotModelled),
     ("default_tax_rates", Is::Texts),
     ("discounts", redemption::ROWS),
@@ -243,6 +245,13 @@ fn read_fields(
         "auto_advance": false, "collection_method": method, "created": world.second(), "metadata": {},
     });
     params.apply(&mut fields, &FIELDS);
+    let tax = params.given("automatic_tax");
+    automatic_tax::check_party(
+        world,
+        tax.map_or(&NULL, |tax| &tax["liability"]),
+        "automatic_tax[liability]",
+    )?;
+    automatic_tax::of_invoice(&mut fields, tax, automatic_tax::is_located(world, customer));
     lay_due(&mut fields, params)?;
     if text(&fields, "collection_method") == "send_invoice" && int(&fields, "due_date") == 0 {
         match subscription["days_until_due"].as_i64() {
@@ -300,6 +309,8 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     }
     let mut after = before.clone();
     params.apply(&mut after, &FIELDS);
+    let located = automatic_tax::is_located(world, text(&before, "customer"));
+    automatic_tax::lay(&mut after, params.given("automatic_tax"), located);
     lay_due(&mut after, params)?;
     adjust::change(world, &mut after, params)?;
     if let Some(method) = params.text("default_payment_method") {
@@ -338,6 +349,7 @@ fn finalize(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, A
         )
         .with_code("invoice_not_editable"));
     }
+    automatic_tax::ready(world, id)?;
     world.change(id, |invoice| params.apply(invoice, &["auto_advance"]));
     invoice::finalize(world, id);
     if text(world.peek(id), "status") == "paid" {

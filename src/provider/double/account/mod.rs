@@ -5,6 +5,7 @@
 
 pub(crate) mod adjust;
 pub(crate) mod anchor;
+pub(crate) mod automatic_tax;
 pub(crate) mod balance;
 pub(crate) mod bill;
 pub(crate) mod cash_balance;
@@ -12,7 +13,11 @@ pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod charge;
 pub(crate) mod checkout;
+pub(crate) mod checkout_answers;
+pub(crate) mod checkout_invoice;
 pub(crate) mod checkout_page;
+pub(crate) mod checkout_params;
+pub(crate) mod checkout_terms;
 pub(crate) mod clock;
 pub(crate) mod core_event;
 pub(crate) mod coupon;
@@ -57,6 +62,7 @@ pub(crate) mod renewal;
 pub(crate) mod resume;
 pub(crate) mod schedule;
 pub(crate) mod setup_intent;
+pub(crate) mod shipping_rate;
 pub(crate) mod source;
 pub(crate) mod start;
 pub(crate) mod status;
@@ -117,6 +123,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     refund::ROUTES,
     schedule::ROUTES,
     setup_intent::ROUTES,
+    shipping_rate::ROUTES,
     source::ROUTES,
     stored::account::ROUTES,
     stored::identity::ROUTES,

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{World, catalog, item, put_all};
+use super::checkout_params::{self, ADJUSTABLE, FIXED, INTENT, LINE, PAGE, SUBSCRIPTION};
+use super::{World, automatic_tax, catalog, item, put_all, shipping_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, PARAMS};
-use crate::provider::double::params::{Is, Params, Table};
+use crate::provider::double::params::{Is, Params, Table, joined};
 use crate::provider::double::route::{Asked, Route};
 use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
-use crate::stripe::object::{checkout, object, payment_link, put, text};
+use crate::stripe::object::{checkout, int, merge, object, payment_link, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list("/v1/payment_links", Kind::PaymentLink, &[("active", Is::Bool)], AS_USUAL),
@@ -24,90 +25,55 @@ const AFTER: Is = Is::Fields(&[
     ("hosted_confirmation", Is::Fields(&[("custom_message", Is::Text)])),
     ("redirect", Is::Fields(&[("url", Is::Needed(&Is::Text))])),
 ]);
-const ADDRESS: Is = Is::Choice(&["auto", "required"]);
-const CREATION: Is = Is::Choice(&["always", "if_required"]);
-const COLLECTION: Is = Is::Choice(&["always", "if_required"]);
-const ENABLED: Is = Is::Fields(&[("enabled", Is::Needed(&Is::Bool))]);
 const RESTRICTIONS: Is =
     Is::Fields(&[("completed_sessions", Is::Needed(&Is::Fields(&[("limit", Is::Needed(&Is::Int))])))]);
-const SUBMIT: Is = Is::Choice(&["auto", "book", "donate", "pay", "subscribe"]);
-const SUBSCRIPTION: Is = Is::Fields(&[
-    ("description", Is::Text),
-    ("metadata", Is::Meta),
-    ("trial_period_days", Is::Int),
-    ("invoice_settings", Is::NotModelled),
-    ("trial_settings", Is::NotModelled),
-]);
 
-const CREATE: Table = &[
-    (
-        "line_items",
-        Is::Needed(&Is::Rows(&[
-            ("price", Is::Text),
-            ("price_data", Is::Fields(catalog::PRICE_DATA)),
-            ("quantity", Is::Needed(&Is::Int)),
-            (
-                "adjustable_quantity",
-                Is::Fields(&[("enabled", Is::Needed(&Is::Bool)), ("maximum", Is::Int), ("minimum", Is::Int)]),
-            ),
-        ])),
-    ),
+/// What a link takes whenever it is made or changed, beside what every page does.
+const LINK: Table = &[
     ("after_completion", AFTER),
-    ("allow_promotion_codes", Is::Bool),
-    ("automatic_tax", Is::NotModelled),
-    ("billing_address_collection", ADDRESS),
-    ("consent_collection", Is::NotModelled),
-    ("currency", Is::NotModelled),
-    ("custom_fields", Is::NotModelled),
-    ("custom_text", Is::NotModelled),
-    ("customer_creation", CREATION),
     ("inactive_message", Is::Text),
-    ("invoice_creation", Is::NotModelled),
-    ("metadata", Is::Meta),
-    ("optional_items", Is::NotModelled),
-    ("payment_intent_data", Is::NotModelled),
-    ("payment_method_collection", COLLECTION),
-    ("payment_method_types", Is::Texts),
-    ("phone_number_collection", ENABLED),
+    ("payment_intent_data", Is::Fields(INTENT)),
     ("restrictions", RESTRICTIONS),
-    ("shipping_address_collection", Is::NotModelled),
-    ("shipping_options", Is::NotModelled),
-    ("submit_type", SUBMIT),
-    ("subscription_data", SUBSCRIPTION),
-    ("tax_id_collection", ENABLED),
-    ("transfer_data", Is::NotModelled),
-    ("on_behalf_of", Is::NotModelled),
+    ("subscription_data", Is::Fields(SUBSCRIPTION)),
 ];
 
-const UPDATE: Table = &[
-    ("active", Is::Bool),
-    ("after_completion", AFTER),
-    ("allow_promotion_codes", Is::Bool),
-    ("automatic_tax", Is::NotModelled),
-    ("billing_address_collection", ADDRESS),
-    ("customer_creation", CREATION),
-    ("inactive_message", Is::Text),
-    ("line_items", Is::NotModelled),
-    ("metadata", Is::Meta),
-    ("payment_method_collection", COLLECTION),
-    ("payment_method_types", Is::Texts),
-    ("phone_number_collection", ENABLED),
-    ("restrictions", RESTRICTIONS),
-    ("submit_type", SUBMIT),
-    ("tax_id_collection", ENABLED),
+const CREATE: Table = joined![
+    PAGE,
+    FIXED,
+    LINK,
+    &[
+        ("line_items", Is::Needed(&Is::Rows(joined![LINE, &[("quantity", Is::Needed(&Is::Int))]]))),
+        ("application_fee_amount", Is::NotModelled),
+        ("application_fee_percent", Is::NotModelled),
+        ("on_behalf_of", Is::NotModelled),
+        ("transfer_data", Is::NotModelled),
+    ],
 ];
 
-const FIELDS: [&str; 13] = [
+const UPDATE: Table = joined![PAGE, LINK, &[("active", Is::Bool), ("line_items", Is::Rows(CHANGED))]];
+
+/// A line of a link that changes.
+const CHANGED: Table =
+    &[("id", Is::Needed(&Is::Text)), ("adjustable_quantity", ADJUSTABLE), ("quantity", Is::Int)];
+
+/// What a link shows as it was given.
+const FIELDS: [&str; 19] = [
     "active",
     "after_completion",
     "allow_promotion_codes",
     "billing_address_collection",
+    "custom_text",
     "customer_creation",
     "inactive_message",
     "metadata",
+    "name_collection",
+    "optional_items",
+    "payment_intent_data",
     "payment_method_collection",
+    "payment_method_options",
     "payment_method_types",
     "phone_number_collection",
+    "shipping_address_collection",
     "submit_type",
     "subscription_data",
     "tax_id_collection",
@@ -145,8 +111,15 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
                 [("customer_creation", "always".into()), ("payment_method_collection", "always".into())],
             );
         }
+        let options = shipping_rate::options(world, params.list("shipping_options"))?;
         lay(&mut made, params);
-        let made = world.insert_with(Kind::PaymentLink, made, object! { "line_items": lines });
+        put(&mut made, "shipping_options", options);
+        if let Some(consent) = params.given("consent_collection") {
+            put(&mut made, "consent_collection", checkout_params::consent_collection(consent));
+        }
+        let given = Value::Object(params.fields().clone());
+        let hidden = object! { "line_items": lines, "given": given };
+        let made = world.insert_with(Kind::PaymentLink, made, hidden);
         world.event("payment_link.created", made.clone(), None);
         Ok(made)
     })
@@ -182,6 +155,13 @@ fn read_lines(world: &mut World<'_>, given: &[Value]) -> Result<Vec<Value>, ApiE
 /// Lays what was given over a link.
 fn lay(link: &mut Value, params: &Params) {
     params.apply(link, &FIELDS);
+    automatic_tax::lay(link, params.given("automatic_tax"), false);
+    if params.given("custom_fields").is_some() {
+        put(link, "custom_fields", checkout_params::custom_fields(params.list("custom_fields")));
+    }
+    if let Some(creation) = params.given("invoice_creation") {
+        put(link, "invoice_creation", checkout_params::invoice_creation(Some(creation)));
+    }
     let after = link.get_mut("after_completion").filter(|after| after["type"] == "redirect");
     if let Some(Value::Object(fields)) = after {
         fields.shift_remove("hosted_confirmation");
@@ -200,8 +180,97 @@ fn lay(link: &mut Value, params: &Params) {
 /// `POST /v1/payment_links/{id}`.
 fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::PaymentLink, id)?;
-    let mut after = before.clone();
+    let lines = changed_lines(&world.hidden(id)["line_items"], params.list("line_items"))?;
+    let mut after = before;
     lay(&mut after, params);
-    debug_assert_eq!(text(&after, "id"), id, "an update leaves the id alone");
+    world.change_hidden(id, |hidden| {
+        put(hidden, "line_items", lines);
+        if let Some(given) = hidden.get_mut("given") {
+            merge(given, params.fields());
+        }
+    });
     Ok(world.update("payment_link.updated", id, |kept| *kept = after))
+}
+
+/// The lines of a link with another quantity here and there.
+fn changed_lines(lines: &Value, changes: &[Value]) -> Result<Vec<Value>, ApiError> {
+    let mut lines = lines.as_array().cloned().unwrap_or_default();
+    for (at, change) in changes.iter().enumerate() {
+        let param = format!("line_items[{at}]");
+        let id = text(change, "id");
+        let Some(line) = lines.iter_mut().find(|line| text(line, "id") == id) else {
+            return Err(ApiError::no_such_param("line item", id, &format!("{param}[id]")));
+        };
+        if let Some(quantity) = item::quantity(change, &param)? {
+            let unit = &line["price"]["unit_amount"];
+            let amount = unit.as_i64().unwrap_or_default().saturating_mul(quantity);
+            put_all(
+                line,
+                [
+                    ("amount_subtotal", amount.into()),
+                    ("amount_total", amount.into()),
+                    ("quantity", quantity.into()),
+                ],
+            );
+        }
+        if change["adjustable_quantity"].is_object() {
+            put(line, "adjustable_quantity", change["adjustable_quantity"].clone());
+        }
+    }
+    Ok(lines)
+}
+
+/// Somebody opens the address of a link: a checkout session is made of it. `prefilled` are the fields that the app
+/// adds to the address, `client_reference_id` and `prefilled_email`
+/// (<https://docs.stripe.com/payment-links/url-parameters>).
+pub(crate) fn open(world: &mut World<'_>, id: &str, prefilled: &Value) -> Result<Value, ApiError> {
+    let link = world.at_path(Kind::PaymentLink, id)?;
+    if link["active"] != true {
+        return Err(ApiError::invalid("This payment link is no longer active."));
+    }
+    let hidden = world.hidden(id);
+    let lines = hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+    let recurs = lines.iter().any(|line| !line["price"]["recurring"].is_null());
+    let lines: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            json!({
+                "price": line["price"]["id"], "quantity": line["quantity"],
+                "adjustable_quantity": line["adjustable_quantity"],
+            })
+        })
+        .collect();
+    let mut given = object! { "mode": if recurs { "subscription" } else { "payment" } };
+    if let Value::Object(said) = &hidden["given"] {
+        let taken = checkout_params::CREATE.iter().map(|(name, _)| *name);
+        let foreign = if recurs { "payment_intent_data" } else { "subscription_data" };
+        let taken = taken.filter(|name| ![foreign, "payment_method_collection"].contains(name) || recurs);
+        let taken: Vec<_> = taken.filter(|name| *name != foreign).collect();
+        for (name, value) in said.iter().filter(|(name, _)| taken.contains(&name.as_str())) {
+            put(&mut given, name, value.clone());
+        }
+    }
+    put(&mut given, "line_items", lines);
+    for (name, prefilled_as) in
+        [("client_reference_id", "client_reference_id"), ("customer_email", "prefilled_email")]
+    {
+        put(&mut given, name, prefilled[prefilled_as].clone());
+    }
+    let session = super::checkout::create(world, &Params::kept(&given))?;
+    world.change(text(&session, "id"), |session| put(session, "payment_link", id));
+    Ok(world.copy(text(&session, "id")))
+}
+
+/// A session was completed: the link that it came from may have had enough of them.
+pub(crate) fn completed(world: &mut World<'_>, session: &str) {
+    let Some(id) = world.peek(session)["payment_link"].as_str().map(str::to_owned) else { return };
+    let completed = &world.peek(&id)["restrictions"]["completed_sessions"];
+    let Some(limit) = completed["limit"].as_i64() else { return };
+    let count = int(completed, "count").saturating_add(1);
+    world.update("payment_link.updated", &id, |link| {
+        put(link, "restrictions", json!({ "completed_sessions": { "count": count, "limit": limit } }));
+        if count >= limit {
+            put(link, "active", false);
+        }
+    });
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::renewal::{self, move_to};
-use super::{World, change, invoice_item, invoice_route, item, resume, subscription};
+use super::{World, automatic_tax, change, invoice_item, invoice_route, item, resume, subscription};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
@@ -34,7 +34,7 @@ pub(crate) const PREVIEW: Table = &[
     ("preview_mode", Is::Choice(&["next", "recurring"])),
     ("subscription", Is::Text),
     ("subscription_details", Is::Fields(DETAILS)),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("customer_account", Is::NotModelled),
     ("customer_details", Is::NotModelled),
     ("discounts", Is::NotModelled),
@@ -49,7 +49,15 @@ pub(crate) fn create_preview(world: &mut World<'_>, params: &Params) -> Result<V
     if params.text("preview_mode") == Some("recurring") {
         return Err(ApiError::not_modelled("preview_mode=recurring of POST /v1/invoices/create_preview"));
     }
-    let invoice = world.rehearse(|world| come_to(world, params).map(|id| world.copy(&id)))?;
+    let mut invoice = world.rehearse(|world| come_to(world, params).map(|id| world.copy(&id)))?;
+    let tax = params.given("automatic_tax");
+    automatic_tax::check_party(
+        world,
+        tax.map_or(&NULL, |tax| &tax["liability"]),
+        "automatic_tax[liability]",
+    )?;
+    let located = automatic_tax::is_located(world, text(&invoice, "customer"));
+    automatic_tax::lay(&mut invoice, tax, located);
     let mut id = "upcoming_in_".to_owned();
     world.part.ids.letters(&mut id, 24);
     Ok(shown(invoice, &id))

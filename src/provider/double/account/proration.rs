@@ -85,11 +85,16 @@ pub(crate) fn stub_lines(world: &World<'_>, subscription: &Value, (start, end): 
     let line = |item: &Value| {
         let price = &item["price"];
         let quantity = item["quantity"].as_i64()?;
-        let whole = end.saturating_sub(period::before(end, &price["recurring"]));
-        let amount = share(subscription::amount(world, price, quantity), end - start, whole);
+        let amount = stub(world, price, quantity, (start, end));
         Some(time_line(world, subscription, item, quantity, amount, (start, end)))
     };
     data(&subscription["items"]).iter().filter_map(line).collect()
+}
+
+/// What so many of a price cost over a first period that is shorter than a whole one.
+pub(crate) fn stub(world: &World<'_>, price: &Value, quantity: i64, (start, end): (i64, i64)) -> i64 {
+    let whole = end.saturating_sub(period::before(end, &price["recurring"]));
+    share(subscription::amount(world, price, quantity), end - start, whole)
 }
 
 /// The lines of the time between the start that a subscription is given and the moment when it is made.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::intent::{check_owner, method_given};
-use super::payment::declined_error;
-use super::test_card::{Decline, Does, does};
+use super::payment::{Collect, declined_error};
+use super::test_card::{Decline, Does, decline_of, does};
 use super::{World, payment_method as method, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER};
@@ -113,6 +113,55 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     world.insert_with(Kind::SetupIntent, made, json!({ "return_url": params.text("return_url") }));
     world.tell("setup_intent.created", &id);
     if params.is_true("confirm") { confirm(world, &id) } else { Ok(world.copy(&id)) }
+}
+
+/// The setup intent of a checkout session, which waits for the customer to go through the page.
+pub(crate) fn of_page(world: &mut World<'_>, data: &Params, session: &Value) -> String {
+    let id = world.mint("seti");
+    let mut secret = String::new();
+    world.part.ids.letters(&mut secret, 32);
+    let mut made = setup::intent(&id, &secret, world.second());
+    data.apply(&mut made, &["description", "metadata"]);
+    for name in ["customer", "payment_method_types"] {
+        put(&mut made, name, session[name].clone());
+    }
+    world.insert(Kind::SetupIntent, made);
+    world.tell("setup_intent.created", &id);
+    id
+}
+
+/// The customer goes through the page of a checkout session with a payment method; gives whether it is ready.
+pub(crate) fn go_through(
+    world: &mut World<'_>,
+    id: &str,
+    customer: Option<&str>,
+    method: &str,
+    how: Collect,
+) -> bool {
+    world.change(id, |intent| {
+        put_all(intent, [("customer", customer.into()), ("payment_method", method.into())]);
+    });
+    match how {
+        Collect::Declined => fail(world, id, method, decline_of(world.peek(method))),
+        Collect::ActionRequired => ask(world, id),
+        _ => succeed(world, id, method),
+    }
+    text(world.peek(id), "status") == "succeeded"
+}
+
+/// Nobody will go through the page any more.
+pub(crate) fn abandon(world: &mut World<'_>, id: &str) {
+    world.change(id, |intent| {
+        put_all(
+            intent,
+            [
+                ("cancellation_reason", "abandoned".into()),
+                ("next_action", NULL),
+                ("status", "canceled".into()),
+            ],
+        );
+    });
+    world.tell("setup_intent.canceled", id);
 }
 
 /// `POST /v1/setup_intents/{id}`.

@@ -12,7 +12,7 @@ use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
 pub(crate) use super::start::{Start, Via, start};
 pub(crate) use super::status::{Pending, after_payment, end, end_with, is_over};
-use super::{World, anchor, catalog, invoice_item, item, period, proration, tax_rate};
+use super::{World, anchor, automatic_tax, catalog, invoice_item, item, period, proration, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -103,7 +103,7 @@ pub(crate) const INVOICE_SETTINGS: Is = Is::Fields(&[
     ("custom_fields", Is::Rows(&[("name", Is::Text), ("value", Is::Text)])),
     ("description", Is::Text),
     ("footer", Is::Text),
-    ("issuer", Is::NotModelled),
+    ("issuer", Is::Fields(&[("account", Is::NotModelled), ("type", Is::Needed(&Is::Choice(&["self"])))])),
 ]);
 
 pub(crate) const CANCELLATION_DETAILS: Is = Is::Fields(&[
@@ -153,7 +153,7 @@ pub(crate) const CREATE: Table = &[
     ("billing_mode", Is::Map),
     ("invoice_settings", INVOICE_SETTINGS),
     ("application_fee_percent", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("billing_schedules", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
     ("customer_account", Is::NotModelled),
@@ -238,6 +238,8 @@ fn read(world: &mut World<'_>, params: &Params, how: Option<Collect>) -> Result<
     }
     let mut fields = json!({ "metadata": {} });
     params.apply(&mut fields, &FIELDS);
+    automatic_tax::check(world, params.given("automatic_tax"), &customer)?;
+    automatic_tax::of_subscription(&mut fields, params.given("automatic_tax"));
     if is_sent(params) && params.int("days_until_due").is_none() {
         put(&mut fields, "days_until_due", item::DAYS_UNTIL_DUE);
     }

@@ -72,18 +72,21 @@ fn gathered(lines: &[Value], field: &str, key: impl Fn(&Value) -> Value) -> Vec<
 /// negative total becomes a credit.
 pub(crate) fn add_up(invoice: &mut Value, balance: i64) {
     let totals = totals(data(&invoice["lines"]));
-    let due = totals.total.saturating_add(balance).max(0);
+    let shipping = int(&invoice["shipping_cost"], "amount_total");
+    let total = totals.total.saturating_add(shipping);
+    let due = total.saturating_add(balance).max(0);
     put_all(
         invoice,
         [
             ("amount_due", due.into()),
             ("amount_remaining", due.into()),
+            ("amount_shipping", shipping.into()),
             ("starting_balance", balance.into()),
             ("subtotal", totals.subtotal.into()),
             ("subtotal_excluding_tax", totals.subtotal_excluding_tax.into()),
-            ("total", totals.total.into()),
+            ("total", total.into()),
             ("total_discount_amounts", totals.discounts.into()),
-            ("total_excluding_tax", totals.total_excluding_tax.into()),
+            ("total_excluding_tax", totals.total_excluding_tax.saturating_add(shipping).into()),
             ("total_taxes", totals.taxes.into()),
         ],
     );

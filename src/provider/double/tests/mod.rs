@@ -5,6 +5,7 @@ mod bounds;
 mod bursts;
 mod cases;
 mod catalog;
+mod checkout;
 mod crowd;
 mod discounts;
 mod fuzz;

@@ -1,0 +1,149 @@
+//! `automatic_tax`: Stripe Tax on an account that has no tax registration. Such an account collects no tax anywhere
+//! (<https://docs.stripe.com/tax/zero-tax>), so every amount of it is 0; but Stripe wants to know where the customer is
+//! all the same (<https://docs.stripe.com/tax/customer-locations>).
+
+use serde_json::{Value, json};
+
+use super::World;
+use crate::provider::double::error::ApiError;
+use crate::provider::double::params::Is;
+use crate::provider::double::store::Kind;
+use crate::stripe::object::{NULL, put, text};
+
+/// `automatic_tax` of whatever is billed.
+pub(crate) const AUTOMATIC_TAX: Is = Is::Fields(&[("enabled", Is::Needed(&Is::Bool)), ("liability", PARTY)]);
+
+/// Who is liable for a tax, or issues an invoice: this account, or one that is connected to it.
+pub(crate) const PARTY: Is =
+    Is::Fields(&[("account", Is::Text), ("type", Is::Needed(&Is::Choice(&["account", "self"])))]);
+
+/// Whether the customer is where Stripe can tell which taxes apply: it has a country, and in the US and Canada a
+/// postal code; or it was seen at an IP address.
+pub(crate) fn is_located(world: &World<'_>, customer: &str) -> bool {
+    let holder = world.peek(customer);
+    let tells = |address: &Value| match text(address, "country") {
+        "" => false,
+        "US" | "CA" => !text(address, "postal_code").is_empty(),
+        _ => true,
+    };
+    tells(&holder["shipping"]["address"])
+        || tells(&holder["address"])
+        || world.hidden(customer)["tax"]["ip_address"].is_string()
+}
+
+/// Checks the parameter where something is billed to a customer at once.
+///
+/// # Errors
+/// Stripe's, where nobody knows where the customer is, or the account that is liable is none.
+pub(crate) fn check(world: &World<'_>, given: Option<&Value>, customer: &str) -> Result<(), ApiError> {
+    check_party(world, given.map_or(&NULL, |given| &given["liability"]), "automatic_tax[liability]")?;
+    if given.is_some_and(|given| given["enabled"] == true) && !is_located(world, customer) {
+        return Err(unlocated());
+    }
+    Ok(())
+}
+
+/// What Stripe says where it cannot tell which taxes apply.
+fn unlocated() -> ApiError {
+    ApiError::coded(
+        "customer_tax_location_invalid",
+        "automatic_tax",
+        "The customer's location isn't recognized. Set a valid customer address in order to automatically \
+         calculate tax.",
+    )
+}
+
+/// Checks a [`PARTY`]: an account is named where it is one, and only there.
+pub(crate) fn check_party(world: &World<'_>, party: &Value, param: &str) -> Result<(), ApiError> {
+    let param = format!("{param}[account]");
+    match (text(party, "type"), party["account"].as_str()) {
+        ("account", None) => Err(ApiError::missing_param(&param)),
+        ("account", Some(account)) => world.named_by(Kind::Account, account, &param).map(drop),
+        (_, Some(_)) => {
+            Err(ApiError::invalid_param(&param, "You can only set `account` if `type` is `account`."))
+        }
+        (_, None) => Ok(()),
+    }
+}
+
+/// Lays the parameter over the `automatic_tax` of an object, whose keys differ from kind to kind.
+pub(crate) fn lay(object: &mut Value, given: Option<&Value>, located: bool) {
+    let Some(given) = given.filter(|given| given.is_object()) else { return };
+    let on = given["enabled"] == true;
+    let liability = match &given["liability"] {
+        Value::Null => json!({ "type": "self" }),
+        liability => liability.clone(),
+    };
+    let status = if located { "complete" } else { "requires_location_inputs" };
+    let Some(tax) = object.get_mut("automatic_tax") else { return };
+    put(tax, "enabled", on);
+    put(tax, "liability", if on { liability } else { NULL });
+    for (name, value) in [("provider", "stripe"), ("status", status)] {
+        if tax.get(name).is_some() {
+            put(tax, name, on.then_some(value));
+        }
+    }
+}
+
+/// What a new subscription starts with, as its fields; nothing where nothing is said.
+pub(crate) fn of_subscription(fields: &mut Value, given: Option<&Value>) {
+    if given.is_some_and(Value::is_object) {
+        put(fields, "automatic_tax", json!({ "enabled": false, "liability": null }));
+        lay(fields, given, true);
+    }
+}
+
+/// The same for a new invoice.
+pub(crate) fn of_invoice(fields: &mut Value, given: Option<&Value>, located: bool) {
+    if given.is_some_and(Value::is_object) {
+        put(
+            fields,
+            "automatic_tax",
+            json!({ "enabled": false, "liability": null, "provider": null, "status": null }),
+        );
+        lay(fields, given, located);
+    }
+}
+
+/// An invoice is only finalized where Stripe can tell which taxes apply.
+///
+/// # Errors
+/// Stripe's, where it cannot.
+pub(crate) fn ready(world: &mut World<'_>, invoice: &str) -> Result<(), ApiError> {
+    let draft = world.copy(invoice);
+    if draft["automatic_tax"]["status"] != "requires_location_inputs" {
+        return Ok(());
+    }
+    if !is_located(world, text(&draft, "customer")) {
+        return Err(unlocated());
+    }
+    world.change(invoice, |invoice| {
+        if let Some(tax) = invoice.get_mut("automatic_tax") {
+            put(tax, "status", "complete");
+        }
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(json!({"enabled": true}), true, json!({"enabled": true, "liability": {"type": "self"}, "provider": "stripe", "status": "complete"}))]
+    #[case(json!({"enabled": true}), false, json!({"enabled": true, "liability": {"type": "self"}, "provider": "stripe", "status": "requires_location_inputs"}))]
+    #[case(json!({"enabled": false}), true, json!({"enabled": false, "liability": null, "provider": null, "status": null}))]
+    fn an_object_shows_what_it_has_keys_for(
+        #[case] given: Value,
+        #[case] located: bool,
+        #[case] expected: Value,
+    ) {
+        let mut whole = json!({ "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null } });
+        lay(&mut whole, Some(&given), located);
+        assert_eq!(whole["automatic_tax"], expected);
+        let mut short = json!({ "automatic_tax": { "enabled": false, "liability": null } });
+        lay(&mut short, Some(&given), located);
+        assert_eq!(short["automatic_tax"]["enabled"], expected["enabled"]);
+        assert_eq!(short["automatic_tax"].get("status"), None);
+    }
+}
