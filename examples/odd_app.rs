@@ -169,6 +169,18 @@ async fn page(Path(customer): Path<String>) -> Html<String> {
     Html(PAGE.replace("CUSTOMER", &customer))
 }
 
+/// Not ended with the request: a handler in most languages goes on when its client has gone.
+async fn work_slowly(app: &Arc<App>, customer: &str, odd: Odd) -> Response {
+    let (app, customer) = (Arc::clone(app), customer.to_owned());
+    let work = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        app.note(&customer, Customer { odd, granted: true, mails: 1 });
+        say("odd app: done");
+    });
+    let _ = work.await;
+    StatusCode::OK.into_response()
+}
+
 async fn deliver(State(app): Shared, body: Bytes) -> Response {
     let Ok(event) = serde_json::from_slice::<Value>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -187,15 +199,7 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
     }
     // Asked again after it has done its work it says so at once.
     if odd == Odd::TakesItsTime && !known.is_some_and(|known| known.granted) {
-        let (app, customer) = (Arc::clone(&app), customer.to_owned());
-        // Not ended with the request: a handler in most languages goes on when its client has gone.
-        let work = tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-            app.note(&customer, Customer { odd, granted: true, mails: 1 });
-            say("odd app: done");
-        });
-        let _ = work.await;
-        return StatusCode::OK.into_response();
+        return work_slowly(&app, customer, odd).await;
     }
     if odd == Odd::RefusesOnce && known.is_none() {
         app.note(customer, Customer { odd, granted: false, mails: 0 });

@@ -10,6 +10,7 @@ use crate::scenario::model::{Change, From, Order, Pick, Send, SendEntry};
 use crate::span::Place;
 use crate::stripe::event::{EventError, EventView, matches_type};
 use crate::stripe::template::TemplateError;
+use crate::stripe::thin;
 
 /// One delivery that a step makes.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Route {
     pub name: String,
     /// Patterns of the types it has subscribed to; empty: all.
     pub events: Vec<String>,
+    /// It is sent thin events, and has subscribed to their types.
+    pub thin: bool,
     /// It receives events of connected accounts, and no others.
     pub connect: bool,
 }
@@ -186,9 +189,11 @@ fn burst(events: &[Value], drop: &[String], routes: &[Route]) -> Result<Vec<Plan
 fn broadcast(event: &Value, change: &Change, place: Option<&Place>, routes: &[Route]) -> Vec<Planned> {
     let connected = is_connected(event, change);
     let subscribed = |route: &&Route| {
-        route.connect == connected
-            && (route.events.is_empty()
-                || route.events.iter().any(|pattern| matches_type(pattern, kind(event))))
+        let sent = if route.thin { thin::kind(kind(event)) } else { Some(kind(event).to_owned()) };
+        let asked = |sent: String| {
+            route.events.is_empty() || route.events.iter().any(|pattern| matches_type(pattern, &sent))
+        };
+        route.connect == connected && sent.is_some_and(asked)
     };
     let planned = |route: &Route| Planned {
         event: event.clone(),

@@ -55,6 +55,10 @@ impl Driver {
             Action::Act { slot, action } => Some(InputKind::Acted(
                 self.double.act(case, slot, &action).map_err(|error| format!("failed to {error}")),
             )),
+            Action::Keep(event) => {
+                self.double.keep_event(case, &event);
+                None
+            }
             Action::Advance(by) => {
                 self.double.advance(case, by);
                 None

@@ -121,6 +121,10 @@ impl Rehearsal<'_> {
                 let acted = self.double.act(case.id, slot, &action);
                 Some(InputKind::Acted(acted.map_err(|error| format!("failed to {error}"))))
             }
+            Action::Keep(event) => {
+                self.double.keep_event(case.id, &event);
+                None
+            }
             Action::Advance(by) => {
                 self.double.advance(case.id, by);
                 None

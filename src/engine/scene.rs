@@ -48,6 +48,8 @@ pub(crate) struct EndpointAt {
     pub(crate) api_version: Option<Version>,
     /// Event types it has subscribed to; empty: all.
     pub(crate) events: Vec<String>,
+    /// It is sent thin events.
+    pub(crate) thin: bool,
     /// Receives events of connected accounts.
     pub(crate) connect: bool,
     /// How long an answer is waited for.

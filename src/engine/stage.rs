@@ -277,6 +277,7 @@ fn endpoints(
             other_secret: minted(),
             api_version: endpoint.api_version,
             events: endpoint.events.clone(),
+            thin: endpoint.thin,
             connect: endpoint.connect,
             timeout: endpoint.timeout.unwrap_or(ANSWER_LIMIT),
         };

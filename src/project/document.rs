@@ -345,7 +345,8 @@ document! {
         api_version: Text,
         /// Event types that it has subscribed to, patterns allowed; left out, all.
         events: List<Text>,
-        /// Receives thin events.
+        /// Receives thin events, which name the object instead of holding it. They have no version, and their types
+        /// begin with `v1.`.
         thin: bool,
         /// Receives the events of connected accounts.
         connect: bool,

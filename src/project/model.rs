@@ -367,6 +367,8 @@ pub struct Endpoint {
     pub events: Vec<String>,
     /// After how long an answer is no longer waited for; `None`: 10 s.
     pub timeout: Option<Duration>,
+    /// It is sent thin events; `events` are names of those.
+    pub thin: bool,
     /// Receives events of connected accounts (those that carry `account`).
     pub connect: bool,
     /// Where it stands.

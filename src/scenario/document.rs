@@ -207,7 +207,7 @@ document! {
         livemode: bool,
         /// Replaces `account`.
         account: Text,
-        /// API version, release or `thin`; else the matrix's, else the endpoint's.
+        /// API version, release or `thin` (no object, only its name); else the matrix's, else the endpoint's.
         shape: Text,
         /// How the body is spelled.
         body: BodyStyle,

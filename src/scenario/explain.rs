@@ -15,14 +15,13 @@ use serde_json::{Map, Value};
 use super::duration::spell;
 use super::model::{
     ApiFault, BodyStyle, Change, Expected, Fault, FaultEffect, FaultKind, From, Given, GivenCustomer, Kill,
-    KillMoment, Order, OutsideFault, Pace, Pick, Scenario, Send, SendEntry, SignatureMode, Step, Story,
-    StripeStep, Told,
+    KillMoment, Order, OutsideFault, Pace, Pick, Scenario, Send, SendEntry, SentAs, SignatureMode, Step,
+    Story, StripeStep, Told,
 };
 use crate::project::model::{Outlet, Project};
 use crate::span::Place;
 use crate::stripe::action::ActionKind;
 use crate::stripe::refusal::Refusal;
-use crate::stripe::version::Version;
 use crate::time::human;
 
 /// The story of a scenario, step by step: the burst of each with its `nth`, what is sent, held back and lost, what is
@@ -319,9 +318,9 @@ fn entry(entry: &SendEntry, story: &Story) -> String {
     format!("{what}{times}{}{}", change(&entry.change), shape(entry.change.shape.or(story.shape)))
 }
 
-/// In which version it is sent, where a file says that.
-fn shape(version: Option<Version>) -> String {
-    version.map(|version| format!(", in the shape of {version}")).unwrap_or_default()
+/// In which shape it is sent, where a file says that.
+fn shape(shape: Option<SentAs>) -> String {
+    shape.map(|shape| format!(", {shape}")).unwrap_or_default()
 }
 
 /// What differs from how Stripe would send it.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::code::Code;
 use super::decode::{Decode, Problems, values};
 use super::diagnostic::{Diagnostic, suggest};
-use super::model::Order;
+use super::model::{Order, SentAs};
 use super::shape::{self, Shape};
 use super::tree::{Entry, Kind, Node};
 use crate::project::refusal;
@@ -26,8 +26,8 @@ pub(crate) struct Combination {
     pub(crate) values: Map<String, Value>,
     /// `matrix.order`: the order of every step that does not say its own.
     pub(crate) order: Option<Order>,
-    /// `matrix.shape`: the version of every event that does not say its own.
-    pub(crate) shape: Option<Version>,
+    /// `matrix.shape`: the shape of every event that does not say its own.
+    pub(crate) shape: Option<SentAs>,
     /// The file with the values filled in.
     pub(crate) tree: Node,
 }
@@ -79,7 +79,10 @@ fn combination(tree: &Node, pick: &[(&Entry, &Node)], problems: &Problems) -> Co
     // Checked already: problems found here again would only be echoes.
     let order = axis("order").and_then(|value| Order::decode(value, &mut Problems::new(&problems.source)));
     let shape = axis("shape").and_then(|value| match &value.kind {
-        Kind::String(text) => text.parse().ok(),
+        Kind::String(text) => {
+            let place = problems.place(&value.range);
+            shape::sent_as(text, &place, "matrix.shape", &mut Problems::new(&problems.source))
+        }
         _ => None,
     });
     Combination {
@@ -138,7 +141,7 @@ fn check_values_differ(entry: &Entry, values: &[Node], problems: &mut Problems) 
 fn check_shape(value: &Node, problems: &mut Problems) {
     let Some(text) = text(value, problems) else { return };
     let place = problems.place(&value.range);
-    let _ = shape::version(text, &place, "matrix.shape", problems);
+    let _ = shape::sent_as(text, &place, "matrix.shape", problems);
 }
 
 /// A value of `matrix.answers_in`. All cases share one double, which answers all of them alike.
@@ -296,7 +299,6 @@ mod tests {
     #[case("a = 1\nmatrix = { x = [] }", "`matrix.x` has no values")]
     #[case("a = 1\nmatrix = { order = ['backwards'] }", "`backwards` is no order")]
     #[case("a = 1\nmatrix = { x = [1, 2, '1'] }", "two cases are called `x=1`")]
-    #[case("a = 1\nmatrix = { shape = ['thin'] }", "not supported yet: matrix.shape.thin")]
     #[case("a = 1\nmatrix = { shape = ['2019-12-03'] }", "not supported yet: matrix.shape.2019-12-03")]
     #[case(
         "a = 1\nmatrix = { answers_in = ['asked', 'basil'] }",
@@ -311,19 +313,19 @@ mod tests {
 
     #[test]
     fn the_shape_of_a_combination_is_known() {
-        let source = source("a.toml", "a = 1\nmatrix = { shape = ['basil', 'endive', '2024-06-20'] }");
+        let source = source("a.toml", "a = 1\nmatrix = { shape = ['basil', 'thin', '2024-06-20'] }");
         let tree = parse(&source).0.unwrap();
         let mut problems = Problems::new(&source);
         let shapes: Vec<_> = expand(&tree, &mut problems)
             .into_iter()
-            .map(|case| (case.label, case.shape.map(Version::as_str)))
+            .map(|case| (case.label, case.shape.map(|shape| shape.to_string())))
             .collect();
         let expected = [
-            ("shape=basil", "2025-08-27.basil"),
-            ("shape=endive", "2026-10-28.endive"),
-            ("shape=2024-06-20", "2024-06-20"),
+            ("shape=basil", "in the shape of 2025-08-27.basil"),
+            ("shape=thin", "as a thin event"),
+            ("shape=2024-06-20", "in the shape of 2024-06-20"),
         ];
-        assert_eq!(shapes, expected.map(|(label, version)| (label.to_owned(), Some(version))));
+        assert_eq!(shapes, expected.map(|(label, shape)| (label.to_owned(), Some(shape.to_owned()))));
     }
 
     #[test]

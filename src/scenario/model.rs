@@ -59,8 +59,8 @@ pub struct Story {
     pub within: Option<Duration>,
     /// How long what must not change is watched, where the scenario says so.
     pub hold: Option<Duration>,
-    /// `matrix.shape`: the version in which events are sent that do not say their own; `None`: the endpoint's.
-    pub shape: Option<Version>,
+    /// `matrix.shape`: the shape in which events are sent that do not say their own; `None`: the endpoint's.
+    pub shape: Option<SentAs>,
     /// The state before the story.
     pub given: Given,
     /// The steps, in order; at least one.
@@ -371,8 +371,8 @@ pub struct Change {
     pub livemode: Option<bool>,
     /// `account` is this.
     pub account: Option<String>,
-    /// The API version that it is sent in; `None`: the matrix's, else the endpoint's.
-    pub shape: Option<Version>,
+    /// The shape that it is sent in; `None`: the matrix's, else the endpoint's.
+    pub shape: Option<SentAs>,
     /// How the body is spelled.
     pub body: BodyStyle,
     /// How it is signed.
@@ -387,6 +387,24 @@ pub struct Change {
     pub timeout: Option<Duration>,
     /// `false`: one attempt only, whatever the answer.
     pub retry: Option<bool>,
+}
+
+/// In which shape an event is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentAs {
+    /// With the object, as this version shows it.
+    Version(Version),
+    /// Without it: only its name, which the app fetches.
+    Thin,
+}
+
+impl std::fmt::Display for SentAs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Version(version) => write!(f, "in the shape of {version}"),
+            Self::Thin => f.write_str("as a thin event"),
+        }
+    }
 }
 
 /// How the body of a delivery is spelled. The JSON is the same.

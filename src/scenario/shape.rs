@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::decode::Problems;
 use super::diagnostic::{Diagnostic, nearest};
+use super::model::SentAs;
 use crate::project::refusal;
 use crate::span::Place;
 use crate::stripe::version::{Version, VersionError};
@@ -30,11 +31,12 @@ pub(crate) fn read(text: &str) -> Option<Shape> {
     }
 }
 
-/// The version that a key names; what it names instead is reported, below the name `what`.
-pub(crate) fn version(text: &str, place: &Place, what: &str, problems: &mut Problems) -> Option<Version> {
+/// The shape that a key names; what it names instead is reported, below the name `what`.
+pub(crate) fn sent_as(text: &str, place: &Place, what: &str, problems: &mut Problems) -> Option<SentAs> {
     match read(text) {
-        Some(Shape::Version(version)) => return Some(version),
-        Some(_) => problems.push(refusal(&format!("{what}.{text}"), place)),
+        Some(Shape::Version(version)) => return Some(SentAs::Version(version)),
+        Some(Shape::Thin) => return Some(SentAs::Thin),
+        Some(Shape::NotModelled) => problems.push(refusal(&format!("{what}.{text}"), place)),
         None => problems.push(unknown(text, place)),
     }
     None

@@ -9,7 +9,7 @@ use super::model::{FaultEffect, FaultKind, From, Order, Pick, Scenario, Send, Si
 use super::render::{Color, render};
 use super::tree::source;
 use super::*;
-use crate::project::model::{Launch, ProbeKind, Project, Provider};
+use crate::project::model::{Launch, Project, Provider};
 use crate::project::parse_project;
 use crate::stripe::refusal::{Limit, Refusal};
 

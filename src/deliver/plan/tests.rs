@@ -39,7 +39,7 @@ fn routes(short: &str) -> Vec<Route> {
             .split_once(':')
             .map_or((word, vec![]), |(name, events)| (name, events.split(',').map(str::to_owned).collect()));
         let connect = name.ends_with('!');
-        Route { name: name.trim_end_matches('!').to_owned(), events, connect }
+        Route { name: name.trim_end_matches('!').to_owned(), events, thin: false, connect }
     };
     short.split_whitespace().map(route).collect()
 }

@@ -17,12 +17,12 @@ use crate::deliver::plan::{self, Burst, Planned, Route, Sources};
 use crate::deliver::retry::Retry;
 use crate::engine::scene::EndpointAt;
 use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, Reason, RunEventKind};
-use crate::scenario::model::{Change, KillMoment, Order, Pace, Send, Told};
+use crate::scenario::model::{Change, KillMoment, Order, Pace, Send, SentAs, Told};
 use crate::span::Place;
 use crate::stripe::event::matches_type;
 use crate::stripe::object::NEWEST;
 use crate::stripe::version::{Version, downgrade};
-use crate::stripe::{mutation, template};
+use crate::stripe::{mutation, template, thin};
 
 /// How often what the app itself changes at Stripe while it handles a burst is delivered in turn: an app that
 /// answers every event with a change would never come to an end.
@@ -146,6 +146,7 @@ impl Case {
     ) {
         match self.plan_deliveries(step, send, place) {
             Ok(queue) => {
+                out.extend(self.added.drain(..).map(|event| Action::Keep(Box::new(event))));
                 let round = Round::Own;
                 self.running = Running::Delivering(Delivering {
                     step,
@@ -192,8 +193,12 @@ impl Case {
         let created = self.stripe_now.map_or(0, Timestamp::as_second);
         // A stream of its own: an event that the scenario adds does not shift the ids of what Stripe makes.
         let mut ids = self.template_ids.clone();
+        let mut added = Vec::new();
         let mut build = |kind: &str| {
-            template::build(kind, truth.unwrap_or(&serde_json::Map::new()), &mut ids, created, NEWEST)
+            let none = serde_json::Map::new();
+            let event = template::build(kind, truth.unwrap_or(&none), &mut ids, created, NEWEST)?;
+            added.push(event.clone());
+            Ok(event)
         };
         let planned =
             plan::plan(send, &sources, &mut build, &routes, &mut self.ids).map_err(|error| Reason {
@@ -201,6 +206,7 @@ impl Case {
                 place: Some(error.place().unwrap_or(place).clone()),
             })?;
         self.template_ids = ids;
+        self.added.extend(added);
         self.bursts.seen = self.bursts.current().len();
         planned.into_iter().map(|planned| self.take_up(step, slot, planned, place)).collect()
     }
@@ -223,15 +229,24 @@ impl Case {
             .get(&endpoint)
             .cloned()
             .ok_or_else(|| wrong(format!("find endpoint `{endpoint}` in the environment")))?;
-        let pinned = endpoint.api_version.unwrap_or(Version::NEWEST);
-        let version = change.shape.or(self.plan.story.shape).unwrap_or(pinned);
-        let mut event = self.in_version(event, version);
+        let pinned = match endpoint.thin {
+            true => SentAs::Thin,
+            false => SentAs::Version(endpoint.api_version.unwrap_or(Version::NEWEST)),
+        };
+        let shape = change.shape.or(self.plan.story.shape).unwrap_or(pinned);
+        let mut event = match shape {
+            SentAs::Version(version) => self.in_version(event, version),
+            SentAs::Thin => event,
+        };
         let rendered = change::render(&change, |value| self.render(slot, value))
             .map_err(|error| wrong(error.to_string()))?;
         let mut changes = mutation::apply(&mut event, &rendered).map_err(|error| wrong(error.to_string()))?;
+        if shape == SentAs::Thin {
+            event = thinned(&event, &change).map_err(wrong)?;
+        }
         changes.extend(change::travel_in_words(&change));
-        if version != pinned {
-            changes.push(format!("in the shape of {version}"));
+        if shape != pinned {
+            changes.push(shape.to_string());
         }
         let number = self.deliveries.len();
         let reference =
@@ -471,7 +486,22 @@ impl Case {
 }
 
 fn route(endpoint: &EndpointAt) -> Route {
-    Route { name: endpoint.name.clone(), events: endpoint.events.clone(), connect: endpoint.connect }
+    Route {
+        name: endpoint.name.clone(),
+        events: endpoint.events.clone(),
+        thin: endpoint.thin,
+        connect: endpoint.connect,
+    }
+}
+
+/// The thin event in place of a snapshot.
+fn thinned(event: &Value, change: &Change) -> Result<Value, String> {
+    if !(change.set.is_empty() && change.null.is_empty() && change.remove.is_empty()) {
+        return Err("change the object of a thin event: it names the object, and holds none of it".to_owned());
+    }
+    let kind = event_ref(event).kind;
+    thin::notification(event)
+        .ok_or_else(|| format!("send `{kind}` as a thin event: Stripe has none of that type"))
 }
 
 /// How an attempt ended, in a few words.

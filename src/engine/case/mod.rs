@@ -155,6 +155,8 @@ pub(crate) enum Action {
         /// The call that does it, filled in; `None`: faketime does.
         call: Option<Box<Call>>,
     },
+    /// Let Stripe know an event that nothing made, so that an app which fetches it finds it.
+    Keep(Box<Value>),
     /// Move Stripe's clock.
     Advance(SignedDuration),
     /// Let calls to Stripe fail from now on; none: no longer.
@@ -237,6 +239,8 @@ pub(crate) struct Case {
     kin: Kin,
     /// Events in older versions, by id: whatever changes at Stripe, an event that is sent again is the same.
     shaped: BTreeMap<(String, Version), Value>,
+    /// Events that nothing made and Stripe does not know yet.
+    added: Vec<Value>,
     record: Recorder,
     /// Deliveries of the whole case, by number.
     deliveries: Vec<deliver::Delivery>,
@@ -281,6 +285,7 @@ impl Case {
             bursts: Bursts::default(),
             kin: Kin::default(),
             shaped: BTreeMap::new(),
+            added: Vec::new(),
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),

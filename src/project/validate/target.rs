@@ -160,8 +160,9 @@ fn endpoint(
     check_endpoint_path(field.path.as_ref(), problems);
     let what = format!("target.endpoint.{name}.api_version");
     let api_version = field.api_version.as_ref().and_then(|named| later.version(&what, named, problems));
-    if let Some(thin) = field.thin.as_ref().filter(|thin| thin.value) {
-        later.push(&format!("target.endpoint.{name}.thin"), &thin.key);
+    let thin = field.thin.as_ref().is_some_and(|thin| thin.value);
+    if thin {
+        check_thin(field, problems);
     }
     Some(Endpoint {
         path: field.path.as_ref()?.value.clone(),
@@ -169,9 +170,32 @@ fn endpoint(
         api_version,
         events: texts(field.events.as_ref()),
         timeout: field.timeout.as_ref().map(|timeout| timeout.0),
+        thin,
         connect: field.connect.as_ref().is_some_and(|connect| connect.value),
         place: field.key.clone(),
     })
+}
+
+/// Thin events have no version, and types of their own.
+fn check_thin(field: &EndpointDocument, problems: &mut Problems) {
+    if let Some(version) = &field.api_version {
+        problems.push(
+            Diagnostic::error(Code::ExclusiveKeys, "`api_version` does not go with `thin`")
+                .at(&version.key)
+                .label("thin events have no version"),
+        );
+    }
+    for kind in field.events.iter().flat_map(|events| events.iter()) {
+        let fits = ["*", "v1.", "v2."].iter().any(|start| kind.value.starts_with(start));
+        if !fits {
+            problems.push(
+                Diagnostic::error(Code::UnknownWord, format!("`{}` is no type of a thin event", kind.value))
+                    .at(&kind.place)
+                    .label("thin events have types of their own")
+                    .help(format!("write \"v1.{}\"", kind.value)),
+            );
+        }
+    }
 }
 
 /// Deliveries go to the target, so that its path cannot be a URL; and it is not filled in.

@@ -137,11 +137,7 @@ where
         answer
     };
     if !answer.late.is_zero() {
-        let mut stopping = shared.stopping.subscribe();
-        tokio::select! {
-            () = tokio::time::sleep(answer.late) => {}
-            _ = stopping.wait_for(|stop| *stop) => {}
-        }
+        until_stopped(&shared, tokio::time::sleep(answer.late)).await;
     }
     let tell = |answer: &Answer| ApiCall {
         case: answer.case,
@@ -158,17 +154,22 @@ where
     };
     shared.watch.tell(|| tell(&answer));
     if let Some(mut disarmed) = answer.hold.take() {
-        let mut stopping = shared.stopping.subscribe();
-        tokio::select! {
-            // An error: the fault is gone.
-            _ = disarmed.changed() => {}
-            _ = stopping.wait_for(|stop| *stop) => {}
-        }
+        // An error: the fault is gone.
+        until_stopped(&shared, async { drop(disarmed.changed().await) }).await;
     }
     if answer.reset {
         cut.now();
     }
     respond(&answer, version, parts.headers.get("idempotency-key"))
+}
+
+/// Waits, but not for longer than the double runs.
+async fn until_stopped(shared: &Shared, wait: impl Future<Output = ()>) {
+    let mut stopping = shared.stopping.subscribe();
+    tokio::select! {
+        () = wait => {}
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
 }
 
 /// The answer to a call of [`control`].

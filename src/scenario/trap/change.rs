@@ -9,7 +9,7 @@ use crate::project::model::Project;
 use crate::scenario::code::Code;
 use crate::scenario::decode::Problems;
 use crate::scenario::diagnostic::{Diagnostic, nearest};
-use crate::scenario::model::{Change, Pick, Send, SendEntry, Story};
+use crate::scenario::model::{Change, Pick, Send, SendEntry, SentAs, Story};
 use crate::stripe::path::{Path, Segment};
 use crate::stripe::sample::{sample, status};
 use crate::stripe::version::Version;
@@ -88,8 +88,11 @@ fn taken(change: &Change) -> impl Iterator<Item = (&'static str, &String)> {
 
 /// The versions in which an entry may be sent: its own, the matrix's, else that of its endpoint in any environment.
 fn versions(entry: &SendEntry, story: &Story, project: &Project) -> BTreeSet<Version> {
-    if let Some(version) = entry.change.shape.or(story.shape) {
-        return BTreeSet::from([version]);
+    match entry.change.shape.or(story.shape) {
+        Some(SentAs::Version(version)) => return BTreeSet::from([version]),
+        // Without the object there is nothing to be changed.
+        Some(SentAs::Thin) => return BTreeSet::new(),
+        None => {}
     }
     let name = entry.change.endpoint.as_deref().unwrap_or("main");
     let endpoints = project.environments.values().filter_map(|environment| {

@@ -293,6 +293,7 @@ fn file_pick(file: &Field<Text>, scope: &Scope<'_>, problems: &mut Problems) -> 
 }
 
 fn change(document: &SendDocument, problems: &mut Problems) -> Change {
+    thin_holds_nothing(document, problems);
     Change {
         set: document.set.as_ref().map(|set| set.0.to_map().into_iter().collect()).unwrap_or_default(),
         null: paths(document.null.as_ref(), problems),
@@ -303,7 +304,7 @@ fn change(document: &SendDocument, problems: &mut Problems) -> Change {
         shape: document
             .shape
             .as_ref()
-            .and_then(|shape| shape::version(shape, &shape.place, "shape", problems)),
+            .and_then(|shape| shape::sent_as(shape, &shape.place, "shape", problems)),
         body: document.body.as_ref().map(|body| body.value).unwrap_or_default(),
         signature: document.signature.as_ref().map(|signature| signature.value).unwrap_or_default(),
         endpoint: document.endpoint.as_ref().map(|endpoint| endpoint.value.clone()),
@@ -311,6 +312,25 @@ fn change(document: &SendDocument, problems: &mut Problems) -> Change {
         delay: document.delay.as_ref().map(|delay| delay.0),
         timeout: document.timeout.as_ref().map(|timeout| timeout.0),
         retry: document.retry.as_ref().map(|retry| retry.value),
+    }
+}
+
+/// A thin event holds no object that could be changed.
+fn thin_holds_nothing(document: &SendDocument, problems: &mut Problems) {
+    if document.shape.as_ref().map(|shape| shape.as_str()) != Some("thin") {
+        return;
+    }
+    let keys = [
+        ("set", document.set.as_ref().map(|field| &field.key)),
+        ("null", document.null.as_ref().map(|field| &field.key)),
+        ("remove", document.remove.as_ref().map(|field| &field.key)),
+    ];
+    for (key, place) in keys.into_iter().filter_map(|(key, place)| Some((key, place?))) {
+        problems.push(
+            Diagnostic::error(Code::ExclusiveKeys, format!("`{key}` does not go with `shape = \"thin\"`"))
+                .at(place)
+                .label("a thin event names the object, and holds none of it"),
+        );
     }
 }
 

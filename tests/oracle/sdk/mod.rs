@@ -15,6 +15,7 @@ use paydrill::stripe::{body, signature};
 use paydrill::time::Clock;
 use serde_json::{Map, Value, json};
 
+use super::api::Api;
 use super::{heavy, install};
 
 const CASE: CaseId = CaseId(1);
@@ -28,10 +29,7 @@ async fn an_app_in_python_bills(#[case] release: &str, #[case] version: &str) {
     if !heavy::asked("oracle") {
         return;
     }
-    let packages = install::pypi("stripe", release);
-    let mut python = Command::new("python3");
-    python.arg(script("app.py")).env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
-    bills(python, version).await;
+    bills(python("app.py", release), version).await;
 }
 
 #[rstest::rstest]
@@ -42,14 +40,64 @@ async fn an_app_in_node_bills(#[case] release: &str, #[case] version: &str) {
     if !heavy::asked("oracle") {
         return;
     }
-    // A module is looked for beside the script.
     let beside = tempfile::tempdir().unwrap();
+    bills(node("app.mjs", release, beside.path()), version).await;
+}
+
+#[rstest::rstest]
+#[case::newest("16.1.0")]
+#[case::of_2024("11.4.1")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_in_python_is_told(#[case] release: &str) {
+    if !heavy::asked("oracle") {
+        return;
+    }
+    is_told(python("hooks.py", release)).await;
+}
+
+#[rstest::rstest]
+#[case::newest("23.1.0")]
+#[case::of_2024("17.5.0")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_in_node_is_told(#[case] release: &str) {
+    if !heavy::asked("oracle") {
+        return;
+    }
+    let beside = tempfile::tempdir().unwrap();
+    is_told(node("hooks.mjs", release, beside.path())).await;
+}
+
+/// Runs an app that is its own endpoint against a double that delivers: what it judges has come over the network.
+async fn is_told(app: Command) {
+    let (api, double) = Api::double().await;
+    run(app, &json!({ "url": api.url })).await;
+    assert_eq!(double.refused_at_large(), Vec::<String>::new(), "the app asked for what is not modelled");
+}
+
+fn python(name: &str, release: &str) -> Command {
+    let packages = install::pypi("stripe", release);
+    let mut python = Command::new("python3");
+    python.arg(script(name)).env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    python
+}
+
+/// A module is looked for beside the script, so both are put there.
+fn node(name: &str, release: &str, beside: &Path) -> Command {
     let modules = install::npm("stripe", release).join("node_modules");
-    std::os::unix::fs::symlink(modules, beside.path().join("node_modules")).unwrap();
-    std::fs::copy(script("app.mjs"), beside.path().join("app.mjs")).unwrap();
+    std::os::unix::fs::symlink(modules, beside.join("node_modules")).unwrap();
+    std::fs::copy(script(name), beside.join(name)).unwrap();
     let mut node = Command::new("node");
-    node.arg(beside.path().join("app.mjs"));
-    bills(node, version).await;
+    node.arg(beside.join(name));
+    node
+}
+
+/// Runs an app with its setting.
+async fn run(mut app: Command, setting: &Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("setting.json");
+    std::fs::write(&file, setting.to_string()).unwrap();
+    app.arg(&file).env_remove("HTTP_PROXY").env_remove("http_proxy").env("NO_PROXY", "127.0.0.1");
+    tokio::task::spawn_blocking(move || install::ran(&mut app)).await.unwrap();
 }
 
 fn script(name: &str) -> std::path::PathBuf {
@@ -57,13 +105,9 @@ fn script(name: &str) -> std::path::PathBuf {
 }
 
 /// Runs the app against a double of its own. Its package speaks `version`.
-async fn bills(mut app: Command, version: &str) {
+async fn bills(app: Command, version: &str) {
     let (double, setting) = setting(version).await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("setting.json");
-    std::fs::write(&file, setting.to_string()).unwrap();
-    app.arg(&file).env_remove("HTTP_PROXY").env_remove("http_proxy").env("NO_PROXY", "127.0.0.1");
-    tokio::task::spawn_blocking(move || install::ran(&mut app)).await.unwrap();
+    run(app, &setting).await;
     assert_eq!(double.refused_at_large(), Vec::<String>::new(), "the app asked for what is not modelled");
     assert_eq!(double.close(CASE).refused, Vec::<String>::new());
 }

@@ -79,6 +79,7 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
         other_secret: Secret::new("whsec_other"),
         api_version: None,
         events: Vec::new(),
+        thin: false,
         connect: false,
         timeout: Duration::from_secs(10),
     };
@@ -268,7 +269,7 @@ impl Player {
             Action::Advance(by) => self.stripe_now += by,
             Action::WakeAt(when) => self.wake = Some(self.wake.map_or(when, |wake| wake.min(when))),
             Action::Finish(record) => self.finished.push(*record),
-            Action::Arm(_) | Action::Refuse(_) | Action::Emit(_) | Action::Release => {}
+            Action::Arm(_) | Action::Refuse(_) | Action::Emit(_) | Action::Keep(_) | Action::Release => {}
             Action::Hold if !self.app.calls => {}
             Action::Act { .. }
             | Action::Restart
@@ -426,6 +427,7 @@ fn words(action: &Action) -> Option<String> {
     Some(match action {
         Action::Open { emails, .. } => format!("open {}", emails.len()),
         Action::Act { slot, action } => format!("{} of {slot}", action.kind().as_str()),
+        Action::Keep(event) => format!("keep {}", event["type"].as_str().unwrap_or_default()),
         Action::Advance(by) => format!("+{by:#}"),
         Action::Arm(faults) if faults.is_empty() => "disarm".to_owned(),
         Action::Arm(faults) => format!("arm {}", faults.len()),

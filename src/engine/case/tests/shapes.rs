@@ -1,4 +1,4 @@
-//! In which API version events are delivered.
+//! In which API version events are delivered, and as thin events.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -98,4 +98,74 @@ fn a_mutation_is_made_in_the_shape_that_is_sent(
     assert_eq!(player.record().verdict, verdict, "{}", player.told());
     let sent = events.first().map(|event| event["data"]["object"]["current_period_end"].clone());
     assert_eq!(sent.unwrap_or_default(), expected);
+}
+
+/// Plays a story against an endpoint that may be thin.
+fn thinly(thin: bool, story: &str) -> (Vec<Value>, Player) {
+    let (plan, scene) = case_of("", story);
+    let mut scene = Arc::into_inner(scene).unwrap();
+    scene.endpoints.get_mut("main").and_then(Arc::get_mut).unwrap().thin = thin;
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let kept = Rc::clone(&events);
+    let app = App {
+        deliver: Box::new(move |order| {
+            kept.borrow_mut().push(Value::clone(&order.event));
+            status(200)
+        }),
+        ..App::default()
+    };
+    let player = Player::new((plan, Arc::new(scene)), app).play();
+    let events = events.borrow().clone();
+    (events, player)
+}
+
+#[rstest::rstest]
+#[case::line(false, "", ", shape = \"thin\"", true, "as a thin event")]
+#[case::matrix(false, "matrix = { shape = [\"thin\"] }", "", true, "as a thin event")]
+#[case::endpoint(true, "", "", true, "")]
+#[case::line_wins(true, "", ", shape = \"endive\"", false, "in the shape of 2026-10-28.endive")]
+fn thin_events_name_the_object_wherever_that_is_said(
+    #[case] pinned: bool,
+    #[case] matrix: &str,
+    #[case] line: &str,
+    #[case] thin: bool,
+    #[case] differs: &str,
+) {
+    let story = format!(
+        "{matrix}\n[[step]]\nstripe.subscribe = {{ price = \"pro_monthly\" }}\n\
+         send = [{{ event = \"customer.subscription.created\", created = \"-1h\"{line} }}]\n"
+    );
+    let (events, player) = thinly(pinned, &story);
+    let [event] = &events[..] else { panic!("{}", player.told()) };
+    let differs = ["created 1 h earlier", differs].into_iter().filter(|word| !word.is_empty());
+    assert_eq!(player.record().deliveries[0].0.changes, differs.collect::<Vec<_>>());
+    if thin {
+        assert_eq!((&event["object"], event.get("data")), (&json!("v2.core.event"), None));
+        assert_eq!(event["type"], "v1.customer.subscription.created");
+        assert_eq!(event["related_object"]["url"], "/v1/subscriptions/sub_1");
+        assert_eq!(player.record().deliveries[0].0.event.kind, "v1.customer.subscription.created");
+    } else {
+        assert_eq!(event["object"], "event");
+    }
+}
+
+#[test]
+fn a_thin_event_holds_nothing_that_could_be_changed() {
+    let story = "matrix = { shape = [\"thin\"] }\n[[step]]\nstripe.subscribe = { price = \"pro_monthly\" }\n\
+                 send = [{ event = \"customer.subscription.created\", set = { status = \"x\" } }]\n";
+    let (events, player) = thinly(false, story);
+    assert_eq!((events.len(), player.record().verdict), (0, Verdict::Errored));
+    let reason = player.record().reason.as_ref().unwrap();
+    assert!(reason.message.contains("names the object"), "{}", reason.message);
+}
+
+#[test]
+fn stripe_knows_an_event_that_only_the_scenario_made_before_it_is_sent() {
+    let story = "[[step]]\nstripe.subscribe = { price = \"pro_monthly\" }\nsend = []\n[[step]]\n\
+                 send = [{ template = \"customer.updated\", shape = \"thin\" }]\n";
+    let (events, player) = thinly(false, story);
+    assert_eq!(events.len(), 1, "{}", player.told());
+    let told = player.told();
+    let (keep, tried) = (told.find("keep customer.updated"), told.find("try 1 v1.customer.updated"));
+    assert!(keep.is_some() && keep < tried, "{told}");
 }

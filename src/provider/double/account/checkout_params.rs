@@ -190,7 +190,7 @@ pub(crate) const CREATE: Table = joined![
         ("customer_update", Is::Fields(&[("address", UPDATES), ("name", UPDATES), ("shipping", UPDATES)])),
         ("discounts", Is::Rows(&[("coupon", Is::Text), ("promotion_code", Is::Text)])),
         ("excluded_payment_method_types", Is::Texts),
-        ("expires_at", Is::Int),
+        ("expires_at", Is::TimeOr(&[])),
         ("integration_identifier", Is::Text),
         ("locale", Is::Text),
         ("origin_context", Is::Choice(&["mobile_app", "web"])),
