@@ -188,6 +188,11 @@ async fn a_destination_is_made_told_turned_off_and_deleted() {
     assert_eq!((&listed["data"][0], &listed["next_page_url"]), (&updated, &Value::Null));
     let (_, gone) = stand.call("DELETE", &path, Value::Null).await;
     assert_eq!(gone["id"], made["id"]);
+    // Twice: what was meant for it is forgotten before the second is answered.
+    for _ in 0..2 {
+        let (status, _) = stand.call("POST", "/v1/customers", "name=unheard".into()).await;
+        assert_eq!(status, 200);
+    }
     let (status, error) = stand.call("GET", &path, Value::Null).await;
     assert_eq!((status, &error["error"]["code"]), (404, &json!("not_found")));
     assert_eq!(error["error"].get("doc_url"), None);

@@ -195,7 +195,9 @@ fn start(
     account.catch_up(shared.now());
     deliveries.post(&mut account);
     let now = account.large.now;
-    for endpoint in deliveries.queues().endpoints() {
+    // Not in the loop's head, where the lock would be held while the loop takes it.
+    let endpoints = deliveries.queues().endpoints();
+    for endpoint in endpoints {
         if account.find(&endpoint).is_none() {
             let events = deliveries.queues().forget(&endpoint);
             events.iter().for_each(|event| answered(&mut account, event));
