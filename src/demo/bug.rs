@@ -70,7 +70,7 @@ bugs! {
     AckSwallowedError = "ack-swallowed-error", "ack-swallowed-error",
         "Catches its own error and answers 200, so Stripe never tries again.";
     AckThenLost = "ack-then-lost", "ack-then-lost",
-        "Answers 200 first and works afterwards, so what its process dies with is lost for good.";
+        "Answers 200 to a completed checkout and hands it out afterwards: what its process dies with is lost for good.";
     Ack4xxBusinessError = "ack-4xx-business-error", "ack-4xx-business-error",
         "Takes a mail that cannot be sent for a failure of the whole event: the retry hands everything out again.";
     AckPartialWrite = "ack-partial-write", "ack-partial-write",

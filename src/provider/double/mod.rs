@@ -45,13 +45,12 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -220,7 +219,7 @@ impl Double {
             }
         };
         let port = config.port.unwrap_or(0);
-        let listener = listen(port).map_err(|source| match source.kind() {
+        let listener = connection::listen(port).map_err(|source| match source.kind() {
             std::io::ErrorKind::AddrInUse => DoubleError::PortInUse { port },
             _ => DoubleError::Listen { port, source },
         })?;
@@ -461,17 +460,6 @@ impl Double {
             task.abort();
         }
     }
-}
-
-/// So many callers may knock before they are let in; the system may allow fewer.
-const BACKLOG: u32 = 4_096;
-
-fn listen(port: u16) -> std::io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    // A port is free again as soon as the last double has left it.
-    socket.set_reuseaddr(true)?;
-    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
-    socket.listen(BACKLOG)
 }
 
 /// Makes the endpoints that are there from the start.
