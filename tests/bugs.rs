@@ -101,8 +101,6 @@ table! {
         "acknowledgement/dies-after-the-answer[moment=0ms]",
         "acknowledgement/dies-after-the-answer[moment=100ms]",
         "acknowledgement/mail-server-is-down",
-        "acknowledgement/stripe-fails-once",
-        "acknowledgement/stripe-is-down",
     ];
     ack_4xx_business_error: Ack4xxBusinessError => ["acknowledgement/mail-server-is-down"];
     ack_partial_write: AckPartialWrite => ["acknowledgement/dies-half-way"];

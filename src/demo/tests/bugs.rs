@@ -38,7 +38,8 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::DupTimeoutThenRetry => overlapping(rig).await,
         Bug::Ack4xxBusinessError | Bug::OutNotificationLost => mail_refused(rig).await,
         Bug::AckPartialWrite => half_way(rig).await,
-        Bug::DupMarkedBeforeWork | Bug::AckSwallowedError | Bug::AckThenLost => hiccup(rig).await,
+        Bug::DupMarkedBeforeWork | Bug::AckSwallowedError => hiccup(rig).await,
+        Bug::AckThenLost => hiccup_at_checkout(rig).await,
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
         Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
         Bug::MapPastdueRevokesAtOnce => with_status(rig, "past_due").await,
@@ -151,6 +152,18 @@ async fn hiccup(rig: &Rig) -> String {
         answers.push(rig.deliver(&told).await);
     }
     format!("{answers:?}, {}", rig.access().await)
+}
+
+/// Stripe's API fails once while a completed checkout is handled.
+async fn hiccup_at_checkout(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.fail_next(1);
+    let told = event("evt_1", COMPLETED, &session("cs_1"));
+    let mut answers = vec![rig.deliver(&told).await];
+    if !answers[0].is_success() {
+        answers.push(rig.deliver(&told).await);
+    }
+    format!("{answers:?}, {}", rig.credits().await)
 }
 
 /// The mail server does not take the first mail.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use paydrill::id::{CaseId, IdMinter};
 use paydrill::provider::double::{
@@ -10,6 +11,7 @@ use paydrill::provider::double::{
 };
 use paydrill::secret::Secret;
 use paydrill::stripe::action::{Action, ActionKind};
+use paydrill::stripe::refusal::Refusal;
 use paydrill::stripe::version::{Version, downgrade};
 use paydrill::stripe::{body, signature};
 use paydrill::time::Clock;
@@ -124,9 +126,11 @@ async fn setting(version: &str) -> (Double, Value) {
     double.act(CASE, 0, &action).unwrap();
     let truth = double.truth(CASE, 0, None);
     let customer = truth["customer"]["id"].as_str().unwrap();
-    for (method, status) in [("GET", 429), ("POST", 500)] {
+    let wait = Some(Duration::from_secs(1));
+    for (method, status, retry_after) in [("GET", 429, wait), ("POST", 500, None)] {
         let call = format!("{method} /v1/customers/{customer}");
-        double.arm(CASE, vec![ApiFault { call, effect: Effect::Refusal(status.into()), times: Some(1) }]);
+        let refusal = Refusal { retry_after, ..status.into() };
+        double.arm(CASE, vec![ApiFault { call, effect: Effect::Refusal(refusal), times: Some(1) }]);
     }
     let kin = double.kin(CASE);
     let version = Version::in_full(version).unwrap();
