@@ -19,6 +19,7 @@ use crate::project::model::PageCall;
 /// How to read a page. Beside its own fields a reading has `http_status`, `title`, `url` (path and query), where
 /// pictures are kept `screenshot`, and where it is kept or nothing else is read, `text`: what is visible.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "page"), expect(dead_code, reason = "nothing is looked at without the feature"))]
 pub struct PageReader {
     /// Field → CSS selector: the visible text of the first element that it finds.
     selectors: BTreeMap<String, String>,
