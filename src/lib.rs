@@ -46,6 +46,7 @@
 //! 9. The demo app shares no code with the harness (`tests/layering.rs`): a shared mistake would be invisible.
 
 pub mod id;
+mod pattern;
 pub mod run_event;
 pub mod secret;
 pub mod span;

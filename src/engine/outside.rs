@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::selection::Selection;
 use crate::id::CaseId;
 use crate::outside::sink::AnswerBody;
-use crate::outside::{Answer, Fault, MailServer, OutsideError, Shelf, SinkServer, Taken};
+use crate::outside::{Answer, Fault, OutsideError, Server, Shelf, Taken, mail, sink};
 use crate::probe::{Fields, ReadError, Reading};
 use crate::project::model::{Environment, Outlet, OutsideProbe, Project, Sink, SinkAnswer};
 use crate::provider::double::ApiCall;
@@ -20,8 +20,8 @@ use crate::time::Clock;
 /// The servers of one app, and what its cases have read of them.
 #[derive(Debug)]
 pub(super) struct Outside {
-    mail: Option<MailServer>,
-    sinks: BTreeMap<String, SinkServer>,
+    mail: Option<Server>,
+    sinks: BTreeMap<String, Server>,
     /// What each case asked Stripe.
     stripe: BTreeMap<CaseId, Shelf>,
     arrivals: watch::Receiver<u64>,
@@ -51,13 +51,13 @@ impl Outside {
         let (told, arrivals) = watch::channel(0);
         let mail = project.takes_mail(environment).then(|| {
             let port = project.mail.and_then(|mail| mail.port).unwrap_or(0);
-            MailServer::start(port, clock, told.clone())
+            mail::start(port, clock, told.clone())
         });
         let sink = |name: String| {
             let sink = project.sinks.get(&name).cloned().unwrap_or_default();
             let Sink { port, answers } = sink;
             let answers = answers.into_iter().map(answer).collect();
-            let server = SinkServer::start(&name, port.unwrap_or(0), answers, clock, told.clone())?;
+            let server = sink::start(&name, port.unwrap_or(0), answers, clock, told.clone())?;
             Ok((name, server))
         };
         Ok(Self {
@@ -77,7 +77,7 @@ impl Outside {
             let port = mail.port();
             ("mail".to_owned(), json!({ "url": format!("smtp://{host}:{port}"), "host": host, "port": port }))
         });
-        let sink = |(name, sink): (&String, &SinkServer)| {
+        let sink = |(name, sink): (&String, &Server)| {
             let port = sink.port();
             (name.clone(), json!({ "url": format!("http://{host}:{port}"), "host": host, "port": port }))
         };

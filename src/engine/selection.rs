@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
 
 use crate::judge::{MatcherError, Matchers};
-use crate::outside::sink::is_about;
+use crate::pattern::is_about;
 use crate::probe::ReadError;
 use crate::project::model::Select;
 

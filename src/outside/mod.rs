@@ -8,10 +8,64 @@ pub mod shelf;
 pub mod sink;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 
-pub use mail::MailServer;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
 pub use shelf::{Fault, Full, Shelf, Taken};
-pub use sink::{Answer, SinkServer};
+pub use sink::Answer;
+
+/// A server that takes in what it is sent. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    shelf: Arc<Shelf>,
+    port: u16,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts one for `what` on this port of the loopback, 0: a free one; `serve` does what it does.
+    fn start<F>(
+        what: &str,
+        port: u16,
+        arrivals: watch::Sender<u64>,
+        serve: impl FnOnce(tokio::net::TcpListener, Arc<Shelf>) -> F,
+    ) -> Result<Self, OutsideError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (listener, port) = listen(what, port)?;
+        let shelf = Arc::new(Shelf::new(arrivals));
+        let task = tokio::spawn(serve(listener, Arc::clone(&shelf)));
+        Ok(Self { shelf, port, task })
+    }
+
+    /// What came in.
+    #[must_use]
+    pub fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends it and frees its port.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // It was asked to end; how it did is no matter.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 /// A server of ours did not start.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::pattern::is_like;
+
 /// An event that has what every Stripe event has.
 #[derive(Debug, Clone, Copy)]
 pub struct EventView<'a> {
@@ -144,30 +146,7 @@ impl<'a> EventView<'a> {
 /// Whether an event type matches a pattern in which `*` stands for any characters: `charge.dispute.*`, `*`.
 #[must_use]
 pub fn matches_type(pattern: &str, kind: &str) -> bool {
-    // The last star takes as little as it can and then ever more, which needs no recursion and no more than
-    // the product of both lengths.
-    let (pattern, kind) = (pattern.as_bytes(), kind.as_bytes());
-    let (mut p, mut k) = (0, 0);
-    let mut star = None;
-    while k < kind.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, k));
-                p += 1;
-            }
-            Some(byte) if *byte == kind[k] => {
-                p += 1;
-                k += 1;
-            }
-            _ => {
-                let Some((at, taken)) = star else { return false };
-                star = Some((at, taken + 1));
-                p = at + 1;
-                k = taken + 1;
-            }
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
+    is_like(pattern, kind)
 }
 
 /// What a value is, in words: `a list`.

@@ -17,13 +17,14 @@ pub(crate) const LAYERS: &[Layer] = &[
     // Small things that everything shares.
     Layer { module: "time", may_use: &[], because: SMALL },
     Layer { module: "id", may_use: &[], because: SMALL },
+    Layer { module: "pattern", may_use: &[], because: SMALL },
     Layer { module: "secret", may_use: &[], because: SMALL },
     Layer { module: "span", may_use: &[], because: SMALL },
     Layer { module: "template", may_use: &["id", "secret", "span", "time"], because: SMALL },
     // Stripe, and what the user wrote.
     Layer {
         module: "stripe",
-        may_use: &["id", "secret", "span", "template", "time"],
+        may_use: &["id", "pattern", "secret", "span", "template", "time"],
         because: "what Stripe sends does not depend on who is told of it",
     },
     Layer {
@@ -80,12 +81,12 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "provider",
-        may_use: &["id", "secret", "span", "stripe", "template", "time"],
+        may_use: &["id", "pattern", "secret", "span", "stripe", "template", "time"],
         because: "the double is Stripe: it knows neither a scenario nor what is expected of the app",
     },
     Layer {
         module: "outside",
-        may_use: &["id", "time"],
+        may_use: &["id", "pattern", "time"],
         because: "what leaves the app is taken in as it comes; what is meant of it is said by whoever reads it",
     },
     Layer {
@@ -100,6 +101,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "id",
             "judge",
             "outside",
+            "pattern",
             "probe",
             "project",
             "provider",

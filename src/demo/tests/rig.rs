@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::demo::signature::sign;
 use crate::demo::{App, Bug, DemoSettings, clock, routes};
 use crate::id::CaseId;
-use crate::outside::{Fault, MailServer};
+use crate::outside::{Fault, Server, mail};
 use crate::time::Clock;
 
 pub(super) const SECRET: &str = "whsec_test";
@@ -38,7 +38,7 @@ pub(super) struct Rig {
     pub(super) http: reqwest::Client,
     settings: DemoSettings,
     _stripe: Arc<MockServer>,
-    pub(super) mail: Arc<MailServer>,
+    pub(super) mail: Arc<Server>,
     _folder: Arc<TempDir>,
 }
 
@@ -52,7 +52,7 @@ impl Rig {
             .mount(&stripe)
             .await;
         let folder = tempfile::tempdir().unwrap();
-        let mail = MailServer::start(0, Clock::start(), watch::channel(0).0).unwrap();
+        let mail = mail::start(0, Clock::start(), watch::channel(0).0).unwrap();
         let smtp_url = Some(format!("smtp://127.0.0.1:{}", mail.port()));
         let settings = DemoSettings { smtp_url, ..settings(&stripe.uri(), folder.path(), bug) };
         let url = run(settings.clone()).await;

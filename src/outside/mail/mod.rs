@@ -12,11 +12,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
 
 use self::session::{Flow, Session};
 use super::shelf::Shelf;
-use super::{OutsideError, listen};
+use super::{OutsideError, Server};
 use crate::time::Clock;
 
 /// How long a client may say nothing.
@@ -26,50 +25,12 @@ const MOST_CLIENTS: usize = 64;
 /// What is read at once, in bytes.
 const CHUNK: usize = 16 * 1024;
 
-/// A mail server on this machine. It ends when it is dropped.
-#[derive(Debug)]
-pub struct MailServer {
-    shelf: Arc<Shelf>,
-    port: u16,
-    task: JoinHandle<()>,
-}
-
-impl MailServer {
-    /// Starts one on this port of the loopback; 0: a free one.
-    ///
-    /// # Errors
-    /// The port is taken.
-    pub fn start(port: u16, clock: Clock, arrivals: watch::Sender<u64>) -> Result<Self, OutsideError> {
-        let (listener, port) = listen("mail", port)?;
-        let shelf = Arc::new(Shelf::new(arrivals));
-        let task = tokio::spawn(serve(listener, Arc::clone(&shelf), clock));
-        Ok(Self { shelf, port, task })
-    }
-
-    /// What came in.
-    #[must_use]
-    pub fn shelf(&self) -> &Arc<Shelf> {
-        &self.shelf
-    }
-
-    /// Ends it and frees its port.
-    pub async fn stop(mut self) {
-        self.task.abort();
-        // It was asked to end; how it did is no matter.
-        let _ = (&mut self.task).await;
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// Starts a mail server on this port of the loopback; 0: a free one.
+///
+/// # Errors
+/// The port is taken.
+pub fn start(port: u16, clock: Clock, arrivals: watch::Sender<u64>) -> Result<Server, OutsideError> {
+    Server::start("mail", port, arrivals, |listener, shelf| serve(listener, shelf, clock))
 }
 
 async fn serve(listener: TcpListener, shelf: Arc<Shelf>, clock: Clock) {

@@ -9,12 +9,12 @@ use super::*;
 use crate::id::CaseId;
 use crate::outside::Fault;
 
-fn server() -> (MailServer, watch::Receiver<u64>) {
+fn server() -> (Server, watch::Receiver<u64>) {
     let (arrivals, told) = watch::channel(0);
-    (MailServer::start(0, Clock::start(), arrivals).unwrap(), told)
+    (start(0, Clock::start(), arrivals).unwrap(), told)
 }
 
-fn mailer(server: &MailServer) -> lettre::transport::smtp::AsyncSmtpTransportBuilder {
+fn mailer(server: &Server) -> lettre::transport::smtp::AsyncSmtpTransportBuilder {
     AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(server.port())
 }
 
