@@ -125,8 +125,8 @@ where
     let call = read_call(method, &parts, version.as_ref().err(), body);
     // Errors look the same in every version.
     let version = version.unwrap_or(Version::NEWEST);
-    let given = call.as_ref().map(|call| call.params.clone()).unwrap_or_default();
-    let params = if method == "GET" { String::new() } else { short(&given) };
+    let given = call.as_ref().ok().filter(|_| shared.watch.is_heard()).map(|call| call.params.clone());
+    let given = given.unwrap_or_default();
     let idempotency_key = header(&parts.headers, "idempotency-key");
     let mut answer = {
         let now = shared.now();
@@ -145,7 +145,7 @@ where
         took: shared.clock.elapsed().saturating_sub(at),
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
-        params,
+        params: if method == "GET" { String::new() } else { short(&given) },
         given,
         stripe_version: asked.map(Cow::into_owned),
         request_id: answer.request_id.clone(),

@@ -72,9 +72,14 @@ impl Watch {
         Some(receiver)
     }
 
+    /// Whether somebody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Acquire)
+    }
+
     /// Makes and tells a call if somebody listens.
     pub(crate) fn tell(&self, call: impl FnOnce() -> ApiCall) {
-        if self.heard.load(Ordering::Acquire) && self.sender.send(call()).is_err() {
+        if self.is_heard() && self.sender.send(call()).is_err() {
             self.heard.store(false, Ordering::Release);
         }
     }

@@ -36,11 +36,16 @@ pub(crate) fn is_located(world: &World<'_>, customer: &str) -> bool {
 /// # Errors
 /// Stripe's, where nobody knows where the customer is, or the account that is liable is none.
 pub(crate) fn check(world: &World<'_>, given: Option<&Value>, customer: &str) -> Result<(), ApiError> {
-    check_party(world, given.map_or(&NULL, |given| &given["liability"]), "automatic_tax[liability]")?;
+    check_liability(world, given)?;
     if given.is_some_and(|given| given["enabled"] == true) && !is_located(world, customer) {
         return Err(unlocated());
     }
     Ok(())
+}
+
+/// Checks who is liable, where the parameter says it.
+pub(crate) fn check_liability(world: &World<'_>, given: Option<&Value>) -> Result<(), ApiError> {
+    check_party(world, given.map_or(&NULL, |given| &given["liability"]), "automatic_tax[liability]")
 }
 
 /// What Stripe says where it cannot tell which taxes apply.
@@ -54,7 +59,7 @@ fn unlocated() -> ApiError {
 }
 
 /// Checks a [`PARTY`]: an account is named where it is one, and only there.
-pub(crate) fn check_party(world: &World<'_>, party: &Value, param: &str) -> Result<(), ApiError> {
+fn check_party(world: &World<'_>, party: &Value, param: &str) -> Result<(), ApiError> {
     let param = format!("{param}[account]");
     match (text(party, "type"), party["account"].as_str()) {
         ("account", None) => Err(ApiError::missing_param(&param)),

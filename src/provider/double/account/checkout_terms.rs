@@ -81,18 +81,14 @@ fn check_mode_of_page(params: &Params) -> Result<(), ApiError> {
     let word = params.text("ui_mode").unwrap_or("hosted_page");
     let (mode, never) = (ui_mode(word), params.text("redirect_on_completion") == Some("never"));
     let refuse = |name: &str, message: String| Err(ApiError::invalid_param(name, message));
-    if mode == "hosted_page" {
-        for name in ["return_url", "redirect_on_completion"] {
-            if params.text(name).is_some() {
-                return refuse(name, format!("`{name}` can not be used when `ui_mode` is `{word}`."));
-            }
-        }
-        return Ok(());
+    let hosted = mode == "hosted_page";
+    let foreign =
+        if hosted { ["return_url", "redirect_on_completion"] } else { ["success_url", "cancel_url"] };
+    if let Some(name) = foreign.into_iter().find(|name| params.text(name).is_some()) {
+        return refuse(name, format!("`{name}` can not be used when `ui_mode` is `{word}`."));
     }
-    for name in ["success_url", "cancel_url"] {
-        if params.text(name).is_some() {
-            return refuse(name, format!("`{name}` can not be used when `ui_mode` is `{word}`."));
-        }
+    if hosted {
+        return Ok(());
     }
     match (params.text("return_url"), never) {
         (None, false) if mode == "embedded_page" => Err(ApiError::missing_param("return_url")),
@@ -107,7 +103,7 @@ fn check_mode_of_page(params: &Params) -> Result<(), ApiError> {
 /// Where an existing customer is, must be known, or be learned from the page.
 fn check_tax(world: &World<'_>, params: &Params) -> Result<(), ApiError> {
     let Some(tax) = params.given("automatic_tax") else { return Ok(()) };
-    automatic_tax::check_party(world, &tax["liability"], "automatic_tax[liability]")?;
+    automatic_tax::check_liability(world, Some(tax))?;
     let Some(customer) = params.text("customer").filter(|_| tax["enabled"] == true) else { return Ok(()) };
     let update = params.given("customer_update").unwrap_or(&NULL);
     let learns = ["address", "shipping"].iter().any(|part| update[*part] == "auto");

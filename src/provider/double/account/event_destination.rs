@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::webhook_endpoint::{BY_NAME, check_room, check_url, secret, version};
+use super::webhook_endpoint::{BY_NAME, check_names, check_room, check_url, secret, version};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::page::Candidates;
 use crate::provider::double::params::{Is, Params, Table};
@@ -275,29 +275,16 @@ fn check_sources(sources: &[Value]) -> Result<(), ApiError> {
 
 /// At least one name, each one of Stripe's events in the form that is sent, or `*`.
 fn check_events(events: &[Value], payload: Payload) -> Result<(), ApiError> {
-    if events.is_empty() {
-        return Err(ApiError::invalid_param(
-            "enabled_events",
-            "You must provide at least one event type in enabled_events.",
-        ));
-    }
-    for (at, name) in events.iter().enumerate() {
-        let name = name.as_str().unwrap_or_default();
+    let wants_thin = payload == Payload::Thin;
+    let like = if wants_thin { "v1.customer.created" } else { "customer.created" };
+    check_names(events, like, |name| {
         let is_thin = name.starts_with("v1.") || name.starts_with("v2.");
-        if name != "*" && !(is_event(name) && is_thin == (payload == Payload::Thin)) {
-            let like = if payload == Payload::Thin { "v1.customer.created" } else { "customer.created" };
-            return Err(ApiError::invalid_param(
-                &format!("enabled_events[{at}]"),
-                format!(
-                    "Invalid enabled_events[{at}]: must be one of *, or an event's name such as {like}: {name}"
-                ),
-            ));
-        }
-        if is_thin && !thin::is_made(name) {
+        let fits = is_event(name) && is_thin == wants_thin;
+        if fits && is_thin && !thin::is_made(name) {
             return Err(ApiError::not_modelled(&format!("event {name}")));
         }
-    }
-    Ok(())
+        Ok(fits)
+    })
 }
 
 /// Whether a destination is sent thin events.

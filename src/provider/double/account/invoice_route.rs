@@ -246,11 +246,7 @@ fn read_fields(
     });
     params.apply(&mut fields, &FIELDS);
     let tax = params.given("automatic_tax");
-    automatic_tax::check_party(
-        world,
-        tax.map_or(&NULL, |tax| &tax["liability"]),
-        "automatic_tax[liability]",
-    )?;
+    automatic_tax::check_liability(world, tax)?;
     automatic_tax::of_invoice(&mut fields, tax, automatic_tax::is_located(world, customer));
     lay_due(&mut fields, params)?;
     if text(&fields, "collection_method") == "send_invoice" && int(&fields, "due_date") == 0 {

@@ -51,11 +51,7 @@ pub(crate) fn create_preview(world: &mut World<'_>, params: &Params) -> Result<V
     }
     let mut invoice = world.rehearse(|world| come_to(world, params).map(|id| world.copy(&id)))?;
     let tax = params.given("automatic_tax");
-    automatic_tax::check_party(
-        world,
-        tax.map_or(&NULL, |tax| &tax["liability"]),
-        "automatic_tax[liability]",
-    )?;
+    automatic_tax::check_liability(world, tax)?;
     let located = automatic_tax::is_located(world, text(&invoice, "customer"));
     automatic_tax::lay(&mut invoice, tax, located);
     let mut id = "upcoming_in_".to_owned();

@@ -155,6 +155,15 @@ pub(crate) fn check_url(url: &str) -> Result<(), ApiError> {
 
 /// At least one name, each one of Stripe's events or `*`.
 fn check_events(events: &[Value]) -> Result<(), ApiError> {
+    check_names(events, "customer.created", |name| Ok(webhook::is_event(name)))
+}
+
+/// At least one name, each `*` or one that `fits`, such as `like`.
+pub(crate) fn check_names(
+    events: &[Value],
+    like: &str,
+    fits: impl Fn(&str) -> Result<bool, ApiError>,
+) -> Result<(), ApiError> {
     if events.is_empty() {
         return Err(ApiError::invalid_param(
             "enabled_events",
@@ -163,12 +172,11 @@ fn check_events(events: &[Value]) -> Result<(), ApiError> {
     }
     for (at, name) in events.iter().enumerate() {
         let name = name.as_str().unwrap_or_default();
-        if name != "*" && !webhook::is_event(name) {
+        if name != "*" && !fits(name)? {
             return Err(ApiError::invalid_param(
                 &format!("enabled_events[{at}]"),
                 format!(
-                    "Invalid enabled_events[{at}]: must be one of *, or an event's name such as \
-                     customer.created: {name}"
+                    "Invalid enabled_events[{at}]: must be one of *, or an event's name such as {like}: {name}"
                 ),
             ));
         }
