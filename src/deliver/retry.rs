@@ -67,7 +67,7 @@ pub fn attempts_at_most() -> usize {
 /// Whether a step judges the answers to its deliveries.
 #[must_use]
 pub fn judges_delivery(step: &Step) -> bool {
-    step.then.iter().chain(step.either.iter().flatten()).any(|expected| expected.probe == DELIVERY)
+    step.expected().any(|expected| expected.probe == DELIVERY)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::plan::RunPlan;
 use super::session::{Ports, SessionError};
 use crate::probe::Browser;
 use crate::project::model::{Call, ProbeKind};
-use crate::scenario::model::Story;
+use crate::scenario::model::{Step, Story};
 use crate::target::{
     EnvBase, LaunchSpec, Launched, Launcher, ProcessLauncher, ProcessSpec, Ready, ReadyCheck, ReservedPort,
 };
@@ -70,11 +70,8 @@ impl Running {
 
 fn looks_at_a_page(story: &Story, plan: &RunPlan) -> bool {
     let project = &plan.project;
-    let steps = story.steps.iter().flat_map(|step| {
-        let expected = step.then.iter().chain(step.either.iter().flatten()).map(|expected| &expected.probe);
-        expected.chain(step.unchanged.iter().map(|probe| &probe.value))
-    });
-    let mut read = steps.chain(project.reconcile.iter().map(|pair| &pair.probe));
+    let mut read =
+        story.steps.iter().flat_map(Step::probes).chain(project.reconcile.iter().map(|pair| &pair.probe));
     read.any(|probe| {
         matches!(
             project.probes.get(probe).map(|probe| &probe.kind),

@@ -6,7 +6,7 @@ use super::processes;
 use crate::id::CaseId;
 use crate::project::model::{Environment, Launch, Outlet, ProbeKind, Project};
 use crate::run_event::Reason;
-use crate::scenario::model::{Fault, FaultKind, Head, Scenario, Send, Step, Story};
+use crate::scenario::model::{Fault, FaultKind, Head, Scenario, Step, Story};
 use crate::stripe::action::ActionKind;
 
 /// Nothing left to decide: what a run will do.
@@ -182,10 +182,7 @@ fn of_scenario(scenario: &Scenario, environment: &Environment, times: u32) -> Ve
 /// Whether time passes in a story: by itself, or because Stripe gives up waiting and tries again.
 fn passes_time(story: &Story) -> bool {
     let passes = |step: &Step| {
-        let gives_up = match &step.send {
-            Send::List { entries, .. } => entries.iter().any(|entry| entry.change.timeout.is_some()),
-            Send::Burst { .. } => false,
-        };
+        let gives_up = step.entries().iter().any(|entry| entry.change.timeout.is_some());
         gives_up || step.stripe.as_ref().is_some_and(|action| action.kind == ActionKind::Advance)
     };
     !story.given.at.is_zero() || story.steps.iter().any(passes)
@@ -202,9 +199,7 @@ fn touches_all(step: &Step, project: &Project) -> bool {
         FaultKind::Outside(outside) => !outside.tells_cases_apart(),
         FaultKind::Api(_) | FaultKind::Kill(_) => false,
     };
-    let expected = step.then.iter().chain(step.either.iter().flatten()).map(|expected| &expected.probe);
-    let reconciled = project.reconcile.iter().map(|pair| &pair.probe);
-    let mut read = expected.chain(step.unchanged.iter().map(|probe| &probe.value)).chain(reconciled);
+    let mut read = step.probes().chain(project.reconcile.iter().map(|pair| &pair.probe));
     let looks = read.any(|probe| match project.probes.get(probe).map(|probe| &probe.kind) {
         Some(ProbeKind::Outside(outside)) => {
             outside.outlet != Outlet::Stripe && !outside.select.tells_cases_apart()
@@ -216,11 +211,7 @@ fn touches_all(step: &Step, project: &Project) -> bool {
 
 /// The first name that the story uses and the environment lacks.
 fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
-    let entries = story.steps.iter().filter_map(|step| match &step.send {
-        Send::List { entries, .. } => Some(entries),
-        Send::Burst { .. } => None,
-    });
-    for entry in entries.flatten() {
+    for entry in story.steps.iter().flat_map(Step::entries) {
         if let Some(endpoint) = &entry.change.endpoint
             && !environment.target.endpoints.contains_key(endpoint)
         {
@@ -236,12 +227,8 @@ fn not_started(story: &Story, environment: &Environment) -> Option<Reason> {
     let wanted = &story.given.instances;
     let Launch::Processes(_) = &environment.target.launch else { return None };
     let counted = wanted.keys().zip(std::iter::repeat(story.given.instances_place.as_ref()));
-    let entries = story.steps.iter().filter_map(|step| match &step.send {
-        Send::List { entries, .. } => Some(entries),
-        Send::Burst { .. } => None,
-    });
-    let sent =
-        entries.flatten().filter_map(|entry| Some((entry.change.process.as_ref()?, Some(&entry.place))));
+    let entries = story.steps.iter().flat_map(Step::entries);
+    let sent = entries.filter_map(|entry| Some((entry.change.process.as_ref()?, Some(&entry.place))));
     let faults = story.steps.iter().flat_map(|step| &step.faults);
     let killed = faults.filter_map(|fault| Some((&fault.kill()?.process, Some(&fault.place))));
     let mut named = counted.chain(sent).chain(killed);

@@ -20,6 +20,7 @@ use crate::probe::{Browser, Caller, ReadError, Reader, Text};
 use crate::project::model::{MovedBy, ProbeKind};
 use crate::provider::double::{ApiCall, Double};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
+use crate::scenario::model::Step;
 use crate::secret::Secret;
 use crate::target::{Faketime, FaketimeError, Runtime};
 use crate::time::Clock;
@@ -264,9 +265,8 @@ async fn with_an_app(
     let (back, restarted) = mpsc::unbounded_channel();
     let caller = Arc::new(caller(ports, &staged)?.with_browser(progress.browser.clone()));
     let Stage { target, launcher, ready_at, scene, faketime, deploy_sha, dir, outside, .. } = staged;
-    let mut driver = driver(plan, ports, double, caller, outside, reports)?;
-    driver.faketime = faketime;
-    driver.instances = scene.turns.iter().filter_map(|id| scene.processes.get(id).cloned()).collect();
+    let instances = scene.turns.iter().filter_map(|id| scene.processes.get(id).cloned()).collect();
+    let driver = Driver { faketime, instances, ..driver(plan, ports, double, caller, outside, reports)? };
     let started = RunEventKind::TargetStarted {
         url: target.base_url().to_owned(),
         ready_after: target.ready_after(),
@@ -301,6 +301,7 @@ async fn with_an_app(
     Ok((trouble, cancelled))
 }
 
+/// A driver for an app whose clock is not moved.
 fn driver(
     plan: &RunPlan,
     ports: &Ports,
@@ -351,6 +352,7 @@ fn probes(plan: &RunPlan) -> Result<BTreeMap<String, Arc<Reader>>, SessionError>
 /// Whether any step looks at the probe's whole text.
 fn uses_text(plan: &RunPlan, probe: &str) -> bool {
     let steps = plan.cases.iter().flat_map(|case| &case.story.steps);
-    let mut expected = steps.flat_map(|step| step.then.iter().chain(step.either.iter().flatten()));
-    expected.any(|expected| expected.probe == probe && expected.fields.contains_key("text"))
+    steps
+        .flat_map(Step::expected)
+        .any(|expected| expected.probe == probe && expected.fields.contains_key("text"))
 }

@@ -16,14 +16,12 @@ use serde_json::{Map, Value};
 
 use super::duration::spell;
 use super::model::{
-    ApiFault, BodyStyle, Change, Expected, Fault, FaultEffect, FaultKind, From, Given, GivenCustomer, Kill,
-    KillMoment, Order, OutsideFault, Pace, Pick, Scenario, Send, SendEntry, SentAs, SignatureMode, Step,
-    Story, StripeStep, Told,
+    BodyStyle, Change, Expected, From, Given, GivenCustomer, Order, Pace, Pick, Scenario, Send, SendEntry,
+    SentAs, SignatureMode, Step, Story, StripeStep, Told,
 };
-use crate::project::model::{Outlet, Project};
+use crate::project::model::Project;
 use crate::span::Place;
 use crate::stripe::action::ActionKind;
-use crate::stripe::refusal::Refusal;
 use crate::time::human;
 
 /// The story of a scenario, step by step: the burst of each with its `nth`, what is sent, held back and lost, what is

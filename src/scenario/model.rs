@@ -159,6 +159,37 @@ pub struct Step {
     pub reconcile: Option<bool>,
 }
 
+impl Step {
+    /// Everything that must come true: of `then`, and of each alternative of `either`.
+    pub fn expected(&self) -> impl Iterator<Item = &Expected> {
+        self.then.iter().chain(self.either.iter().flatten())
+    }
+
+    /// The probes that the step looks at, one as often as it is named.
+    pub fn probes(&self) -> impl Iterator<Item = &String> {
+        let unchanged = self.unchanged.iter().map(|probe| &probe.value);
+        self.expected().map(|expected| &expected.probe).chain(unchanged)
+    }
+
+    /// The lines of its `send`; none where its burst goes out.
+    #[must_use]
+    pub fn entries(&self) -> &[SendEntry] {
+        match &self.send {
+            Send::List { entries, .. } => entries,
+            Send::Burst { .. } => &[],
+        }
+    }
+
+    /// Whether the step itself sends anything.
+    #[must_use]
+    pub fn sends(&self) -> bool {
+        match &self.send {
+            Send::Burst { .. } => self.stripe.is_some() || !self.requests.is_empty(),
+            Send::List { entries, .. } => !entries.is_empty(),
+        }
+    }
+}
+
 /// What fails during a step.
 #[derive(Debug, Clone)]
 pub struct Fault {

@@ -9,7 +9,7 @@ use super::{Action, Case, Running};
 use crate::judge::Before;
 use crate::probe::Reading;
 use crate::project::model::{Call, Outlet, Probe, ProbeKind};
-use crate::scenario::model::{Expected, Send, Step};
+use crate::scenario::model::{Expected, Step};
 
 /// What was read before a step, and of bystanders before the story.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Case {
             self.baselines.before = Before::default();
         }
         let looks_only =
-            model.stripe.is_none() && model.requests.is_empty() && !sends(model) && self.owed.is_empty();
+            model.stripe.is_none() && model.requests.is_empty() && !model.sends() && self.owed.is_empty();
         let compares = !model.unchanged.is_empty() || model.then.iter().any(compares_with_before);
         if looks_only && !compares {
             return;
@@ -130,19 +130,8 @@ impl Baselines {
     }
 }
 
-/// Whether the step itself sends anything.
-pub(super) fn sends(step: &Step) -> bool {
-    match &step.send {
-        Send::Burst { .. } => step.stripe.is_some() || !step.requests.is_empty(),
-        Send::List { entries, .. } => !entries.is_empty(),
-    }
-}
-
 fn probes_of(step: &Step) -> BTreeSet<String> {
-    let expected =
-        step.then.iter().chain(step.either.iter().flatten()).map(|expected| expected.probe.clone());
-    let unchanged = step.unchanged.iter().map(|probe| probe.value.clone());
-    expected.chain(unchanged).filter(|probe| probe != "delivery").collect()
+    step.probes().filter(|probe| *probe != "delivery").cloned().collect()
 }
 
 /// `by` compares with what was there when the step began.

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::record::event_ref;
@@ -21,7 +21,6 @@ use crate::engine::scene::EndpointAt;
 use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, Reason, RunEventKind};
 use crate::scenario::model::{Change, KillMoment, Order, Pace, Send, SentAs, Told};
 use crate::span::Place;
-use crate::stripe::event::matches_type;
 use crate::stripe::object::NEWEST;
 use crate::stripe::version::{Version, downgrade};
 use crate::stripe::{mutation, template, thin};

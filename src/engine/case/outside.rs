@@ -12,7 +12,7 @@ use crate::probe::ReadError;
 use crate::project::model::{Call, OutsideProbe, ProbeKind, Select};
 use crate::project::validate::TRUTH;
 use crate::run_event::Reason;
-use crate::scenario::model::{Expected, FaultKind, OutsideFault, Story};
+use crate::scenario::model::{Expected, FaultKind, OutsideFault, Step, Story};
 use crate::template::TemplateError;
 
 /// How a probe is read, filled in.
@@ -122,14 +122,7 @@ impl Case {
 
 /// The fields that a story expects of a probe.
 fn paths<'a>(story: &'a Story, probe: &'a str) -> BTreeSet<&'a str> {
-    let expected =
-        |step: &'a crate::scenario::model::Step| step.then.iter().chain(step.either.iter().flatten());
     let of_probe = move |expected: &&Expected| expected.probe == probe;
-    story
-        .steps
-        .iter()
-        .flat_map(expected)
-        .filter(of_probe)
-        .flat_map(|expected| expected.fields.keys().map(String::as_str))
-        .collect()
+    let expected = story.steps.iter().flat_map(Step::expected).filter(of_probe);
+    expected.flat_map(|expected| expected.fields.keys().map(String::as_str)).collect()
 }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::baseline::sends;
 use crate::engine::plan::CasePlan;
 use crate::project::model::Project;
 use crate::run_event::Reason;
@@ -122,7 +121,7 @@ fn of_step(index: usize, step: &Step, ops: &mut VecDeque<Op>) {
             name: request.value.clone(),
             place: request.place.clone(),
         }));
-        if !step.requests.is_empty() && sends(step) {
+        if !step.requests.is_empty() && step.sends() {
             ops.push_back(Op::BeforeDelivery(index));
         }
     }

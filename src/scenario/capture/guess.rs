@@ -13,7 +13,7 @@ use crate::stripe::action::ActionKind;
 /// Events so near to each other, in seconds, are told of one thing.
 const ONE_BURST: i64 = 10;
 /// Seconds of a day.
-const DAY: i64 = 24 * 60 * 60;
+pub(super) const DAY: i64 = 24 * 60 * 60;
 
 /// An action and its keys.
 type Acted = (ActionKind, Map<String, Value>);

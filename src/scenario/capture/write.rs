@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::guess::{Step, Story, price};
+use super::guess::{DAY, Step, Story, price};
 use super::read::Event;
 use super::redact::Redaction;
 use crate::project::model::{ProbeKind, Project};
@@ -179,7 +179,7 @@ fn title(index: usize, step: &Step<'_>) -> String {
         None => step.events.first().map_or_else(String::new, |event| event.kind.clone()),
     };
     let later = match step.after {
-        after if index > 0 && after >= 24 * 60 * 60 => match after / (24 * 60 * 60) {
+        after if index > 0 && after >= DAY => match after / DAY {
             1 => ", a day later".to_owned(),
             days => format!(", {days} days later"),
         },

@@ -1,6 +1,9 @@
 //! What fails during a step, in words.
 
-use super::*;
+use crate::project::model::Outlet;
+use crate::scenario::model::{ApiFault, Fault, FaultEffect, FaultKind, Kill, KillMoment, OutsideFault};
+use crate::stripe::refusal::Refusal;
+use crate::time::human;
 
 fn refused(refusal: Refusal) -> String {
     let mut text = format!("is answered {}", refusal.status);

@@ -9,17 +9,14 @@ use crate::project::model::Project;
 use crate::scenario::code::Code;
 use crate::scenario::decode::Problems;
 use crate::scenario::diagnostic::{Diagnostic, nearest};
-use crate::scenario::model::{Change, Pick, Send, SendEntry, SentAs, Story};
+use crate::scenario::model::{Change, Pick, SendEntry, SentAs, Step, Story};
 use crate::stripe::path::{Path, Segment};
 use crate::stripe::sample::{sample, status};
 use crate::stripe::version::Version;
 
 pub(super) fn check(story: &Story, project: &Project, problems: &mut Problems) {
-    for step in &story.steps {
-        let Send::List { entries, .. } = &step.send else { continue };
-        for entry in entries {
-            entry_changes(entry, story, project, problems);
-        }
+    for entry in story.steps.iter().flat_map(Step::entries) {
+        entry_changes(entry, story, project, problems);
     }
 }
 

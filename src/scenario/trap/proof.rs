@@ -8,7 +8,7 @@ use crate::project::model::Project;
 use crate::scenario::code::Code;
 use crate::scenario::decode::Problems;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::model::{Expected, Head, Send, Step, Story};
+use crate::scenario::model::{Expected, Head, Step, Story};
 use crate::span::Place;
 use crate::time::human;
 
@@ -20,7 +20,7 @@ const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 pub(super) fn check(head: &Head, story: &Story, project: &Project, problems: &mut Problems) {
     let mut judges = reconciles(story, project) || has_bystander(story);
     for (index, step) in story.steps.iter().enumerate() {
-        for expected in step.then.iter().chain(step.either.iter().flatten()) {
+        for expected in step.expected() {
             warn_if_always_true(expected, problems);
         }
         judges |= step.then.iter().any(can_fail);
@@ -39,7 +39,7 @@ pub(super) fn check(head: &Head, story: &Story, project: &Project, problems: &mu
 }
 
 fn warn_of_no_proof(head: &Head, story: &Story, problems: &mut Problems) {
-    let (message, label) = if story.steps.iter().any(delivers) {
+    let (message, label) = if story.steps.iter().any(Step::sends) {
         (
             "this scenario proves only that its deliveries are answered 2xx",
             "whether it is kept is not looked at",
@@ -67,17 +67,9 @@ fn has_bystander(story: &Story) -> bool {
     (0..story.given.customers.len()).any(|index| story.steps.iter().all(|step| step.customer != index))
 }
 
-/// Whether a step sends anything.
-fn delivers(step: &Step) -> bool {
-    match &step.send {
-        Send::Burst { .. } => step.stripe.is_some() || !step.requests.is_empty(),
-        Send::List { entries, .. } => !entries.is_empty(),
-    }
-}
-
 /// Whether the app has no occasion to change anything in a step: nothing reaches it.
 fn is_quiet(step: &Step) -> bool {
-    step.requests.is_empty() && step.restart.is_none() && step.faults.is_empty() && !delivers(step)
+    step.requests.is_empty() && step.restart.is_none() && step.faults.is_empty() && !step.sends()
 }
 
 fn warn_of_unchanged(probe: &str, place: &Place, problems: &mut Problems) {

@@ -1,6 +1,15 @@
 //! In which rounds deliveries go out: the step's own, then what is tried again.
 
-use super::*;
+use std::collections::VecDeque;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::super::{Action, Case, Running};
+use super::{MOST_ECHOES, Round};
+use crate::run_event::Reason;
+use crate::scenario::model::{Order, Send};
+use crate::stripe::event::matches_type;
 
 impl Case {
     /// Fills the queue with what is to be tried next; `false`: nothing is.

@@ -7,14 +7,19 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::player::{App, Player, case_of, status};
+use crate::engine::scene::EndpointAt;
 use crate::run_event::Verdict;
 
 /// Plays a scenario against an endpoint that is pinned to a version, and gives what was delivered.
 fn delivered(pinned: Option<&str>, scenario: &str) -> (Vec<Value>, Player) {
+    delivered_to(|endpoint| endpoint.api_version = pinned.map(|version| version.parse().unwrap()), scenario)
+}
+
+/// Plays a scenario against an endpoint that is set up so, and gives what was delivered.
+fn delivered_to(set_up: impl FnOnce(&mut EndpointAt), scenario: &str) -> (Vec<Value>, Player) {
     let (plan, scene) = case_of("", scenario);
     let mut scene = Arc::into_inner(scene).unwrap();
-    let endpoint = scene.endpoints.get_mut("main").and_then(Arc::get_mut).unwrap();
-    endpoint.api_version = pinned.map(|version| version.parse().unwrap());
+    set_up(scene.endpoints.get_mut("main").and_then(Arc::get_mut).unwrap());
     let events = Rc::new(RefCell::new(Vec::new()));
     let kept = Rc::clone(&events);
     let app = App {
@@ -102,21 +107,7 @@ fn a_mutation_is_made_in_the_shape_that_is_sent(
 
 /// Plays a story against an endpoint that may be thin.
 fn thinly(thin: bool, story: &str) -> (Vec<Value>, Player) {
-    let (plan, scene) = case_of("", story);
-    let mut scene = Arc::into_inner(scene).unwrap();
-    scene.endpoints.get_mut("main").and_then(Arc::get_mut).unwrap().thin = thin;
-    let events = Rc::new(RefCell::new(Vec::new()));
-    let kept = Rc::clone(&events);
-    let app = App {
-        deliver: Box::new(move |order| {
-            kept.borrow_mut().push(Value::clone(&order.event));
-            status(200)
-        }),
-        ..App::default()
-    };
-    let player = Player::new((plan, Arc::new(scene)), app).play();
-    let events = events.borrow().clone();
-    (events, player)
+    delivered_to(|endpoint| endpoint.thin = thin, story)
 }
 
 #[rstest::rstest]
