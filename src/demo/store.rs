@@ -2,7 +2,8 @@
 //!
 //! One connection writes, so writers queue here instead of meeting `SQLITE_BUSY`; others read beside it.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -120,6 +121,7 @@ pub(super) struct Store {
 impl Store {
     /// Opens the file, makes it and its tables when they are missing.
     pub(super) async fn open(path: &Path) -> Result<Self, sqlx::Error> {
+        let _alone = alone(path.with_extension("lock")).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -275,4 +277,38 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
         written: row.try_get("written")?,
         bought: row.try_get("bought")?,
     })
+}
+
+/// Waits until no other process of the app sets the database up; others wait while the file is open.
+///
+/// SQLite's own locks cannot do it: a file that is turned to write-ahead logging by two at once is busy for one of
+/// them, however long it would wait.
+async fn alone(lock: PathBuf) -> std::io::Result<File> {
+    let open = move || {
+        let file = File::create(lock)?;
+        file.lock()?;
+        Ok(file)
+    };
+    tokio::task::spawn_blocking(open).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two instances of the app that start at one moment, on a folder that is new to both.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_may_open_a_new_database_at_once() {
+        for _ in 0..100 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("app.db");
+            let opening = std::iter::repeat_with(|| {
+                let path = path.clone();
+                tokio::spawn(async move { Store::open(&path).await.map(drop) })
+            });
+            for opened in opening.take(4).collect::<Vec<_>>() {
+                opened.await.unwrap().unwrap();
+            }
+        }
+    }
 }
