@@ -217,7 +217,7 @@ impl Stage<'_, '_> {
     fn open_link(&mut self, link: &str) -> Result<String, ActError> {
         let price = self.price(link).ok();
         let sells = |stored: &Stored| {
-            let lines = stored.hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+            let lines = stored.hidden()["line_items"].as_array().map_or(&[][..], Vec::as_slice);
             price.as_ref().is_some_and(|price| lines.iter().any(|line| line["price"]["id"] == **price))
         };
         let is_meant = |stored: &&Stored| {
@@ -482,10 +482,9 @@ pub(crate) fn truth(world: &World<'_>, slot: usize, name: Option<&str>) -> Map<S
 /// The newest session that the slot's customer opened or that the app opened for its e-mail.
 fn newest_session(world: &World<'_>, slot: usize) -> Option<String> {
     let slot = world.part.slots.get(slot)?;
-    let sessions = world.part.store.of(Kind::Session).rev().map(Stored::value);
-    let mut mine = sessions.filter(|session| {
-        text(session, "customer") == slot.customer
-            || text(session, "customer_email").eq_ignore_ascii_case(&slot.email)
-    });
-    mine.next().map(|session| text(session, "id").to_owned())
+    let newest = |field: &str, text: &str| world.part.store.with(Kind::Session, field, text).next_back();
+    let named = newest("customer", &slot.customer);
+    let session =
+        named.into_iter().chain(newest("customer_email", &slot.email)).max_by_key(|one| one.place())?;
+    Some(text(session.value(), "id").to_owned())
 }

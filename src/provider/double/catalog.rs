@@ -137,8 +137,7 @@ fn put_price(world: &mut World<'_>, id: &str, owner: &str, wanted: &CatalogPrice
 fn shelve(world: &mut World<'_>, kind: Kind, value: Value, hidden: Value) {
     *world.seq += 1;
     debug_assert!(!text(&value, "id").is_empty(), "an object of the shop has an id");
-    let id = world.shop.insert(kind, *world.seq, value, hidden);
-    world.index.insert(id, Home::Shop);
+    world.shop.insert(kind, *world.seq, value, hidden);
 }
 
 /// `month` is 1 month, `3 months` are 3; up to three years, as Stripe takes it.

@@ -1,6 +1,7 @@
 //! In which order the objects of a store stand, and which of them name what: so that no call has to look at all
 //! objects of a kind.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::store::Kind;
+use crate::stripe::object::{data, text};
 
 /// Where an object stands among those of its kind: the second in which it was made, and its number in the account.
 pub(crate) type Place = (i64, u64);
@@ -44,11 +46,15 @@ pub(crate) fn overlap(one: Span, other: Span) -> Span {
 }
 
 /// The fields by which objects are found.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 22] = [
     "charge",
+    "client_reference_id",
+    "code",
     "coupon",
     "customer",
+    "customer_email",
     "email",
+    "event_name",
     "feature",
     "invoice",
     "lookup_key",
@@ -62,7 +68,24 @@ const WORDS: [&str; 17] = [
     "source",
     "subscription",
     "test_clock",
+    "transfer",
 ];
+
+/// The words under which a text is found whatever its case.
+const CASELESS: [&str; 2] = ["code", "customer_email"];
+
+/// Which of the words this is.
+fn word_at(word: &str) -> Option<u8> {
+    WORDS.iter().position(|known| *known == word).and_then(|at| u8::try_from(at).ok())
+}
+
+/// What an object that says `text` under this word is found by.
+fn found_by<'a>(word: &str, text: &'a str) -> Cow<'a, str> {
+    if CASELESS.contains(&word) && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return text.to_ascii_lowercase().into();
+    }
+    text.into()
+}
 
 /// What an object of this kind says under such a word. Most words are names of its own fields.
 pub(crate) fn said<'a>(kind: Kind, word: &str, value: &'a Value, hidden: &'a Value) -> Option<&'a str> {
@@ -74,18 +97,34 @@ pub(crate) fn said<'a>(kind: Kind, word: &str, value: &'a Value, hidden: &'a Val
         (Kind::Discount, "coupon") => value.get("source")?.get(word),
         (Kind::PromotionCode, "coupon") => value.get("promotion")?.get(word),
         (Kind::Entitlement, "customer") => hidden.get(word),
+        // There are very many, and nobody looks for those of one name.
+        (Kind::MeterEvent, "event_name") => None,
         _ => value.get(word),
     };
     field?.as_str()
 }
 
 /// What an object is found by: words by their number, and what it says under each.
-pub(crate) type Said = Vec<(usize, String)>;
+pub(crate) type Said = Vec<(u8, String)>;
 
 /// Everything that an object is found by.
 pub(crate) fn all_said(kind: Kind, value: &Value, hidden: &Value) -> Said {
-    let told = |(at, word): (usize, &&str)| Some((at, said(kind, word, value, hidden)?.to_owned()));
-    WORDS.iter().enumerate().filter_map(told).collect()
+    let told = |(at, word): (u8, &&str)| {
+        let text = said(kind, word, value, hidden)?;
+        Some((at, found_by(word, text).into_owned()))
+    };
+    let mut all: Said = (0..).zip(&WORDS).filter_map(told).collect();
+    if kind == Kind::Subscription
+        && let Some(word) = word_at("product")
+    {
+        // It says what each of its items sells.
+        let mut products: Vec<&str> =
+            data(&value["items"]).iter().map(|item| text(&item["price"], "product")).collect();
+        products.sort_unstable();
+        products.dedup();
+        all.extend(products.into_iter().map(|product| (word, product.to_owned())));
+    }
+    all
 }
 
 /// Whether the objects that say something under this word can be found without looking at all of their kind.
@@ -97,7 +136,7 @@ pub(crate) fn is_word(word: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     order: BTreeMap<(Kind, Place), Arc<str>>,
-    saying: HashMap<(Kind, usize, Arc<str>), Places>,
+    saying: HashMap<(Kind, u8, Arc<str>), Places>,
 }
 
 /// One or more places: most ids are named by one object of a kind.
@@ -155,10 +194,10 @@ impl Index {
 
     /// The ids of a kind's objects that say `text` under `word`, oldest first; nothing where that is no [word](is_word).
     pub(crate) fn saying(&self, kind: Kind, word: &str, text: &str, span: Span) -> Option<Vec<&Arc<str>>> {
-        let word = WORDS.iter().position(|known| *known == word)?;
+        let (word, text) = (word_at(word)?, found_by(word, text));
         let sound = span_is_sound(&span.0, &span.1);
         let at = |place: &Place| self.order.get(&(kind, *place));
-        Some(match self.saying.get(&(kind, word, Arc::from(text))) {
+        Some(match self.saying.get(&(kind, word, Arc::from(&*text))) {
             Some(Places::One(place)) if std::ops::RangeBounds::contains(&span, place) => {
                 at(place).into_iter().collect()
             }
@@ -206,6 +245,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -216,6 +256,32 @@ mod tests {
             place().prop_map(Bound::Included),
             place().prop_map(Bound::Excluded)
         ]
+    }
+
+    #[test]
+    fn a_subscription_is_found_by_what_it_sells_and_a_code_by_any_case() {
+        let mut index = Index::default();
+        let sells = |product: &str| json!({ "price": { "product": product } });
+        let items = json!({ "items": { "data": [sells("prod_a"), sells("prod_b"), sells("prod_a")] } });
+        let code = json!({ "code": "Spring26", "customer_email": null });
+        for (at, (kind, value)) in
+            [(Kind::Subscription, &items), (Kind::PromotionCode, &code)].into_iter().enumerate()
+        {
+            let said = all_said(kind, value, &Value::Null);
+            index.insert(kind, (0, at as u64), &"x".into(), &said, |_| None);
+        }
+        let found =
+            |index: &Index, kind, word, text| index.saying(kind, word, text, WHOLE).map(|found| found.len());
+        for (product, there) in [("prod_a", 1), ("prod_b", 1), ("prod_c", 0)] {
+            assert_eq!(found(&index, Kind::Subscription, "product", product), Some(there), "{product}");
+        }
+        for (code, there) in [("SPRING26", 1), ("spring26", 1), ("spring", 0)] {
+            assert_eq!(found(&index, Kind::PromotionCode, "code", code), Some(there), "{code}");
+        }
+        assert_eq!(found(&index, Kind::PromotionCode, "customer_email", ""), Some(0));
+        index.remove(Kind::Subscription, (0, 0), &all_said(Kind::Subscription, &items, &Value::Null));
+        index.remove(Kind::PromotionCode, (0, 1), &all_said(Kind::PromotionCode, &code, &Value::Null));
+        assert_eq!(index.len(), (0, 0));
     }
 
     proptest! {

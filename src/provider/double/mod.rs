@@ -27,6 +27,7 @@ mod fault;
 mod form;
 mod idempotency;
 mod index;
+mod ledger;
 mod list;
 mod page;
 mod params;

@@ -132,7 +132,8 @@ impl Page {
     }
 }
 
-fn list(data: Vec<Value>, more: bool, url: &str) -> Value {
+/// A page as it is answered.
+pub(crate) fn list(data: Vec<Value>, more: bool, url: &str) -> Value {
     object! { "object": "list", "data": data, "has_more": more, "url": url }
 }
 

@@ -62,9 +62,9 @@ impl Account {
 
     /// Grows with every change of an object that an older shape of this one could show a part of.
     fn age(&self, id: &str) -> u64 {
-        let own = match self.index.get(id) {
+        let own = match self.home(id) {
             Some(Home::Shop) | None => 0,
-            Some(home) => self.part(*home).store.version(),
+            Some(home) => self.part(home).store.version(),
         };
         own.wrapping_add(self.shop.version())
     }
@@ -105,7 +105,7 @@ impl Related for Account {
 impl Account {
     /// Objects of a kind that name this one in `field` and are kept where it is, newest first.
     fn beside(&self, id: &str, kind: Kind, field: &str) -> impl Iterator<Item = &Value> {
-        let store = self.index.get(id).map(|home| &self.part(*home).store);
+        let store = self.home(id).map(|home| &self.part(home).store);
         store.into_iter().flat_map(move |store| store.with(kind, field, id).rev()).map(Stored::value)
     }
 }

@@ -11,6 +11,7 @@ use super::case::Part;
 use super::error::ApiError;
 use super::expand::Source;
 use super::idempotency::Keys;
+use super::index::WHOLE;
 use super::store::{Kind, Samples, Store, Stored};
 use crate::id::{CaseId, IdMinter};
 use crate::stripe::object::envelope::Cause;
@@ -25,8 +26,8 @@ pub(crate) struct Account {
     pub(crate) cases: HashMap<CaseId, Part>,
     /// What the objects of all parts are packed against.
     pub(crate) samples: Samples,
-    /// Where each object is kept.
-    pub(crate) index: HashMap<Arc<str>, Home>,
+    /// Whose the objects of cases are.
+    pub(crate) owners: HashMap<Arc<str>, CaseId>,
     /// Which case an e-mail belongs to, in lower case.
     pub(crate) emails: HashMap<String, CaseId>,
     pub(crate) keys: Keys,
@@ -49,7 +50,7 @@ impl Account {
             large: Part::new(now, IdMinter::new(seed, u64::MAX), &samples),
             cases: HashMap::new(),
             samples,
-            index: HashMap::new(),
+            owners: HashMap::new(),
             emails: HashMap::new(),
             keys: Keys::default(),
             seq: 0,
@@ -62,7 +63,7 @@ impl Account {
 
     /// One part to work on; that of the account at large where the case is not open.
     pub(crate) fn world(&mut self, home: Home, cause: Cause) -> World<'_> {
-        let Self { shop, large, cases, index, seq, .. } = self;
+        let Self { shop, large, cases, owners, seq, .. } = self;
         let keep_events = self.keep_events;
         let case = match home {
             Home::Case(case) => cases.get_mut(&case),
@@ -76,7 +77,7 @@ impl Account {
             home,
             part,
             shop,
-            index,
+            owners,
             seq,
             keep_events,
             cause,
@@ -100,15 +101,24 @@ impl Account {
         }
     }
 
+    /// Where an object is kept.
+    pub(crate) fn home(&self, id: &str) -> Option<Home> {
+        if let Some(case) = self.owners.get(id) {
+            return Some(Home::Case(*case));
+        }
+        let large = self.large.store.has(id).then_some(Home::Large);
+        large.or_else(|| self.shop.has(id).then_some(Home::Shop))
+    }
+
     pub(crate) fn find(&self, id: &str) -> Option<&Stored> {
-        match self.index.get(id)? {
-            Home::Shop => self.shop.get(id),
-            home => self.part(*home).store.get(id),
+        match self.owners.get(id) {
+            Some(case) => self.part(Home::Case(*case)).store.get(id),
+            None => self.large.store.get(id).or_else(|| self.shop.get(id)),
         }
     }
 
     pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut Stored> {
-        match *self.index.get(id)? {
+        match self.home(id)? {
             Home::Shop => self.shop.get_mut(id),
             home => self.part_mut(home).store.get_mut(id),
         }
@@ -155,10 +165,10 @@ impl Account {
     }
 
     fn home_of(&self, word: &str) -> Option<Home> {
-        let beside = || self.index.get(&*thin::snapshot_id(word)?);
-        match self.index.get(word).or_else(beside) {
+        let beside = || self.home(&thin::snapshot_id(word)?);
+        match self.home(word).or_else(beside) {
             Some(Home::Shop) => None,
-            Some(home) => Some(*home),
+            Some(home) => Some(home),
             None if word.contains('@') => self.emails.get(&word.to_lowercase()).copied().map(Home::Case),
             None => None,
         }
@@ -178,19 +188,18 @@ impl Account {
             reference.is_some_and(|reference| session["client_reference_id"] == *reference)
                 || metadata.is_some_and(all)
         };
-        let sessions = self.large.store.of(Kind::Session).map(Stored::value);
-        let open: Vec<&str> = sessions
-            .filter(|session| text(session, "status") == "open" && carries(session))
-            .map(|session| text(session, "id"))
+        let sessions = self.large.store.between(Kind::Session, WHOLE).map(Stored::glance);
+        let open: Vec<String> = sessions
+            .filter(|session| text(session.value(), "status") == "open" && carries(session.value()))
+            .map(|session| text(session.value(), "id").to_owned())
             .collect();
-        let [id] = open[..] else { return };
-        let id = id.to_owned();
+        let Ok([id]) = <[String; 1]>::try_from(open) else { return };
         let Some(part) = self.cases.get_mut(&case) else { return };
         if let Some(stored) = self.large.store.remove(&id) {
             self.large.agenda.touch(&id);
             part.agenda.touch(&id);
             let id = part.store.adopt(stored);
-            self.index.insert(id, Home::Case(case));
+            self.owners.insert(id, case);
         }
     }
 
@@ -208,7 +217,7 @@ impl Account {
             self.large.agenda.touch(id);
             part.agenda.touch(id);
             let id = part.store.adopt(stored);
-            self.index.insert(id, Home::Case(case));
+            self.owners.insert(id, case);
         }
         Ok(())
     }
@@ -217,7 +226,7 @@ impl Account {
     pub(crate) fn close(&mut self, case: CaseId) -> Vec<String> {
         let Some(part) = self.cases.remove(&case) else { return Vec::new() };
         for id in part.store.ids() {
-            self.index.remove(id);
+            self.owners.remove(id);
         }
         for slot in &part.slots {
             self.emails.remove(&slot.email);
@@ -236,7 +245,7 @@ impl Source for Account {
 
     fn include(&self, object: &Value, name: &str) -> Option<Value> {
         let id = text(object, "id");
-        let store = &self.part(*self.index.get(id)?).store;
+        let store = &self.part(self.home(id)?).store;
         let of = |kind: Kind, field: &str| -> Vec<Value> {
             store.with(kind, field, id).rev().map(|stored| stored.value().clone()).collect()
         };
@@ -258,20 +267,20 @@ impl Source for Account {
                 )
             }
             ("checkout.session", "line_items") => {
-                let lines = self.find(id)?.hidden["line_items"].as_array().cloned().unwrap_or_default();
+                let lines = self.find(id)?.hidden()["line_items"].as_array().cloned().unwrap_or_default();
                 Some(list(lines, &format!("/v1/checkout/sessions/{id}/line_items")))
             }
             ("issuing.transaction", "purchase_details") => {
-                Some(self.find(id)?.hidden["purchase_details"].clone())
+                Some(self.find(id)?.hidden()["purchase_details"].clone())
             }
             ("price" | "plan", "tiers") => {
-                Some(self.find(id)?.hidden["tiers"].clone()).filter(|tiers| !tiers.is_null())
+                Some(self.find(id)?.hidden()["tiers"].clone()).filter(|tiers| !tiers.is_null())
             }
             ("price", "currency_options") => {
-                Some(self.find(id)?.hidden["currency_options"].clone()).filter(|all| !all.is_null())
+                Some(self.find(id)?.hidden()["currency_options"].clone()).filter(|all| !all.is_null())
             }
             ("coupon", "applies_to") => {
-                let products = self.find(id)?.hidden["products"].clone();
+                let products = self.find(id)?.hidden()["products"].clone();
                 Some(products)
                     .filter(|products| !products.is_null())
                     .map(|products| object! { "products": products })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::index::{self, Index, Said, Span, WHOLE};
+use super::ledger::Ledger;
 pub(crate) use super::stored::{Samples, Stored, render};
 use crate::stripe::object::text;
 
@@ -114,8 +115,10 @@ const WARM: usize = if cfg!(test) { 32 } else { 2_048 };
 /// Objects by id, in the order in which they were made, and by what they name.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    objects: HashMap<Arc<str>, Stored>,
+    /// Boxed, so that the room that a table keeps free costs little.
+    objects: HashMap<Arc<str>, Box<Stored>>,
     index: Index,
+    ledger: Ledger,
     /// The events in the order in which they were made: with test clocks that is not the order of their seconds.
     log: VecDeque<Arc<str>>,
     /// What is warm, longest so first. Looking at an object makes it warm, too.
@@ -165,6 +168,15 @@ impl Store {
         Some(stored)
     }
 
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.objects.contains_key(id)
+    }
+
+    /// The same for a [glance](Stored::glance): what is cold stays so.
+    fn peek(&self, id: &str) -> Option<&Stored> {
+        self.objects.get(id).map(Box::as_ref)
+    }
+
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Stored> {
         self.note(id);
         self.warm_up(id)
@@ -173,7 +185,7 @@ impl Store {
     fn warm_up(&mut self, id: &str) -> Option<&mut Stored> {
         self.cool();
         self.get(id)?;
-        self.objects.get_mut(id)
+        self.objects.get_mut(id).map(Box::as_mut)
     }
 
     /// Cools down what was not touched for longest.
@@ -197,7 +209,7 @@ impl Store {
     pub(crate) fn adopt(&mut self, stored: Stored) -> Arc<str> {
         let id: Arc<str> = text(stored.value(), "id").into();
         let said = stored.said();
-        self.put(id, stored, &said)
+        self.put(id, Box::new(stored), &said)
     }
 
     /// Keeps an event.
@@ -206,7 +218,7 @@ impl Store {
         self.log.push_back(Arc::clone(&id));
         self.note_step(Undo::Logged);
         let event = Stored::event(seq, event, &self.samples);
-        self.put(id, event, &Said::new())
+        self.put(id, Box::new(event), &Said::new())
     }
 
     /// Keeps an event in another shape.
@@ -214,7 +226,7 @@ impl Store {
         self.change(id, |kept| *kept = event);
     }
 
-    fn put(&mut self, id: Arc<str>, stored: Stored, said: &Said) -> Arc<str> {
+    fn put(&mut self, id: Arc<str>, stored: Box<Stored>, said: &Said) -> Arc<str> {
         self.remove(&id);
         self.note_step(Undo::Was(Arc::clone(&id), None));
         self.version += 1;
@@ -222,8 +234,11 @@ impl Store {
         id
     }
 
-    fn place(&mut self, id: Arc<str>, stored: Stored, said: &Said) {
+    fn place(&mut self, id: Arc<str>, stored: Box<Stored>, said: &Said) {
         let (kind, place) = (stored.kind, stored.place());
+        if kind == Kind::BalanceTransaction {
+            self.ledger.add(place, stored.value());
+        }
         let warm = !stored.is_cold();
         stored.warm.set(warm);
         if warm {
@@ -235,9 +250,12 @@ impl Store {
         self.cool();
     }
 
-    fn displace(&mut self, id: &str) -> Option<Stored> {
+    fn displace(&mut self, id: &str) -> Option<Box<Stored>> {
         let stored = self.objects.remove(id)?;
         self.index.remove(stored.kind, stored.place(), &stored.said());
+        if stored.kind == Kind::BalanceTransaction {
+            self.ledger.remove(stored.place(), stored.value());
+        }
         Some(stored)
     }
 
@@ -248,15 +266,20 @@ impl Store {
 
     /// Changes what belongs to an object without being part of it.
     pub(crate) fn change_hidden(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> bool {
-        self.alter(id, |stored| change(&mut stored.hidden))
+        self.alter(id, |stored| stored.change_hidden(change))
     }
 
     fn alter(&mut self, id: &str, change: impl FnOnce(&mut Stored)) -> bool {
         self.note(id);
         let Some(stored) = self.warm_up(id) else { return false };
         let (kind, place, said) = (stored.kind, stored.place(), stored.said());
+        let was = (kind == Kind::BalanceTransaction).then(|| stored.snapshot());
         change(stored);
         let (now_at, now_said) = (stored.place(), stored.said());
+        if let Some((was, now)) = was.map(|was| (was, stored.snapshot())) {
+            self.ledger.remove(place, &was);
+            self.ledger.add(now_at, &now);
+        }
         self.version += 1;
         if (place, &said) != (now_at, &now_said) {
             self.index.remove(kind, place, &said);
@@ -272,7 +295,7 @@ impl Store {
         self.note(id);
         let stored = self.displace(id)?;
         self.version += 1;
-        Some(stored)
+        Some(*stored)
     }
 
     /// Forgets the oldest event beyond `most`; gives its id.
@@ -288,7 +311,7 @@ impl Store {
         if self.journal.is_some()
             && let Some(stored) = self.objects.get(id)
         {
-            self.note_step(Undo::Was(id.into(), Some(Box::new(stored.clone()))));
+            self.note_step(Undo::Was(id.into(), Some(stored.clone())));
         }
     }
 
@@ -323,7 +346,7 @@ impl Store {
                     self.displace(&id);
                     if let Some(was) = was {
                         let said = was.said();
-                        self.place(id, *was, &said);
+                        self.place(id, was, &said);
                     }
                 }
                 Undo::Logged => drop(self.log.pop_back()),
@@ -342,7 +365,7 @@ impl Store {
 
     /// The same of a part of the list, for many [glances](Stored::glance).
     pub(crate) fn between(&self, kind: Kind, span: Span) -> impl DoubleEndedIterator<Item = &Stored> {
-        self.index.walk(kind, span).filter_map(|id| self.objects.get(id))
+        self.index.walk(kind, span).filter_map(|id| self.peek(id))
     }
 
     /// The objects of a kind that say `value` in `field`, oldest first.
@@ -363,20 +386,30 @@ impl Store {
         value: &str,
         span: Span,
     ) -> impl DoubleEndedIterator<Item = &Stored> {
-        self.ids_with(kind, field, value, span).into_iter().filter_map(|id| self.objects.get(id))
+        self.ids_with(kind, field, value, span).into_iter().filter_map(|id| self.peek(id))
     }
 
     /// Their ids.
     pub(crate) fn ids_with(&self, kind: Kind, field: &str, value: &str, span: Span) -> Vec<&Arc<str>> {
         self.index.saying(kind, field, value, span).unwrap_or_else(|| {
             let says = |id: &&Arc<str>| {
-                let stored = self.objects.get(&**id).map(Stored::glance);
+                let stored = self.peek(id).map(Stored::glance);
                 stored.is_some_and(|stored| {
-                    index::said(kind, field, stored.value(), &stored.hidden) == Some(value)
+                    index::said(kind, field, stored.value(), stored.hidden()) == Some(value)
                 })
             };
             self.index.walk(kind, span).filter(says).collect()
         })
+    }
+
+    /// What the balance transactions come to.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// How many objects of a kind there are.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.index.walk(kind, WHOLE).count()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -399,7 +432,7 @@ mod tests {
     use super::*;
     use crate::stripe::object::int;
 
-    const KINDS: [Kind; 3] = [Kind::Invoice, Kind::Charge, Kind::InvoicePayment];
+    const KINDS: [Kind; 4] = [Kind::Invoice, Kind::Charge, Kind::InvoicePayment, Kind::BalanceTransaction];
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -416,6 +449,7 @@ mod tests {
         let object = (name(), name(), 0_i64..3).prop_map(|(customer, intent, created)| {
             json!({
                 "customer": customer, "created": created, "payment_intent": intent, "note": customer,
+                "currency": if intent.is_null() { "usd" } else { "eur" }, "net": created - 1, "available_on": created,
                 "payment": { "payment_intent": intent },
                 "parent": { "subscription_details": { "subscription": intent } },
             })
@@ -426,6 +460,7 @@ mod tests {
             2 => (id(), name()).prop_map(|(id, name)| Step::Change(id, "customer", name)),
             1 => (id(), name()).prop_map(|(id, name)| Step::Change(id, "parent", json!({ "subscription_details": { "subscription": name } }))),
             1 => (id(), 0_i64..3).prop_map(|(id, created)| Step::Change(id, "created", json!(created))),
+            1 => (id(), 0_i64..3).prop_map(|(id, net)| Step::Change(id, "net", json!(net))),
             2 => id().prop_map(Step::Remove),
             1 => Just(Step::Event),
             1 => Just(Step::Forget),
@@ -451,9 +486,28 @@ mod tests {
         found.map(|stored| text(stored.value(), "id")).collect()
     }
 
+    /// What the ledger tells, by looking at every transaction.
+    fn sums(naive: &Naive, now: i64) -> Vec<(&str, i64, i64)> {
+        let of = naive.objects.values().filter(|(kind, ..)| *kind == Kind::BalanceTransaction);
+        let mut moved: Vec<_> = of.map(|(_, seq, value)| ((int(value, "created"), *seq), value)).collect();
+        moved.sort_by_key(|(place, _)| *place);
+        let mut sums: Vec<(&str, i64, i64)> = Vec::new();
+        for (_, value) in moved {
+            let (currency, net) = (text(value, "currency"), int(value, "net"));
+            let there = int(value, "available_on") <= now;
+            let (net, to_come) = if there { (net, 0) } else { (0, net) };
+            match sums.iter_mut().find(|(known, ..)| *known == currency) {
+                Some(sum) => *sum = (currency, sum.1 + net, sum.2 + to_come),
+                None => sums.push((currency, net, to_come)),
+            }
+        }
+        sums
+    }
+
     /// Looks through all of the store, warm or cold.
     fn check(store: &Store, naive: &Naive) -> Result<(), TestCaseError> {
         prop_assert_eq!(store.len(), naive.objects.len());
+        prop_assert_eq!(store.ledger().sums(1), sums(naive, 1));
         for kind in KINDS.into_iter().chain([Kind::Event]) {
             prop_assert_eq!(ids(store.of(kind)), of(naive, kind, |_| true));
             for at in 0..4 {

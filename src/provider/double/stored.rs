@@ -22,22 +22,18 @@ use crate::stripe::version::Version;
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) kind: Kind,
+    /// Whether the store knows that it is to be cooled down in time.
+    pub(super) warm: Cell<bool>,
     /// Counts all objects of the account, so that those of one second have an order.
     pub(crate) seq: u64,
     /// When it was made, in seconds.
     created: i64,
     /// What an event is found by, so that nobody has to unpack it for that.
     told: Option<Box<Told>>,
-    /// The object while it is warm.
-    live: OnceCell<Box<Value>>,
-    /// The whole object, where `live` does not hold it.
-    text: Option<Text>,
-    /// What belongs to it without being part of it: a session's line items, a product's features.
-    pub(crate) hidden: Value,
-    rendered: Option<Bytes>,
-    older: Option<Box<Older>>,
-    /// Whether the store knows that it is to be cooled down in time.
-    pub(super) warm: Cell<bool>,
+    object: Tree,
+    /// Few have anything hidden.
+    hidden: Option<Box<Tree>>,
+    printed: Option<Box<Printed>>,
 }
 
 /// What an event is found by, beside its id and its second.
@@ -49,7 +45,15 @@ pub(crate) struct Told {
     pub(crate) pending: i64,
 }
 
-/// How an object was last printed in an older version. One is kept: an app speaks one version.
+/// The bytes in which an object was answered since it last changed.
+#[derive(Debug, Clone, Default)]
+struct Printed {
+    newest: Option<Bytes>,
+    /// One older version is kept: an app speaks one version.
+    older: Option<Older>,
+}
+
+/// How an object was last printed in an older version.
 #[derive(Debug, Clone)]
 struct Older {
     version: Version,
@@ -58,17 +62,30 @@ struct Older {
     bytes: Bytes,
 }
 
-/// An object as JSON text.
+/// A value, with its text where it is cold. One that is read while it is cold has both.
+#[derive(Debug, Clone)]
+struct Tree {
+    live: OnceCell<Arc<Value>>,
+    text: Option<Text>,
+}
+
+/// JSON text.
 #[derive(Debug, Clone)]
 enum Text {
     Plain(Box<[u8]>),
     /// Packed against the text of another object of its sort.
-    Packed {
-        sample: Arc<[u8]>,
-        bytes: Box<[u8]>,
-        length: usize,
-    },
+    Packed(Packed),
 }
+
+#[derive(Debug, Clone)]
+struct Packed {
+    sample: Sample,
+    bytes: Box<[u8]>,
+    length: usize,
+}
+
+/// A text that others are packed against. The pointer to it is thin, for there is one in each of them.
+type Sample = Arc<Box<[u8]>>;
 
 /// The texts that others are packed against: the first of each sort. All stores of an account share them, so that
 /// those of a case, which has few of a sort, are packed as well.
@@ -76,16 +93,16 @@ enum Text {
 pub(crate) struct Samples(Arc<Mutex<Texts>>);
 
 /// A text of each sort.
-type Texts = HashMap<Arc<str>, Arc<[u8]>>;
+type Texts = HashMap<Arc<str>, Sample>;
 
 impl Samples {
     /// The sort as it is known, and its text: `plain` where it is the first.
-    fn of(&self, sort: &str, plain: &[u8]) -> Arc<[u8]> {
+    fn of(&self, sort: &str, plain: &[u8]) -> Sample {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sample) = known.get(sort) {
             return Arc::clone(sample);
         }
-        let sample: Arc<[u8]> = plain.into();
+        let sample = Sample::new(plain.into());
         known.insert(sort.into(), Arc::clone(&sample));
         sample
     }
@@ -108,7 +125,7 @@ impl Text {
         let sample = samples.of(sort, &plain);
         let bytes = compress_with_dict(&plain, &sample).into_boxed_slice();
         if bytes.len() < plain.len() {
-            Self::Packed { sample, bytes, length: plain.len() }
+            Self::Packed(Packed { sample, bytes, length: plain.len() })
         } else {
             Self::Plain(plain)
         }
@@ -118,7 +135,7 @@ impl Text {
         // What was printed and packed here can be unpacked and read.
         match self {
             Self::Plain(plain) => serde_json::from_slice(plain).unwrap_or_default(),
-            Self::Packed { sample, bytes, length } => {
+            Self::Packed(Packed { sample, bytes, length }) => {
                 let plain = decompress_with_dict(bytes, *length, sample).unwrap_or_default();
                 serde_json::from_slice(&plain).unwrap_or_default()
             }
@@ -126,19 +143,62 @@ impl Text {
     }
 }
 
+impl Tree {
+    fn new(value: Value) -> Self {
+        Self { live: OnceCell::from(Arc::new(value)), text: None }
+    }
+
+    fn value(&self) -> &Value {
+        self.live.get_or_init(|| Arc::new(self.text.as_ref().map(Text::read).unwrap_or_default()))
+    }
+
+    /// A copy of the value; what is cold stays so.
+    fn whole(&self) -> Value {
+        match (self.live.get(), &self.text) {
+            (Some(live), _) => (**live).clone(),
+            (None, Some(text)) => text.read(),
+            (None, None) => Value::Null,
+        }
+    }
+
+    fn into_whole(self) -> Value {
+        match self.live.into_inner() {
+            Some(live) => Arc::unwrap_or_clone(live),
+            None => self.text.map(|text| text.read()).unwrap_or_default(),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Value)) -> &Value {
+        let text = self.text.take();
+        let mut live =
+            self.live.take().unwrap_or_else(|| Arc::new(text.map(|text| text.read()).unwrap_or_default()));
+        change(Arc::make_mut(&mut live));
+        self.live.get_or_init(|| live)
+    }
+
+    fn cool(&mut self, sort: &str, samples: &Samples) {
+        let live = self.live.take();
+        let text = self.text.take().unwrap_or_else(|| Text::of(live.as_deref().unwrap_or(&Value::Null)));
+        self.text = Some(text.packed(sort, samples));
+    }
+
+    /// Whether only the packed text is kept.
+    fn is_cold(&self) -> bool {
+        self.live.get().is_none() && matches!(self.text, Some(Text::Packed(_)))
+    }
+}
+
 impl Stored {
     pub(super) fn new(kind: Kind, seq: u64, value: Value, hidden: Value) -> Self {
         Self {
             kind,
+            warm: Cell::new(false),
             seq,
             created: int(&value, "created"),
             told: None,
-            live: OnceCell::from(Box::new(value)),
-            text: None,
-            hidden,
-            rendered: None,
-            older: None,
-            warm: Cell::new(false),
+            object: Tree::new(value),
+            hidden: Some(hidden).filter(|hidden| !hidden.is_null()).map(|hidden| Box::new(Tree::new(hidden))),
+            printed: None,
         }
     }
 
@@ -149,15 +209,13 @@ impl Stored {
         let told = Told { kind: samples.name(kind), pending: int(event, "pending_webhooks") };
         Self {
             kind: Kind::Event,
+            warm: Cell::new(false),
             seq,
             created: int(event, "created"),
             told: Some(Box::new(told)),
-            live: OnceCell::new(),
-            text: Some(packed),
-            hidden: Value::Null,
-            rendered: None,
-            older: None,
-            warm: Cell::new(false),
+            object: Tree { live: OnceCell::new(), text: Some(packed) },
+            hidden: None,
+            printed: None,
         }
     }
 
@@ -175,93 +233,106 @@ impl Stored {
         if self.kind == Kind::Event {
             return Said::new();
         }
-        index::all_said(self.kind, self.value(), &self.hidden)
+        index::all_said(self.kind, self.value(), self.hidden())
     }
 
     /// Whether only the packed text is kept.
     pub(super) fn is_cold(&self) -> bool {
-        self.live.get().is_none() && self.rendered.is_none() && matches!(self.text, Some(Text::Packed { .. }))
+        self.printed.is_none()
+            && self.object.is_cold()
+            && self.hidden.as_ref().is_none_or(|hidden| hidden.is_cold())
     }
 
     /// The object.
     pub(crate) fn value(&self) -> &Value {
-        self.live.get_or_init(|| Box::new(self.text.as_ref().map(Text::read).unwrap_or_default()))
+        self.object.value()
+    }
+
+    /// The object as it is now, whatever becomes of it.
+    pub(crate) fn snapshot(&self) -> Arc<Value> {
+        self.value();
+        self.object.live.get().map(Arc::clone).unwrap_or_default()
+    }
+
+    /// What belongs to it without being part of it: a session's line items, a product's features.
+    pub(crate) fn hidden(&self) -> &Value {
+        self.hidden.as_ref().map_or(&Value::Null, |hidden| hidden.value())
     }
 
     /// The same for one look at many objects: what is cold stays so.
     pub(crate) fn glance(&self) -> Cow<'_, Self> {
-        if self.live.get().is_some() {
+        if self.object.live.get().is_some() {
             return Cow::Borrowed(self);
         }
-        Cow::Owned(Self {
-            seq: self.seq,
-            ..Self::new(self.kind, self.seq, self.whole(), self.hidden.clone())
-        })
+        Cow::Owned(Self::new(
+            self.kind,
+            self.seq,
+            self.whole(),
+            self.hidden.as_ref().map(|hidden| hidden.whole()).unwrap_or_default(),
+        ))
     }
 
     /// The object of a glance: what was read for it is not read again.
     pub(crate) fn whole_of(glance: Cow<'_, Self>) -> Value {
         match glance {
             Cow::Borrowed(stored) => stored.whole(),
-            Cow::Owned(stored) => stored.live.into_inner().map(|live| *live).unwrap_or_default(),
+            Cow::Owned(stored) => stored.object.into_whole(),
         }
     }
 
     /// Changes the object.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Value)) {
-        let text = self.text.take();
-        let read = || Box::new(text.map(|text| text.read()).unwrap_or_default());
-        let mut value = self.live.take().unwrap_or_else(read);
-        change(&mut value);
-        self.created = int(&value, "created");
+        let value = self.object.change(change);
+        self.created = int(value, "created");
         if let Some(told) = &mut self.told {
-            told.pending = int(&value, "pending_webhooks");
+            told.pending = int(value, "pending_webhooks");
         }
-        self.live = OnceCell::from(value);
-        self.rendered = None;
+        self.printed = None;
+    }
+
+    /// Changes what belongs to it without being part of it.
+    pub(super) fn change_hidden(&mut self, change: impl FnOnce(&mut Value)) {
+        self.hidden.get_or_insert_with(|| Box::new(Tree::new(Value::Null))).change(change);
     }
 
     /// Lets go of everything but the packed text.
     pub(super) fn cool(&mut self, samples: &Samples) {
         self.warm.set(false);
-        (self.rendered, self.older) = (None, None);
-        let text =
-            self.text.take().unwrap_or_else(|| Text::of(self.live.get().map_or(&Value::Null, Box::as_ref)));
-        let sort = self.told().map_or(self.kind.noun(), |told| &told.kind);
-        self.text = Some(text.packed(sort, samples));
-        self.live.take();
+        self.printed = None;
+        let sort = self.told.as_ref().map_or(self.kind.noun(), |told| &told.kind);
+        self.object.cool(sort, samples);
+        if let Some(hidden) = &mut self.hidden {
+            hidden.cool(&format!("{sort}, hidden"), samples);
+        }
     }
 
     /// As it was printed in this version, if nothing has changed since.
     pub(crate) fn kept(&self, version: Version, age: u64) -> Option<Bytes> {
-        let older = self.older.as_ref().filter(|older| older.version == version && older.age == age)?;
+        let older = self.printed.as_ref()?.older.as_ref();
+        let older = older.filter(|older| older.version == version && older.age == age)?;
         Some(older.bytes.clone())
     }
 
     /// Keeps what was printed.
     pub(crate) fn keep(&mut self, version: Version, age: u64, bytes: Bytes) {
-        self.older = Some(Box::new(Older { version, age, bytes }));
+        self.printed.get_or_insert_default().older = Some(Older { version, age, bytes });
     }
 
     /// As Stripe prints it, with two spaces; printed once per state of the object while it is warm.
     pub(crate) fn rendered(&mut self) -> Bytes {
-        if let Some(rendered) = &self.rendered {
+        if let Some(rendered) = self.printed.as_ref().and_then(|printed| printed.newest.as_ref()) {
             return rendered.clone();
         }
-        let rendered = match self.live.get() {
+        let rendered = match self.object.live.get() {
             Some(live) => render(live),
             None => render(&self.whole()),
         };
-        self.rendered.insert(rendered).clone()
+        self.printed.get_or_insert_default().newest.insert(rendered).clone()
     }
 
     /// A copy of the object.
     pub(crate) fn whole(&self) -> Value {
-        match (self.live.get(), &self.text) {
-            (Some(live), _) => (**live).clone(),
-            (None, Some(text)) => text.read(),
-            (None, None) => Value::Null,
-        }
+        self.object.whole()
     }
 }
 
@@ -298,7 +369,7 @@ mod tests {
                 let glance = customer.glance();
                 prop_assert_eq!(glance.value(), &value);
                 prop_assert_eq!(Stored::whole_of(glance), value.clone());
-                prop_assert!(customer.live.get().is_none(), "a glance leaves it cold");
+                prop_assert!(customer.object.live.get().is_none(), "a glance leaves it cold");
                 prop_assert_eq!(customer.value(), &value);
                 prop_assert_eq!(&told.whole(), &event);
                 prop_assert_eq!(&Stored::whole_of(told.glance()), &event);
@@ -324,8 +395,8 @@ mod tests {
                 crate::stripe::object::invoice::invoice(&id, 1_000 + at, &json!({"id": "cus_1"}), "usd");
             let mut stored = Stored::new(Kind::Invoice, 1, invoice, Value::Null);
             stored.cool(&samples);
-            sizes.push(match stored.text {
-                Some(Text::Packed { bytes, length, .. }) => (bytes.len(), length),
+            sizes.push(match stored.object.text {
+                Some(Text::Packed(Packed { bytes, length, .. })) => (bytes.len(), length),
                 other => panic!("{other:?}"),
             });
         }

@@ -43,7 +43,7 @@ pub(crate) const NULL: Value = Value::Null;
 /// takes the 70 keys of an invoice without a higher recursion limit.
 macro_rules! object {
     ($($key:literal: $value:expr),* $(,)?) => {{
-        let mut fields = serde_json::Map::new();
+        let mut fields = serde_json::Map::with_capacity([$($key),*].len());
         $(fields.insert($key.to_owned(), serde_json::Value::from($value));)*
         serde_json::Value::Object(fields)
     }};

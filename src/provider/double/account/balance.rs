@@ -9,7 +9,7 @@ use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::Is;
 use crate::provider::double::route::{Asked, Route};
 use crate::provider::double::state::Account;
-use crate::provider::double::store::{Kind, Stored};
+use crate::provider::double::store::{Kind, Store};
 use crate::stripe::object::balance::{self, Movement};
 use crate::stripe::object::{int, put, text};
 
@@ -63,7 +63,7 @@ pub(crate) fn charged(world: &mut World<'_>, charge: &str) {
     );
     world.change(charge, |charge| put(charge, "balance_transaction", id));
     if at_once {
-        let balance = sum(world.part.store.of(Kind::BalanceTransaction), world.second());
+        let balance = sum(&[&world.part.store], world.second());
         world.event("balance.available", balance, None);
     }
 }
@@ -122,23 +122,16 @@ fn moved(world: &mut World<'_>, movement: Movement<'_>, description: Value) -> S
 /// `GET /v1/balance`.
 fn retrieve(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let now = account.part(asked.home.unwrap_or(super::Home::Large)).now.as_second();
-    let stores = account.stores(asked.home);
-    Ok(sum(stores.iter().flat_map(|store| store.of(Kind::BalanceTransaction)), now))
+    Ok(sum(&account.stores(asked.home), now))
 }
 
-fn sum<'a>(transactions: impl Iterator<Item = &'a Stored>, now: i64) -> Value {
+fn sum(stores: &[&Store], now: i64) -> Value {
     let mut sums = [vec![("usd".to_owned(), 0_i64)], vec![("usd".to_owned(), 0)]];
-    for stored in transactions {
-        let moved = stored.value();
-        let [available, pending] = &mut sums;
-        let there = int(moved, "available_on") <= now;
-        for (side, net) in [
-            (available, if there { int(moved, "net") } else { 0 }),
-            (pending, if there { 0 } else { int(moved, "net") }),
-        ] {
-            match side.iter_mut().find(|(currency, _)| currency == text(moved, "currency")) {
+    for (currency, there, to_come) in stores.iter().flat_map(|store| store.ledger().sums(now)) {
+        for (side, net) in sums.iter_mut().zip([there, to_come]) {
+            match side.iter_mut().find(|(known, _)| known == currency) {
                 Some((_, sum)) => *sum = sum.saturating_add(net),
-                None => side.push((text(moved, "currency").to_owned(), net)),
+                None => side.push((currency.to_owned(), net)),
             }
         }
     }

@@ -140,16 +140,16 @@ fn customer_of<'a>(account: &'a Account, id: &str) -> Result<&'a Stored, ApiErro
 /// `GET /v1/customers/{id}/cash_balance`.
 fn retrieve(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let customer = customer_of(account, asked.ids.id)?;
-    Ok(balance::cash_balance(asked.ids.id, customer.hidden["cash"].clone()))
+    Ok(balance::cash_balance(asked.ids.id, customer.hidden()["cash"].clone()))
 }
 
 /// `GET /v1/customers/{id}/cash_balance_transactions`.
 fn transactions(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     customer_of(account, asked.ids.id)?;
-    let all =
-        account.stores(asked.home).into_iter().flat_map(|store| store.of(Kind::CashBalanceTransaction).rev());
-    let mine: Vec<Value> =
-        all.map(Stored::value).filter(|moved| text(moved, "customer") == asked.ids.id).cloned().collect();
+    let (kind, customer) = (Kind::CashBalanceTransaction, asked.ids.id);
+    let of = account.stores(asked.home).into_iter();
+    let of = of.flat_map(|store| store.with(kind, "customer", customer).rev());
+    let mine: Vec<Value> = of.map(Stored::whole).collect();
     list::page_of(asked, &mine, Kind::CashBalanceTransaction, asked.path)
 }
 

@@ -187,8 +187,8 @@ fn refunds(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     if account.find(id).is_none_or(|stored| stored.kind != Kind::Charge) {
         return Err(ApiError::no_such(Kind::Charge.noun(), id));
     }
-    let of = account.stores(asked.home).into_iter().flat_map(|store| store.of(Kind::Refund).rev());
-    let all: Vec<Value> =
-        of.map(Stored::value).filter(|refund| text(refund, "charge") == id).cloned().collect();
+    let of = account.stores(asked.home).into_iter();
+    let of = of.flat_map(|store| store.with(Kind::Refund, "charge", id).rev());
+    let all: Vec<Value> = of.map(Stored::whole).collect();
     list::page_of(asked, &all, Kind::Refund, asked.path)
 }

@@ -41,7 +41,7 @@ pub(crate) const ROUTES: &[Route] = &[
 fn line_items(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let stored = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::Session);
     let stored = stored.ok_or_else(|| ApiError::no_such(Kind::Session.noun(), asked.ids.id))?;
-    let lines = stored.hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+    let lines = stored.hidden()["line_items"].as_array().map_or(&[][..], Vec::as_slice);
     list::page_of(asked, lines, Kind::Session, asked.path)
 }
 

@@ -44,7 +44,7 @@ const MOST: i64 = 99_999_999;
 fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     check(world, params)?;
     let id = match params.text("id") {
-        Some(id) if world.index.contains_key(id) => {
+        Some(id) if world.is_taken(id) => {
             return Err(ApiError::coded("resource_already_exists", "id", "Coupon already exists."));
         }
         Some(id) => id.to_owned(),

@@ -159,7 +159,7 @@ pub(crate) fn parts(account: &Account, id: &str, kind: Kind) -> Result<Vec<Value
     if holder.is_none() {
         return Err(ApiError::no_such(Kind::Customer.noun(), id));
     }
-    let home = account.index.get(id).copied();
+    let home = account.home(id);
     let store = home.map(|home| &account.part(home).store);
     let of = store.into_iter().flat_map(|store| store.with(kind, "customer", id).rev());
     Ok(of.map(crate::provider::double::store::Stored::whole).collect())

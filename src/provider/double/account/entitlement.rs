@@ -31,7 +31,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/entitlements/active_entitlements",
         Kind::Entitlement,
         &[("customer", Is::Needed(&Is::Text))],
-        |name, wanted, stored| Some(stored.hidden["customer"] == *wanted?).filter(|_| name == "customer"),
+        |name, wanted, stored| Some(stored.hidden()["customer"] == *wanted?).filter(|_| name == "customer"),
     ),
     Route::retrieve("/v1/entitlements/active_entitlements/{id}", Kind::Entitlement),
 ];
@@ -97,7 +97,7 @@ fn wanted(world: &World<'_>, customer: &str) -> Vec<String> {
         }
         for item in data(&subscription["items"]) {
             let product = world.stored(text(&item["price"], "product"));
-            let of = product.and_then(|product| product.hidden["features"].as_array());
+            let of = product.and_then(|product| product.hidden()["features"].as_array());
             for feature in of.into_iter().flatten().filter_map(Value::as_str) {
                 if !features.iter().any(|known| known == feature) {
                     features.push(feature.to_owned());

@@ -193,7 +193,7 @@ fn ping(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let event = world.mint("evt");
     let ping = envelope::event(&event, world.second(), thin::PING, about, None, &world.cause);
     world.insert(Kind::CoreEvent, ping.clone());
-    if world.part.store.of(Kind::CoreEvent).count() > world.keep_events {
+    if world.part.store.count(Kind::CoreEvent) > world.keep_events {
         let oldest = world.part.store.of(Kind::CoreEvent).next();
         if let Some(oldest) = oldest.map(|stored| text(stored.value(), "id").to_owned()) {
             world.remove(&oldest);
@@ -234,8 +234,8 @@ fn included(stored: &Stored, params: &Params) -> Value {
     for word in params.list("include") {
         let endpoint = &mut value["webhook_endpoint"];
         match word.as_str() {
-            Some(URL) => put(endpoint, "url", text(&stored.hidden, "url")),
-            Some(SECRET) => put(endpoint, "signing_secret", text(&stored.hidden, "secret")),
+            Some(URL) => put(endpoint, "url", text(stored.hidden(), "url")),
+            Some(SECRET) => put(endpoint, "signing_secret", text(stored.hidden(), "secret")),
             _ => {}
         }
     }

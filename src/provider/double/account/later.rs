@@ -49,7 +49,7 @@ pub(crate) fn at(stored: &Stored) -> Option<i64> {
         Kind::Refund => matches!(status, "pending" | "succeeded"),
         _ => false,
     };
-    stored.hidden["ends_at"].as_i64().filter(|_| waits)
+    stored.hidden()["ends_at"].as_i64().filter(|_| waits)
 }
 
 /// It ends.
@@ -98,9 +98,8 @@ fn settle(world: &mut World<'_>, intent: &str, arrives: bool) {
 
 /// The invoice that a payment intent collects.
 pub(crate) fn invoice_of(world: &World<'_>, intent: &str) -> Option<String> {
-    let payments = world.part.store.of(Kind::InvoicePayment).map(Stored::value);
-    let mut of_intent = payments.rev().filter(|payment| payment["payment"]["payment_intent"] == intent);
-    of_intent.next().map(|payment| text(payment, "invoice").to_owned())
+    let newest = world.part.store.with(Kind::InvoicePayment, "payment_intent", intent).next_back()?;
+    Some(text(newest.value(), "invoice").to_owned())
 }
 
 /// Whether this payment method is a bank account.

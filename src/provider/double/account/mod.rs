@@ -158,7 +158,8 @@ pub(crate) struct World<'a> {
     pub(crate) home: Home,
     pub(crate) part: &'a mut Part,
     pub(crate) shop: &'a mut Store,
-    pub(crate) index: &'a mut HashMap<Arc<str>, Home>,
+    /// Whose the objects of cases are.
+    pub(crate) owners: &'a mut HashMap<Arc<str>, CaseId>,
     pub(crate) seq: &'a mut u64,
     /// The events that are kept for the account at large.
     pub(crate) keep_events: usize,
@@ -191,16 +192,15 @@ impl Marks {
     }
 
     fn undo(self, world: &mut World<'_>) {
-        let own = world.part.store.undo(&self.part).into_iter().map(|touched| (touched, world.home));
-        let shared = world.shop.undo(&self.shop).into_iter().map(|touched| (touched, Home::Shop));
-        for ((id, was_there), home) in own.chain(shared) {
+        for (id, was_there) in world.part.store.undo(&self.part) {
             world.part.agenda.touch(&id);
             if was_there {
-                world.index.insert(id, home);
+                world.own(id);
             } else {
-                world.index.remove(&id);
+                world.owners.remove(&id);
             }
         }
+        world.shop.undo(&self.shop);
         world.part.outbox.truncate(self.outbox);
         world.part.now = self.now;
         world.cause = self.cause;
@@ -288,12 +288,23 @@ impl World<'_> {
         }
         *self.seq += 1;
         let shared = kind.is_shared() && self.home == Home::Large;
-        let (store, home) =
-            if shared { (&mut *self.shop, Home::Shop) } else { (&mut self.part.store, self.home) };
+        let store = if shared { &mut *self.shop } else { &mut self.part.store };
         let id = store.insert(kind, *self.seq, value.clone(), hidden);
-        self.index.insert(Arc::clone(&id), home);
         self.touch(&id);
+        self.own(id);
         value
+    }
+
+    /// Notes whose an object is.
+    fn own(&mut self, id: Arc<str>) {
+        if let Home::Case(case) = self.home {
+            self.owners.insert(id, case);
+        }
+    }
+
+    /// Whether something has this id already.
+    pub(crate) fn is_taken(&self, id: &str) -> bool {
+        self.owners.contains_key(id) || self.stored(id).is_some()
     }
 
     /// Changes an object without an event.
@@ -327,11 +338,8 @@ impl World<'_> {
 
     /// The same, and gives what it was.
     pub(crate) fn diff(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Map<String, Value> {
-        let before = self.copy(id);
-        if !self.store_of(id).change(id, change) {
-            return Map::new();
-        }
-        self.touch(id);
+        let Some(before) = self.stored(id).map(Stored::snapshot) else { return Map::new() };
+        self.change(id, change);
         previous(&before, self.peek(id))
     }
 
@@ -388,10 +396,8 @@ impl World<'_> {
             put(&mut event, "pending_webhooks", listeners);
         }
         self.keep_event(&event);
-        if self.home == Home::Large
-            && let Some(oldest) = self.part.store.forget_event(self.keep_events)
-        {
-            self.index.remove(&oldest);
+        if self.home == Home::Large {
+            self.part.store.forget_event(self.keep_events);
         }
         self.part.outbox.push(event);
     }
@@ -400,7 +406,7 @@ impl World<'_> {
     pub(crate) fn keep_event(&mut self, event: &Value) {
         *self.seq += 1;
         let id = self.part.store.insert_event(*self.seq, event);
-        self.index.insert(id, self.home);
+        self.own(id);
     }
 
     /// How many of the account at large are to be told of an event as a snapshot.
@@ -451,12 +457,12 @@ impl World<'_> {
         self.touch(id);
         self.part.store.remove(id);
         self.shop.remove(id);
-        self.index.remove(id);
+        self.owners.remove(id);
     }
 
     /// What belongs to an object without being part of it.
     pub(crate) fn hidden(&self, id: &str) -> &Value {
-        self.stored(id).map_or(&NONE, |stored| &stored.hidden)
+        self.stored(id).map_or(&NONE, Stored::hidden)
     }
 
     /// Changes what belongs to an object without being part of it.

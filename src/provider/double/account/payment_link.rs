@@ -86,7 +86,7 @@ const MOST: usize = 20;
 fn line_items(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let stored = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::PaymentLink);
     let stored = stored.ok_or_else(|| ApiError::no_such(Kind::PaymentLink.noun(), asked.ids.id))?;
-    let lines = stored.hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+    let lines = stored.hidden()["line_items"].as_array().map_or(&[][..], Vec::as_slice);
     list::page_of(asked, lines, Kind::PaymentLink, asked.path)
 }
 

@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 use super::catalog::INTERVAL;
 use super::{World, price};
 use crate::provider::double::error::ApiError;
-use crate::provider::double::list;
+use crate::provider::double::page::{self, Candidates, Page};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::{Asked, Route};
 use crate::provider::double::state::Account;
 use crate::provider::double::store::{Kind, Stored};
 use crate::stripe::object::customer::deleted;
-use crate::stripe::object::{catalog, int, put, text};
+use crate::stripe::object::{catalog, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::read(
@@ -69,13 +69,15 @@ fn list(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
         let active = asked.params.given("active").is_none_or(|active| *active == price["active"]);
         active && asked.params.text("product").is_none_or(|product| product == text(price, "product"))
     };
-    let stores = account.stores(asked.home);
-    let mut plans: Vec<&Stored> =
-        stores.iter().flat_map(|store| store.of(Kind::Price)).filter(|stored| is_plan(stored)).collect();
-    plans.sort_by_key(|stored| std::cmp::Reverse((int(stored.value(), "created"), stored.seq)));
-    let plans: Vec<Value> =
-        plans.into_iter().map(Stored::value).filter(|price| wanted(price)).map(catalog::plan).collect();
-    list::page_of(asked, &plans, Kind::Price, asked.path)
+    let page = Page::read(asked.params.fields())?;
+    let find = |id: &str| account.find(id).filter(|stored| is_plan(stored));
+    let span = page.span(find).ok_or_else(|| page.lost(Kind::Price))?;
+    let lists = account.stores(asked.home).into_iter().map(|store| -> Candidates<'_> {
+        let prices = store.between(Kind::Price, span).map(Stored::glance);
+        Box::new(prices.filter(|stored| is_plan(stored) && wanted(stored.value())))
+    });
+    let (found, more) = page.pick(lists.collect());
+    Ok(page::list(found.iter().map(|stored| catalog::plan(stored.value())).collect(), more, asked.path))
 }
 
 /// `GET /v1/plans/{id}`.
@@ -87,7 +89,7 @@ fn retrieve(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
 /// `POST /v1/plans`.
 fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let id = match params.text("id") {
-        Some(id) if world.index.contains_key(id) => {
+        Some(id) if world.is_taken(id) => {
             return Err(ApiError::coded("resource_already_exists", "id", "Plan already exists."));
         }
         Some(id) => id.to_owned(),

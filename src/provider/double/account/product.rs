@@ -121,7 +121,7 @@ const FIELDS: [&str; 14] = [
 fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     let name = params.needed("name")?.to_owned();
     let id = match params.text("id") {
-        Some(id) if world.index.contains_key(id) => {
+        Some(id) if world.is_taken(id) => {
             return Err(ApiError::coded("resource_already_exists", "id", "Product already exists."));
         }
         Some(id) => id.to_owned(),
@@ -198,7 +198,7 @@ fn product_at<'a>(account: &'a Account, id: &str) -> Result<&'a Stored, ApiError
 
 /// The features of a product, newest first. Each names its feature by id and shows it whole, as it is now.
 fn attached(account: &Account, product: &Stored) -> Vec<Value> {
-    let links = product.hidden["features"].as_array().map_or(&[][..], Vec::as_slice);
+    let links = product.hidden()["features"].as_array().map_or(&[][..], Vec::as_slice);
     let whole = |feature: &Value| {
         let of = account.find(feature.as_str()?)?.value().clone();
         Some(link(text(product.value(), "id"), of))
@@ -271,7 +271,7 @@ fn entitle(world: &mut World<'_>, id: &str, features: Vec<String>) {
     let customers: std::collections::BTreeSet<String> = world
         .part
         .store
-        .of(Kind::Subscription)
+        .with(Kind::Subscription, "product", id)
         .map(|stored| text(stored.value(), "customer").to_owned())
         .collect();
     for customer in customers {

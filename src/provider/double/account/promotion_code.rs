@@ -133,10 +133,10 @@ fn check(world: &World<'_>, params: &Params) -> Result<(), ApiError> {
 fn free(world: &World<'_>, code: &str, id: &str) -> Result<(), ApiError> {
     let holds = |stored: &Stored| {
         let other = stored.value();
-        other["active"] == true && text(other, "id") != id && text(other, "code").eq_ignore_ascii_case(code)
+        other["active"] == true && text(other, "id") != id
     };
-    let mut all = world.shop.of(Kind::PromotionCode).chain(world.part.store.of(Kind::PromotionCode));
-    if all.any(holds) {
+    let all = [&*world.shop, &world.part.store].into_iter();
+    if all.flat_map(|store| store.with(Kind::PromotionCode, "code", code)).any(holds) {
         let message = format!("An active promotion code with `code: {code}` already exists.");
         return Err(ApiError::invalid_param("code", message));
     }

@@ -68,8 +68,7 @@ fn pend(world: &mut World<'_>, owner: &Value, item: &Value, (start, end): (i64, 
 
 /// The line of the latest invoice that asked for what is given back: `credited_items`.
 fn credited(world: &World<'_>, owner: &Value, item: &Value) -> Value {
-    let invoices = world.part.store.of(Kind::Invoice).rev().map(super::Stored::value);
-    let of = invoices.filter(|made| invoice::subscription_of(made) == owner["id"].as_str());
+    let of = world.part.store.with(Kind::Invoice, "subscription", text(owner, "id")).rev();
     let line = |made: &Value| {
         let asked = data(&made["lines"]).iter().find(|line| {
             let details = &line["parent"]["subscription_item_details"];
@@ -77,7 +76,10 @@ fn credited(world: &World<'_>, owner: &Value, item: &Value) -> Value {
         })?;
         Some(json!({ "invoice": made["id"].clone(), "invoice_line_items": [asked["id"].clone()] }))
     };
-    of.filter(|made| text(made, "status") != "draft").find_map(line).unwrap_or_default()
+    of.map(super::Stored::value)
+        .filter(|made| text(made, "status") != "draft")
+        .find_map(line)
+        .unwrap_or_default()
 }
 
 /// The lines of a first period that is shorter than a whole one: it ends at the anchor.

@@ -120,7 +120,7 @@ fn lines_of(account: &Account, asked: &Asked<'_>, upfront: bool) -> Result<Value
     let stored = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::Quote);
     let stored = stored.ok_or_else(|| ApiError::no_such(Kind::Quote.noun(), asked.ids.id))?;
     let trial = on_trial(stored.value());
-    let lines = stored.hidden["line_items"].as_array().map_or(&[][..], Vec::as_slice);
+    let lines = stored.hidden()["line_items"].as_array().map_or(&[][..], Vec::as_slice);
     let kept = |line: &&Value| !(upfront && trial && recurs(line));
     let lines: Vec<_> = lines.iter().filter(kept).cloned().collect();
     list::page_of(asked, &lines, Kind::Quote, asked.path)

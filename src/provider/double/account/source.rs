@@ -235,9 +235,8 @@ fn of_customer(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> 
     let wanted = asked.params.text("object");
     let of = account.stores(asked.home).into_iter();
     let sources: Vec<Value> = of
-        .flat_map(|store| store.of(Kind::Source))
+        .flat_map(|store| store.with(Kind::Source, "customer", customer))
         .map(Stored::value)
-        .filter(|source| text(source, "customer") == customer)
         .filter(|source| wanted.is_none_or(|wanted| text(source, "object") == wanted))
         .cloned()
         .collect();

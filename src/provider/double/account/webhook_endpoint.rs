@@ -90,7 +90,7 @@ pub(crate) fn keep(world: &mut World<'_>, wanted: Wanted) -> Result<Value, ApiEr
 /// Stripe's limit counts everybody who is told of events.
 pub(crate) fn check_room(world: &World<'_>) -> Result<(), ApiError> {
     let kinds = [Kind::WebhookEndpoint, Kind::EventDestination];
-    let there: usize = kinds.map(|kind| world.part.store.of(kind).count()).iter().sum();
+    let there: usize = kinds.map(|kind| world.part.store.count(kind)).iter().sum();
     if there >= MOST {
         return Err(ApiError::invalid(format!(
             "You have reached the maximum of {MOST} test webhook endpoints."

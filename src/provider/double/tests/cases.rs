@@ -199,7 +199,7 @@ async fn a_closed_case_leaves_nothing() {
     let size = |stand: &Stand| {
         let account = stand.double.shared.account();
         (
-            account.index.len(),
+            account.owners.len(),
             account.emails.len(),
             account.keys.len(),
             account.cases.len(),

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::double::account::Home;
 use crate::provider::double::answer::{Answer, Request, answer};
 use crate::provider::double::form;
 use crate::provider::double::params::{Is, Table};
@@ -92,8 +91,8 @@ impl Full {
 
     fn learn(&mut self) {
         let account = &self.account;
-        let mut ids: Vec<_> =
-            account.index.keys().filter_map(|id| Some((account.find(id)?.seq, id.to_string()))).collect();
+        let ids = account.large.store.ids().chain(account.shop.ids());
+        let mut ids: Vec<_> = ids.filter_map(|id| Some((account.find(id)?.seq, id.to_string()))).collect();
         ids.sort_unstable();
         let mut kinds: BTreeMap<String, String> = BTreeMap::new();
         for (_, id) in ids {
@@ -114,15 +113,8 @@ impl Full {
     fn try_out(&mut self, method: Method, path: &str, params: Map<String, Value>) -> Answer {
         let marks = (self.account.large.store.mark(), self.account.shop.mark());
         let answer = self.ask(method, path, params);
-        let own = self.account.large.store.undo(&marks.0).into_iter().map(|touched| (touched, Home::Large));
-        let shared = self.account.shop.undo(&marks.1).into_iter().map(|touched| (touched, Home::Shop));
-        for ((id, was_there), home) in own.chain(shared).collect::<Vec<_>>() {
-            if was_there {
-                self.account.index.insert(id, home);
-            } else {
-                self.account.index.remove(&id);
-            }
-        }
+        self.account.large.store.undo(&marks.0);
+        self.account.shop.undo(&marks.1);
         answer
     }
 

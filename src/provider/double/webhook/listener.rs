@@ -96,8 +96,8 @@ fn print(event: &Value, form: Form, account: &Account) -> Option<Sent> {
 /// Where one is reached, what it is signed with, and whether it is on.
 pub(super) fn reach(stored: &Stored) -> (&str, &str, bool) {
     let url = match stored.kind {
-        Kind::EventDestination => text(&stored.hidden, "url"),
+        Kind::EventDestination => text(stored.hidden(), "url"),
         _ => text(stored.value(), "url"),
     };
-    (url, text(&stored.hidden, "secret"), text(stored.value(), "status") == "enabled")
+    (url, text(stored.hidden(), "secret"), text(stored.value(), "status") == "enabled")
 }

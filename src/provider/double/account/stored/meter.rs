@@ -58,8 +58,9 @@ const EVENT: Table = &[
 
 /// The active meter that counts this kind of event.
 fn active(world: &World<'_>, event_name: &str) -> Option<Value> {
-    let mut meters = world.part.store.of(Kind::Meter).map(crate::provider::double::store::Stored::value);
-    meters.find(|meter| meter["event_name"] == event_name && meter["status"] == "active").cloned()
+    let meters = world.part.store.with(Kind::Meter, "event_name", event_name);
+    let mut meters = meters.map(crate::provider::double::store::Stored::value);
+    meters.find(|meter| meter["status"] == "active").cloned()
 }
 
 fn the_only_one(world: &mut World<'_>, meter: &mut Value, _: &Params) -> Result<(), ApiError> {

@@ -214,10 +214,8 @@ fn reversals(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let all: Vec<Value> = account
         .stores(asked.home)
         .into_iter()
-        .flat_map(|store| store.of(Kind::TransferReversal).rev())
-        .map(Stored::value)
-        .filter(|reversal| text(reversal, "transfer") == id)
-        .cloned()
+        .flat_map(|store| store.with(Kind::TransferReversal, "transfer", id).rev())
+        .map(Stored::whole)
         .collect();
     list::page_of(asked, &all, Kind::TransferReversal, asked.path)
 }
