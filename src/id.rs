@@ -40,9 +40,17 @@ impl IdMinter {
         }
     }
 
-    /// A number below `bound`; 0 where `bound` is 0. For shuffles.
+    /// A number below `bound`; 0 where `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         if bound == 0 { 0 } else { self.rng.random_range(0..bound) }
+    }
+
+    /// Puts `items` into an order that is as likely as any other.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        // Fisher and Yates.
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
     }
 }
 
@@ -60,5 +68,19 @@ mod tests {
         assert_ne!(ids(7, 1), ids(7, 2));
         assert_ne!(ids(7, 1)[0], ids(7, 1)[1]);
         assert_eq!(ids(7, 1)[0].len(), "sub_".len() + 24);
+    }
+
+    #[test]
+    fn a_seed_reproduces_a_shuffle_and_loses_nothing() {
+        let shuffled = |seed| {
+            let mut items: Vec<usize> = (0..20).collect();
+            IdMinter::new(seed, 0).shuffle(&mut items);
+            items
+        };
+        assert_eq!(shuffled(7), shuffled(7));
+        assert_ne!(shuffled(7), shuffled(8));
+        let mut sorted = shuffled(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..20).collect::<Vec<_>>());
     }
 }

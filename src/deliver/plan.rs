@@ -161,16 +161,9 @@ pub fn plan(
     match order {
         Order::Natural => {}
         Order::Reversed => planned.reverse(),
-        Order::Shuffled => shuffle(&mut planned, shuffler),
+        Order::Shuffled => shuffler.shuffle(&mut planned),
     }
     Ok(planned)
-}
-
-/// Fisher and Yates: every order is as likely as any other.
-fn shuffle(planned: &mut [Planned], shuffler: &mut IdMinter) {
-    for last in (1..planned.len()).rev() {
-        planned.swap(last, shuffler.below(last + 1));
-    }
 }
 
 fn burst(events: &[Value], drop: &[String], routes: &[Route]) -> Result<Vec<Planned>, PlanError> {

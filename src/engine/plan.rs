@@ -16,7 +16,7 @@ pub struct RunPlan {
     pub project: Arc<Project>,
     /// The environment it runs in.
     pub environment: Arc<Environment>,
-    /// Its cases, in the order of their names.
+    /// Its cases, in the order in which they start.
     pub cases: Vec<CasePlan>,
     /// How it runs.
     pub options: RunOptions,

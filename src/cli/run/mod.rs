@@ -58,6 +58,9 @@ pub(super) struct RunArgs {
     /// Reproduce the ids, e-mail addresses and shuffles of an earlier run.
     #[arg(long, value_name = "N", env = "PAYDRILL_SEED")]
     seed: Option<u64>,
+    /// Start the cases in an order that the seed shuffles, not by name: no case may depend on another.
+    #[arg(long)]
+    shuffle: bool,
     /// Print the names of the selected cases, and run nothing.
     #[arg(long, conflicts_with = "dry_run")]
     list: bool,
@@ -113,6 +116,7 @@ impl Default for RunArgs {
             max_fail: None,
             repeat: 1,
             seed: None,
+            shuffle: false,
             list: false,
             dry_run: false,
             variable: Vec::new(),
@@ -222,6 +226,7 @@ fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {
         retries: args.retries,
         max_fail: args.max_fail,
         seed: args.seed,
+        shuffle: args.shuffle,
         variables: args.variable.iter().cloned().collect(),
         // An app that is started as `paydrill` is to be of this version.
         programs: BTreeMap::from([("paydrill".to_owned(), settings.program.clone())]),

@@ -8,11 +8,15 @@ use serde_json::{Map, Value};
 
 use crate::cli::settings::Settings;
 use crate::engine::{Cancel, Ports, RunOptions, RunPlan, Selection, Variables, cases};
+use crate::id::IdMinter;
 use crate::project::model::{DeploySha, Environment, Project};
 use crate::scenario::diagnostic::has_errors;
 use crate::scenario::model::Scenario;
 use crate::scenario::{Diagnostic, refuse_unsupported};
 use crate::secret::Secret;
+
+/// What the seed is used for, beside ids.
+const START_ORDER: u64 = u64::from_be_bytes(*b"in order");
 
 /// What is asked of a run, by flags or by a test.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +33,8 @@ pub(crate) struct Wanted {
     pub(crate) max_fail: Option<usize>,
     /// `None`: a random one.
     pub(crate) seed: Option<u64>,
+    /// Whether the seed says in which order they start, and not their names.
+    pub(crate) shuffle: bool,
     /// `{{ variable.NAME }}`
     pub(crate) variables: Map<String, Value>,
     /// Programs that commands name, and where they are.
@@ -88,7 +94,10 @@ pub(crate) fn plan(
         pictures: wanted.pictures,
         cancel: Cancel::default(),
     };
-    let cases = cases(scenarios, &environment, &wanted.selection);
+    let mut cases = cases(scenarios, &environment, &wanted.selection);
+    if wanted.shuffle {
+        IdMinter::new(options.seed, START_ORDER).shuffle(&mut cases);
+    }
     let plan = RunPlan { project: Arc::new(project), environment: Arc::new(environment), cases, options };
     Ok((plan, ports))
 }
