@@ -225,6 +225,7 @@ impl Driver {
                 url: &order.url,
                 secret: &order.endpoint.secret,
                 other_secret: &order.endpoint.other_secret,
+                old_secret: &order.endpoint.old_secret,
                 timeout: Some(order.change.timeout.unwrap_or(order.endpoint.timeout)),
             };
             let prepared = attempt::prepare(

@@ -209,6 +209,7 @@ impl Rehearsal<'_> {
             url: &order.url,
             secret: &order.endpoint.secret,
             other_secret: &order.endpoint.other_secret,
+            old_secret: &order.endpoint.old_secret,
             timeout: Some(timeout),
         };
         let prepared = attempt::prepare(&order.event, &order.change, &to, self.ports.clock.now().as_second());

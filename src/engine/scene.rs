@@ -42,8 +42,10 @@ pub(crate) struct EndpointAt {
     pub(crate) path: String,
     /// What deliveries are signed with.
     pub(crate) secret: Secret,
-    /// Another endpoint's secret, for deliveries that must be refused.
+    /// Another endpoint's secret, or a made-up one where there is no other, for deliveries that must be refused.
     pub(crate) other_secret: Secret,
+    /// What else deliveries are signed with while the secret is rolled.
+    pub(crate) old_secret: Secret,
     /// The version in which it receives events; `None`: the newest.
     pub(crate) api_version: Option<Version>,
     /// Event types it has subscribed to; empty: all.

@@ -62,7 +62,7 @@ impl Prepared {
 
 fn redactor_with(scene: &Scene, plan: &RunPlan, ports: &Ports) -> Redactor {
     let endpoints = scene.endpoints.values();
-    let own = endpoints.flat_map(|endpoint| [endpoint.secret.clone(), endpoint.other_secret.clone()]);
+    let own = endpoints.flat_map(|at| [&at.secret, &at.other_secret, &at.old_secret]).cloned();
     Redactor::new(own.chain(secrets(plan, ports)).collect())
 }
 
@@ -257,7 +257,7 @@ fn endpoints(
         Secret::new(secret)
     };
     let secret_names = Map::from_iter([("secret".to_owned(), exposed(ports))]);
-    let mut endpoints = BTreeMap::new();
+    let mut secrets = Vec::new();
     for (name, endpoint) in &environment.target.endpoints {
         let secret = match &endpoint.secret {
             Some(secret) => Secret::new(template::render_text(secret, &secret_names)?),
@@ -269,12 +269,19 @@ fn endpoints(
             }
             None => minted(),
         };
+        secrets.push(secret);
+    }
+    let paths: Vec<&str> =
+        environment.target.endpoints.values().map(|endpoint| endpoint.path.as_str()).collect();
+    let mut endpoints = BTreeMap::new();
+    for ((name, endpoint), secret) in environment.target.endpoints.iter().zip(&secrets) {
         let at = EndpointAt {
             name: name.clone(),
             url: format!("{base_url}{}", endpoint.path),
             path: endpoint.path.clone(),
-            secret,
-            other_secret: minted(),
+            secret: secret.clone(),
+            other_secret: elsewhere(&endpoint.path, secret, &paths, &secrets).unwrap_or_else(&mut minted),
+            old_secret: minted(),
             api_version: endpoint.api_version,
             events: endpoint.events.clone(),
             thin: endpoint.thin,
@@ -284,6 +291,13 @@ fn endpoints(
         endpoints.insert(name.clone(), Arc::new(at));
     }
     Ok(endpoints)
+}
+
+/// A secret of another endpoint, which is known to the app and must not do at this path. Two endpoints of Stripe's may
+/// lead to one path, where an app takes the secrets of both.
+fn elsewhere(path: &str, own: &Secret, paths: &[&str], secrets: &[Secret]) -> Option<Secret> {
+    let here = |secret: &Secret| paths.iter().zip(secrets).any(|(at, its)| *at == path && its == secret);
+    secrets.iter().find(|secret| *secret != own && !here(secret)).cloned()
 }
 
 fn names(
@@ -394,5 +408,22 @@ mod tests {
     fn the_app_reaches_the_double_past_proxies(#[case] set: Option<&str>, #[case] expected: &str) {
         let env = around_proxies(set);
         assert_eq!(env, [("NO_PROXY".into(), expected.to_owned()), ("no_proxy".into(), expected.to_owned())]);
+    }
+
+    /// Endpoints as `path secret`; expected is what deliveries to the first one are signed with by mistake.
+    #[rstest::rstest]
+    #[case::another_path(&["/a one", "/b two"], Some("two"))]
+    #[case::the_only_one(&["/a one"], None)]
+    #[case::two_of_stripes_at_one_path(&["/a one", "/a two"], None)]
+    #[case::one_secret_for_both(&["/a one", "/b one"], None)]
+    #[case::a_third(&["/a one", "/a two", "/b two", "/c three"], Some("three"))]
+    fn another_secret_is_one_that_must_not_do(#[case] endpoints: &[&str], #[case] expected: Option<&str>) {
+        let (paths, secrets): (Vec<&str>, Vec<Secret>) = endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.split_once(' '))
+            .map(|(path, secret)| (path, Secret::new(secret)))
+            .unzip();
+        let other = elsewhere(paths[0], &secrets[0], &paths, &secrets);
+        assert_eq!(other.as_ref().map(Secret::expose), expected);
     }
 }

@@ -317,6 +317,7 @@ fn head() -> Arc<Head> {
         promise: "A paid checkout gives Pro and one receipt.".into(),
         owner: Some("billing-oncall".into()),
         runbook: Some("https://runbooks.acme.example/checkout".into()),
+        source: None,
         tags: vec!["revenue".into()],
     })
 }

@@ -13,6 +13,8 @@ document! {
         owner: Text,
         /// A URL or a few words on what to do when the promise is broken.
         runbook: Text,
+        /// Where the failure that this guards against was reported: links or a few words. `paydrill explain FILE` tells it.
+        source: Text,
         /// Words to select by: `paydrill run --tag revenue`.
         tags: List<Text>,
         /// Warnings that are meant: codes such as `never-fails`; `paydrill explain CODE` says what each is.
@@ -211,7 +213,8 @@ document! {
         shape: Text,
         /// How the body is spelled.
         body: BodyStyle,
-        /// How it is signed.
+        /// How it is signed. `"other_secret"`: with the secret of another endpoint, or a made-up one where there is no other;
+        /// `"rolled"`: with a secret that is on its way out, and with the right one.
         signature: SignatureMode,
         /// Which endpoint receives it; left out, `main`, else the only one.
         endpoint: Text,

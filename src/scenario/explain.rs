@@ -30,6 +30,9 @@ use crate::time::human;
 pub fn explain(scenario: &Scenario, project: &Project) -> String {
     let mut text = String::new();
     line(&mut text, format_args!("{}: {}", scenario.head.name, scenario.head.promise));
+    if let Some(source) = &scenario.head.source {
+        line(&mut text, format_args!("reported: {source}"));
+    }
     line(&mut text, format_args!("{}", cases(scenario)));
     if let Some(story) = scenario.cases.first() {
         text.push('\n');
@@ -478,6 +481,7 @@ mod tests {
         insta::assert_snapshot!(explained(
             r#"
 promise = "All of it."
+source = "https://github.com/acme/app/issues/7"
 matrix = { signature = ["stale", "tampered"], order = ["shuffled"] }
 repeat = 3
 [given]

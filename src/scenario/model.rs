@@ -42,6 +42,8 @@ pub struct Head {
     pub owner: Option<String>,
     /// A URL or a few words on what to do.
     pub runbook: Option<String>,
+    /// Where the failure that it guards against was reported.
+    pub source: Option<String>,
     /// Words to select by.
     pub tags: Vec<String>,
 }

@@ -100,6 +100,7 @@ impl Scope<'_> {
             promise: promise.value.clone(),
             owner: document.owner.as_ref().map(|owner| owner.value.clone()),
             runbook: document.runbook.as_ref().map(|runbook| runbook.value.clone()),
+            source: document.source.as_ref().map(|source| source.value.clone()),
             tags: document.tags.iter().flat_map(|tags| tags.iter()).map(|tag| tag.value.clone()).collect(),
         };
         let story = Story {

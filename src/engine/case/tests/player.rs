@@ -77,6 +77,7 @@ pub(super) fn case_of(more_project: &str, scenario: &str) -> (CasePlan, Arc<Scen
         path: "/hook".to_owned(),
         secret: Secret::new("whsec_one"),
         other_secret: Secret::new("whsec_other"),
+        old_secret: Secret::new("whsec_old"),
         api_version: None,
         events: Vec::new(),
         thin: false,
