@@ -90,6 +90,16 @@ fn a_classic_mistake_fails(#[case] app: App, #[case] bug: &str, #[case] fails: &
     let fine = verdicts.iter().filter(|(case, _)| story(case) == "forged");
     assert!(fine.clone().count() > 0 && fine.clone().all(|(_, verdict)| verdict == "passed"), "{said}");
     assert!(verdicts.values().all(|verdict| verdict == "passed" || verdict == "failed"), "{said}");
+    let told_of = |path: &&str| fs::read_to_string(scenario(path)).unwrap().contains(&format!("\"{bug}\""));
+    assert!(
+        stories.iter().filter(|path| fails.contains(&last(path))).any(told_of),
+        "no story has the tag {bug}"
+    );
+}
+
+/// The file of a shipped scenario.
+fn scenario(story: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(format!("{story}.toml"))
 }
 
 fn last(path: &str) -> &str {
@@ -230,11 +240,10 @@ impl App {
         }
         std::os::unix::fs::symlink(packages.join("node_modules"), folder.path().join("node_modules"))
             .unwrap();
-        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         let mut paydrill = Command::new(env!("CARGO_BIN_EXE_paydrill"));
         paydrill.args(["run", "--json", "--environment", environment, "--variable", &format!("bug={bug}")]);
         paydrill.arg("--project").arg(folder.path().join("paydrill.toml"));
-        paydrill.args(stories.iter().map(|story| scenarios.join(format!("{story}.toml"))));
+        paydrill.args(stories.iter().map(|story| scenario(story)));
         paydrill.env("PYTHONPATH", &packages).env("PYTHONDONTWRITEBYTECODE", "1");
         told(&paydrill.output().unwrap())
     }

@@ -122,6 +122,7 @@ pub(super) fn app(args: &DemoAppArgs, settings: &Settings, output: &Output) -> E
             stripe_api_base: var("STRIPE_API_BASE")?,
             stripe_api_key: var("STRIPE_API_KEY")?,
             webhook_secret: var("STRIPE_WEBHOOK_SECRET")?,
+            connect_secret: settings.var("STRIPE_CONNECT_SECRET").unwrap_or_default().to_owned(),
             smtp_url: settings.var("SMTP_URL").map(ToOwned::to_owned),
             test_clock: settings.var("TEST_CLOCK").is_some_and(|set| set == "1"),
             bug,

@@ -67,6 +67,8 @@ pub(super) enum Origin<'a> {
     },
     /// The customer's browser came back; only an app with a bug writes then.
     SuccessPage,
+    /// The nightly sync found that something had been missed.
+    Sync,
 }
 
 /// Writes everything or nothing, and makes it visible before the delivery is answered.

@@ -75,6 +75,12 @@ bugs! {
         "Takes a mail that cannot be sent for a failure of the whole event: the retry hands everything out again.";
     AckPartialWrite = "ack-partial-write", "ack-partial-write",
         "Takes the old plan away before it has read the new one: whatever fails in between leaves the customer nothing.";
+    AckInvoiceCreated = "ack-invoice-created", "ack-invoice-created",
+        "Looks for the payment of a renewal when its invoice is created, and fails because there is none yet.";
+    ShapeEndpointOlderThanCode = "shape-endpoint-older-than-code", "shape-endpoint-older-than-code",
+        "Takes only events of the API version that it calls Stripe in, and the endpoint is pinned to an older one.";
+    ShapeThinVsSnapshot = "shape-thin-vs-snapshot", "shape-thin-vs-snapshot",
+        "Answers 200 to a thin event, finds no object in it and does nothing.";
     MapIncompleteGrants = "map-incomplete-grants", "map-incomplete-grants",
         "Gives access to a subscription whose first payment has not gone through.";
     MapUnpaidKeeps = "map-unpaid-keeps", "map-unpaid-keeps",
@@ -101,6 +107,8 @@ bugs! {
         "Keeps one subscription per customer, so whichever was heard of last decides.";
     IdForeignEvents = "id-foreign-events", "id-foreign-events",
         "Fails on events of customers that another product of the same Stripe account has.";
+    IdConnectAccount = "id-connect-account", "id-connect-account",
+        "Takes what happened in somebody else's Stripe account for something that happened in its own.";
     IdLivemode = "id-livemode", "id-livemode",
         "Does not look whether an event is a live or a test one.";
     MoneyAsyncUnpaid = "money-async-unpaid", "money-async-unpaid",
@@ -109,14 +117,26 @@ bugs! {
         "Waits for a payment intent, and a checkout that costs nothing has none.";
     MoneyZeroTrialMail = "money-zero-trial-mail", "money-zero-trial-mail",
         "Sends a receipt for an invoice of nothing.";
+    NetWrongSecret = "net-wrong-secret", "net-wrong-secret",
+        "Checks the second endpoint with the secret of the first, so every delivery there is refused.";
     NetSignatureUnchecked = "net-signature-unchecked", "net-empty-secret",
         "Does not check signatures, so anybody can send it events.";
     NetEmptySecret = "net-empty-secret", "net-empty-secret",
         "Accepts the secret before the last as well; none is set, and an empty key signs too.";
     NetTimestamp = "net-timestamp", "net-timestamp",
         "Checks the signature but not its age, so a body that leaked can be sent again for ever.";
+    NetTimestampRetry = "net-timestamp-retry", "net-timestamp",
+        "Takes the age of the event for that of the signature, so a retry that comes days later is refused.";
     NetBodyReserialised = "net-body-reserialised", "net-body-reserialised",
         "Checks the signature over JSON that it parsed and printed again, not over the bytes that came.";
+    NetAuthCsrf = "net-auth-csrf", "net-auth-csrf",
+        "Has a log-in page in front of its second endpoint: Stripe gets that page with a 200, and nothing is done.";
+    NetEndpointDisabled = "net-endpoint-disabled", "net-endpoint-disabled",
+        "Repairs at night what it missed and tells nobody, so nobody learns that the endpoint is switched off.";
+    NetNotSubscribed = "net-not-subscribed", "net-not-subscribed",
+        "Compares subscriptions with Stripe's at night, but not purchases and refunds, whose events nobody sends it.";
+    NetMissedBeyondReplay = "net-missed-beyond-replay", "net-missed-beyond-replay",
+        "Compares only what began in the last three days with Stripe's: what was missed before that is never found.";
     OutCache = "out-cache", "out-cache",
         "Writes the new plan and goes on serving the old one from its cache.";
     OutNotificationLost = "out-notification-lost", "out-notification-lost",

@@ -10,8 +10,10 @@ pub(super) struct Event {
     pub(super) kind: String,
     pub(super) created: i64,
     pub(super) livemode: bool,
-    /// It happened in the account of somebody else (Connect).
-    pub(super) of_another_account: bool,
+    /// In which its object is shown: that of the endpoint, not that of our calls.
+    pub(super) api_version: Option<String>,
+    /// The account of somebody else, where it happened there (Connect).
+    pub(super) account: Option<String>,
     pub(super) object: Value,
 }
 
@@ -23,6 +25,9 @@ pub(super) enum EventError {
     /// Thin events are of this kind: they hold no object. The endpoint is not made for them.
     #[error("find `{0}` in the event")]
     Lacks(&'static str),
+    /// Stripe's packages for some languages refuse it so, unless they are told not to.
+    #[error("use an event of another API version than that of our calls")]
+    Version,
 }
 
 impl Event {
@@ -34,7 +39,8 @@ impl Event {
             kind: text(&event, "type").ok_or(EventError::Lacks("type"))?,
             created: event.get("created").and_then(Value::as_i64).ok_or(EventError::Lacks("created"))?,
             livemode: event.get("livemode").and_then(Value::as_bool).ok_or(EventError::Lacks("livemode"))?,
-            of_another_account: event.get("account").is_some_and(Value::is_string),
+            api_version: text(&event, "api_version"),
+            account: text(&event, "account"),
             object: object.ok_or(EventError::Lacks("data.object"))?.clone(),
         })
     }

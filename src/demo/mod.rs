@@ -17,6 +17,7 @@ mod bug;
 mod cache;
 mod checkout;
 mod clock;
+mod connect;
 mod event;
 mod feature;
 mod handle;
@@ -24,12 +25,14 @@ mod log;
 mod mailer;
 mod order;
 mod page;
+mod partner;
 mod plan;
 mod signature;
 mod signup;
 mod store;
 mod stripe;
 mod subscription;
+mod sync;
 mod task;
 mod turns;
 mod webhook;
@@ -42,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
 
 pub use self::bug::{Bug, UnknownBug};
@@ -66,6 +69,8 @@ pub struct DemoSettings {
     pub stripe_api_key: String,
     /// Signing secret of the webhook endpoint, `whsec_…`.
     pub webhook_secret: String,
+    /// Signing secret of the endpoint for connected accounts; empty: nothing is accepted there.
+    pub connect_secret: String,
     /// The mail server, `smtp://127.0.0.1:25`; `None`: mails stay in the outbox.
     pub smtp_url: Option<String>,
     /// Whether anybody may set its clock, by `POST /test/clock`.
@@ -135,6 +140,7 @@ struct App {
     cache: Cache,
     turns: Turns,
     webhook_secret: String,
+    connect_secret: String,
     /// Tells this process from those before it.
     started: u128,
     bug: Option<Bug>,
@@ -156,6 +162,7 @@ impl App {
             cache: Cache::new(settings.bug),
             turns: Turns::default(),
             webhook_secret: settings.webhook_secret,
+            connect_secret: settings.connect_secret,
             started: clock::now().as_nanos(),
             bug: settings.bug,
         }))
@@ -174,6 +181,10 @@ fn routes(app: Arc<App>) -> Router {
         .route("/checkout", post(signup::check_out))
         .route("/billing/done", get(page::done))
         .route("/stripe/webhook", post(webhook::receive))
+        .route("/stripe/connect", post(connect::receive))
+        .route("/jobs/sync", post(sync::run))
+        .route("/partners/{customer}", put(partner::join).delete(partner::leave))
+        .route("/api/partner/{customer}", get(partner::state))
         .route("/api/entitlements/{customer}", get(api::entitlements))
         .route("/api/billing/{customer}", get(api::billing))
         .route("/orders", post(order::save))

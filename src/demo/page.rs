@@ -121,6 +121,18 @@ fn under_own_name(change: Change) -> Change {
     }
 }
 
+/// Where whoever has no session is led.
+pub(super) fn log_in() -> Html<String> {
+    Html(layout(
+        "Log in",
+        r#"<form method="post" action="/login">
+<label for="email">E-mail</label>
+<input id="email" name="email" type="email" required autocomplete="email">
+<button>Log in</button>
+</form>"#,
+    ))
+}
+
 fn say(status: StatusCode, title: &str, text: &str) -> (StatusCode, Html<String>) {
     (status, Html(layout(title, &format!("<p>{text}</p>"))))
 }

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// How old or how far ahead a signature may be, in seconds: what Stripe's own libraries use.
-const TOLERANCE: i64 = 300;
+pub(super) const TOLERANCE: i64 = 300;
 
 /// What is wrong with a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -54,6 +54,11 @@ CREATE TABLE IF NOT EXISTS refunds (
     refunded INTEGER NOT NULL,
     total    INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS partners (
+    account  TEXT PRIMARY KEY,
+    customer TEXT NOT NULL,
+    shop     TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
     fact      TEXT PRIMARY KEY,
     customer  TEXT NOT NULL,
@@ -149,6 +154,12 @@ impl Store {
         found.fetch_optional(&self.read).await?.as_ref().map(user).transpose()
     }
 
+    /// Everybody with an account.
+    pub(super) async fn users(&self) -> Result<Vec<User>, sqlx::Error> {
+        let all = sqlx::query("SELECT id, email, customer FROM users ORDER BY id");
+        all.fetch_all(&self.read).await?.iter().map(user).collect()
+    }
+
     /// Adds a user; nothing when the e-mail or the customer is taken.
     pub(super) async fn add_user(&self, email: &str, customer: &str) -> Result<(), sqlx::Error> {
         sqlx::query("INSERT INTO users (email, customer) VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -195,6 +206,24 @@ impl Store {
         sqlx::query_scalar(found).bind(customer).fetch_optional(&self.read).await
     }
 
+    /// Opens the shop of a partner, who sells on this Stripe account.
+    pub(super) async fn open_shop(&self, account: &str, customer: &str) -> Result<(), sqlx::Error> {
+        let open = sqlx::query("INSERT INTO partners (account, customer, shop) VALUES ($1, $2, 'open')");
+        open.bind(account).bind(customer).execute(&self.write).await.map(drop)
+    }
+
+    /// Shuts the shop that sells on this Stripe account; nothing where there is none.
+    pub(super) async fn shut_shop(&self, account: &str) -> Result<(), sqlx::Error> {
+        let shut = sqlx::query("UPDATE partners SET shop = 'shut' WHERE account = $1").bind(account);
+        shut.execute(&self.write).await.map(drop)
+    }
+
+    /// The Stripe account and the state of a customer's newest shop.
+    pub(super) async fn shop(&self, customer: &str) -> Result<Option<(String, String)>, sqlx::Error> {
+        let found = "SELECT account, shop FROM partners WHERE customer = $1 ORDER BY rowid DESC LIMIT 1";
+        sqlx::query_as(found).bind(customer).fetch_optional(&self.read).await
+    }
+
     pub(super) async fn subscription(&self, id: &str) -> Result<Option<Record>, sqlx::Error> {
         let found = sqlx::query("SELECT * FROM subscriptions WHERE id = $1").bind(id);
         found.fetch_optional(&self.read).await?.as_ref().map(record).transpose()
@@ -210,6 +239,12 @@ impl Store {
         let sum = "SELECT COALESCE(SUM(c.amount - COALESCE(c.amount * r.refunded / r.total, 0)), 0) \
                    FROM credits c LEFT JOIN refunds r ON r.payment = c.payment WHERE c.customer = $1";
         sqlx::query_scalar(sum).bind(customer).fetch_one(&self.read).await
+    }
+
+    /// How much of a payment was given back, as far as the app knows.
+    pub(super) async fn refunded(&self, payment: &str) -> Result<i64, sqlx::Error> {
+        let found = sqlx::query_scalar("SELECT refunded FROM refunds WHERE payment = $1").bind(payment);
+        Ok(found.fetch_optional(&self.read).await?.unwrap_or(0))
     }
 
     /// Takes a customer's next mail that waits out of the outbox.

@@ -6,7 +6,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use serde_json::Value;
 
 /// The API version the app was written for.
-const VERSION: &str = "2026-10-28.endive";
+pub(super) const VERSION: &str = "2026-10-28.endive";
 
 /// An answer of Stripe's takes longer than this only when something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +56,42 @@ impl Stripe {
     /// A checkout session with what was bought.
     pub(super) async fn session(&self, id: &str) -> Result<Value, StripeError> {
         self.get(&format!("/v1/checkout/sessions/{}?expand[]=line_items", segment(id))).await
+    }
+
+    /// Everything of a list, page by page.
+    pub(super) async fn all(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<Value>, StripeError> {
+        let mut found: Vec<Value> = Vec::new();
+        loop {
+            let after = found.last().and_then(|last| last.get("id")).and_then(Value::as_str);
+            let after = after.map(|id| ("starting_after", id));
+            let query: Vec<_> = query.iter().copied().chain([("limit", "100")]).chain(after).collect();
+            let page = self.get(&format!("{path}?{}", encode(&query))).await?;
+            let objects = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+            let is_last = objects.is_empty() || page.get("has_more") != Some(&Value::Bool(true));
+            found.extend(objects);
+            if is_last {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Makes a partner's account, once per `once`, and returns its id.
+    pub(super) async fn create_account(
+        &self,
+        email: &str,
+        customer: &str,
+        once: &str,
+    ) -> Result<String, StripeError> {
+        let fields = [("type", "express"), ("email", email), ("metadata[customer]", customer)];
+        let made = self.post("/v1/accounts", &fields, once).await?;
+        text(&made, "id", "POST /v1/accounts")
+    }
+
+    /// Closes a partner's account.
+    pub(super) async fn close_account(&self, id: &str) -> Result<(), StripeError> {
+        let path = format!("/v1/accounts/{}", segment(id));
+        let request = self.http.delete(format!("{}{path}", self.base));
+        self.send(format!("DELETE {path}"), request).await.map(drop)
     }
 
     /// The id of the active price with that lookup key, if there is one.

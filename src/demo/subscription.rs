@@ -65,7 +65,7 @@ async fn as_told(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, H
 }
 
 /// What to write of this subscription, which was known as `known` until now.
-fn written(
+pub(super) fn written(
     app: &App,
     user: &User,
     heard_at: i64,

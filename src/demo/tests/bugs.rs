@@ -40,6 +40,9 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::AckPartialWrite => half_way(rig).await,
         Bug::DupMarkedBeforeWork | Bug::AckSwallowedError => hiccup(rig).await,
         Bug::AckThenLost => hiccup_at_checkout(rig).await,
+        Bug::AckInvoiceCreated => drafted(rig).await,
+        Bug::ShapeEndpointOlderThanCode => in_an_older_version(rig).await,
+        Bug::ShapeThinVsSnapshot => thin(rig).await,
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
         Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
         Bug::MapPastdueRevokesAtOnce => with_status(rig, "past_due").await,
@@ -52,14 +55,21 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::MapRenewalTtl => bought_long_ago(rig).await,
         Bug::IdMultiSubClobber => old_one_ends(rig).await,
         Bug::IdForeignEvents => foreign(rig).await,
+        Bug::IdConnectAccount => elsewhere(rig).await,
         Bug::IdLivemode => live(rig).await,
         Bug::MoneyAsyncUnpaid => sold(rig, with(&session("cs_1"), "payment_status", json!("unpaid"))).await,
         Bug::MoneyZeroAmount => sold(rig, free_session()).await,
         Bug::MoneyZeroTrialMail => zero_invoice(rig).await,
+        Bug::NetWrongSecret | Bug::NetAuthCsrf => partner_leaves(rig).await,
         Bug::NetSignatureUnchecked => forged(rig, None).await,
         Bug::NetEmptySecret => forged(rig, Some(("", 0))).await,
         Bug::NetTimestamp => forged(rig, Some((SECRET, -3600))).await,
+        // Its events are of 2025.
+        Bug::NetTimestampRetry => with_status(rig, "active").await,
         Bug::NetBodyReserialised => compact(rig).await,
+        Bug::NetEndpointDisabled | Bug::NetNotSubscribed | Bug::NetMissedBeyondReplay => {
+            nothing_arrives(rig).await
+        }
         Bug::OutCache => warm_cache(rig).await,
         Bug::OutDunningMissing => declined(rig).await,
         Bug::OutPolicyWrittenNowhere => free_rider(rig).await,
@@ -281,4 +291,55 @@ async fn free_rider(rig: &Rig) -> String {
     let free = rig.status("/api/feature/sso/cus_1").await;
     rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
     format!("{free} as free, {} as pro", rig.status("/api/feature/sso/cus_1").await)
+}
+
+async fn drafted(rig: &Rig) -> String {
+    let draft = with(&invoice("in_1", 0), "billing_reason", json!("subscription_cycle"));
+    rig.deliver(&event("evt_1", "invoice.created", &draft)).await.to_string()
+}
+
+async fn in_an_older_version(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.put("subscriptions", &pro);
+    let old = with(&event("evt_1", CREATED, &pro), "api_version", json!("2024-06-20"));
+    format!("{}, {}", rig.deliver(&old).await, rig.access().await)
+}
+
+async fn thin(rig: &Rig) -> String {
+    rig.put("subscriptions", &subscription("sub_1", "active", "pro_monthly", 1));
+    let thin = json!({ "id": "evt_1", "object": "v2.core.event", "type": format!("v1.{CREATED}"), "livemode": false,
+        "created": "2026-11-23T00:00:00.000Z", "related_object": { "id": "sub_1", "type": "subscription" } });
+    format!("{}, {}", rig.deliver(&thin).await, rig.access().await)
+}
+
+/// A customer with the same id is deleted in somebody else's account.
+async fn elsewhere(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    let deleted = event("evt_2", "customer.deleted", &json!({ "id": "cus_1", "object": "customer" }));
+    format!("{}, {}", rig.deliver_connected("acct_1Other", &deleted).await, rig.access().await)
+}
+
+async fn partner_leaves(rig: &Rig) -> String {
+    rig.http.put(format!("{}/partners/cus_1", rig.url)).send().await.unwrap();
+    let application = json!({ "id": "ca_1", "object": "application" });
+    let left = event("evt_1", "account.application.deauthorized", &application);
+    let answer = rig.deliver_connected("made_1", &left).await;
+    format!("{answer}, shop {}", rig.get("/api/partner/cus_1").await["shop"])
+}
+
+/// A subscription and a purchase of last year, of which the app was not told, and the nightly sync.
+async fn nothing_arrives(rig: &Rig) -> String {
+    let list = |object: Value| json!({ "object": "list", "has_more": false, "data": [object] });
+    let began = with(&subscription("sub_1", "active", "pro_monthly", 1), "created", json!(1_764_000_000));
+    rig.put_list("subscriptions", &list(began));
+    rig.put_list("checkout/sessions", &list(session("cs_1")));
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.put_list("charges", &json!({ "object": "list", "has_more": false, "data": [] }));
+    let (first, second) = (rig.sync().await, rig.sync().await);
+    format!(
+        "{first}, {second}, {}, {}, {}",
+        rig.access().await,
+        rig.credits().await,
+        rig.mails("alert").await
+    )
 }

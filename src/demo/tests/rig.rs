@@ -21,6 +21,8 @@ use crate::outside::{Fault, Server, mail};
 use crate::time::Clock;
 
 pub(super) const SECRET: &str = "whsec_test";
+/// Of the endpoint for connected accounts.
+pub(super) const CONNECT_SECRET: &str = "whsec_test_connect";
 
 /// Stripe: objects by path, and how many of the next calls fail.
 #[derive(Default)]
@@ -90,7 +92,7 @@ impl Rig {
         self.shelf.lock().unwrap().objects.insert(path, object.clone());
     }
 
-    /// Puts the answer to a list call.
+    /// Puts the answer to a list call. The list keeps what was made since `created[gte]`.
     pub(super) fn put_list(&self, folder: &str, list: &Value) {
         self.shelf.lock().unwrap().objects.insert(format!("/v1/{folder}"), list.clone());
     }
@@ -143,8 +145,19 @@ impl Rig {
         self.deliver_bytes(body.clone(), Some(header(SECRET, 0, &body))).await
     }
 
+    /// The same, of what happened in a partner's account.
+    pub(super) async fn deliver_connected(&self, account: &str, event: &Value) -> StatusCode {
+        let body = with(event, "account", json!(account)).to_string().into_bytes();
+        let signature = header(CONNECT_SECRET, 0, &body);
+        self.post("/stripe/connect", body, Some(signature)).await
+    }
+
     pub(super) async fn deliver_bytes(&self, body: Vec<u8>, signature: Option<String>) -> StatusCode {
-        let mut request = self.http.post(format!("{}/stripe/webhook", self.url)).body(body);
+        self.post("/stripe/webhook", body, signature).await
+    }
+
+    async fn post(&self, path: &str, body: Vec<u8>, signature: Option<String>) -> StatusCode {
+        let mut request = self.http.post(format!("{}{path}", self.url)).body(body);
         if let Some(signature) = signature {
             request = request.header("stripe-signature", signature);
         }
@@ -161,6 +174,13 @@ impl Rig {
 
     pub(super) async fn page(&self, path: &str) -> String {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap().text().await.unwrap()
+    }
+
+    /// Runs the nightly sync, and says how much it repaired.
+    pub(super) async fn sync(&self) -> String {
+        let all = self.http.post(format!("{}/jobs/sync", self.url)).json(&json!({}));
+        let answer: Value = all.send().await.unwrap().json().await.unwrap();
+        format!("{} repaired", answer["repaired"])
     }
 
     /// `pro active, 3 seats` of `cus_1`.
@@ -187,6 +207,7 @@ pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSet
         stripe_api_base: stripe.to_owned(),
         stripe_api_key: "sk_test_demo".to_owned(),
         webhook_secret: SECRET.to_owned(),
+        connect_secret: CONNECT_SECRET.to_owned(),
         smtp_url: None,
         test_clock: false,
         bug,
@@ -215,10 +236,19 @@ fn answer(shelf: &Mutex<Shelf>, request: &Request) -> ResponseTemplate {
     }
     let delay = if shelf.slow > 0 { Duration::from_millis(150) } else { Duration::ZERO };
     shelf.slow = shelf.slow.saturating_sub(1);
-    match shelf.objects.get(&path) {
+    let since = request.url.query_pairs().find(|(name, _)| name == "created[gte]");
+    let since = since.map_or(i64::MIN, |(_, since)| since.parse().unwrap());
+    match shelf.objects.get(&path).cloned().map(|object| made_since(object, since)) {
         Some(object) => ResponseTemplate::new(200).set_body_json(object).set_delay(delay),
         None => ResponseTemplate::new(404).set_body_json(json!({ "error": { "message": "no such object" } })),
     }
+}
+
+fn made_since(mut object: Value, since: i64) -> Value {
+    if let Some(data) = object.get_mut("data").and_then(Value::as_array_mut) {
+        data.retain(|one| one["created"].as_i64().unwrap_or_default() >= since);
+    }
+    object
 }
 
 /// A `Stripe-Signature`, made `shift` seconds from now.
