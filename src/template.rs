@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use minijinja::value::ValueKind;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -164,6 +165,11 @@ fn environment() -> &'static Environment<'static> {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // Paydrill's values go into JSON, headers and commands, never into HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        // The language writes `True`, as Python does; addresses and variables of an app want what JSON and TOML say.
+        environment.set_formatter(|out, state, value| match value.kind() {
+            ValueKind::Bool => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
+            _ => minijinja::escape_formatter(out, state, value),
+        });
         environment
     })
 }
@@ -201,6 +207,7 @@ mod tests {
     #[case(json!("{{ variable.seats }}"), json!(3))]
     #[case(json!(" {{variable.on}} "), json!(true))]
     #[case(json!("/api/{{ customer.id }}?n={{ variable.seats }}"), json!("/api/cus_1?n=3"))]
+    #[case(json!("on={{ variable.on }}"), json!("on=true"))]
     #[case(json!({ "a": ["{{ customer.id }}", 1] }), json!({ "a": ["cus_1", 1] }))]
     #[case(json!("no template <&>"), json!("no template <&>"))]
     fn templates_are_filled_in(#[case] value: Value, #[case] expected: Value) {
