@@ -73,6 +73,8 @@ document! {
         trial: Any,
         /// `paid`, `fails` or `action_required`.
         first_payment: Any,
+        /// Whether a card is on file; `false` only with a trial.
+        card: Any,
         /// Any other field of the subscription.
         set: Table,
         /// Whether the app was told of it; true where left out.

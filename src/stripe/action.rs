@@ -89,6 +89,18 @@ pub struct Purchase {
     pub trial_days: Option<i64>,
     /// How the first payment goes.
     pub first_payment: FirstPayment,
+    /// Whether there is a card to charge.
+    pub card: Card,
+}
+
+/// Whether a customer who subscribes has a card on file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Card {
+    /// One that works, from the beginning.
+    #[default]
+    OnFile,
+    /// None: the trial ends as `trial_settings.end_behavior` says.
+    Missing,
 }
 
 /// A price, by its catalogue key, and how many of it.
@@ -215,8 +227,12 @@ pub enum CancelAt {
     /// At once.
     #[default]
     Now,
-    /// When what was paid for is over.
+    /// When what was paid for is over: Stripe's `cancel_at_period_end`.
     PeriodEnd,
+    /// So long from now: Stripe's `cancel_at`, without `cancel_at_period_end`.
+    After(SignedDuration),
+    /// At this second since 1970: the same.
+    At(i64),
 }
 
 impl Action {
@@ -283,7 +299,7 @@ fn read_what(kind: ActionKind, keys: &mut Keys<'_>) -> Result<What, KeyProblem> 
             if purchase.items.is_empty() {
                 return Err(KeyProblem::new("price", "is missing: what is subscribed to?"));
             }
-            What::Subscribe(purchase)
+            What::Subscribe(Purchase { card: read_card(keys, &purchase)?, ..purchase })
         }
         ActionKind::Checkout => What::Checkout(read_checkout(keys)?),
         ActionKind::Settle => What::Settle(read_outcome(keys)?),
@@ -296,10 +312,7 @@ fn read_what(kind: ActionKind, keys: &mut Keys<'_>) -> Result<What, KeyProblem> 
         ActionKind::ChangeQuantity => What::ChangeQuantity(keys.needed("quantity", Keys::quantity)?),
         ActionKind::ChangeItems => What::ChangeItems(keys.needed("items", Keys::items)?),
         ActionKind::Schedule => What::Schedule(read_scheduled(keys)?),
-        ActionKind::Cancel => What::Cancel(
-            keys.choice("at", &[("now", CancelAt::Now), ("period_end", CancelAt::PeriodEnd)])?
-                .unwrap_or_default(),
-        ),
+        ActionKind::Cancel => What::Cancel(read_cancel_at(keys)?),
         ActionKind::Pause => What::Pause(
             keys.choice(
                 "behavior",
@@ -340,7 +353,44 @@ fn read_purchase(keys: &mut Keys<'_>) -> Result<Purchase, KeyProblem> {
             ("action_required", FirstPayment::ActionRequired),
         ],
     )?;
-    Ok(Purchase { items, trial_days: keys.days("trial")?, first_payment: first_payment.unwrap_or_default() })
+    let trial_days = keys.days("trial")?;
+    Ok(Purchase { items, trial_days, first_payment: first_payment.unwrap_or_default(), card: Card::OnFile })
+}
+
+/// Without a card Stripe refuses to begin anything but a trial.
+fn read_card(keys: &mut Keys<'_>, purchase: &Purchase) -> Result<Card, KeyProblem> {
+    match keys.flag("card")? {
+        Some(false) if purchase.trial_days.is_none() => {
+            Err(KeyProblem::new("card", "can only be left out of a trial: `trial` says how long it is"))
+        }
+        Some(false) if keys.has("first_payment") => {
+            Err(KeyProblem::new("first_payment", "needs a card, and `card = false` says that there is none"))
+        }
+        Some(false) => Ok(Card::Missing),
+        _ => Ok(Card::OnFile),
+    }
+}
+
+fn read_cancel_at(keys: &mut Keys<'_>) -> Result<CancelAt, KeyProblem> {
+    if keys.is("at", "now") || !keys.has("at") {
+        return Ok(CancelAt::Now);
+    }
+    if keys.is("at", "period_end") {
+        return Ok(CancelAt::PeriodEnd);
+    }
+    if let Some(second) = keys.second("at")? {
+        return Ok(CancelAt::At(second));
+    }
+    let problem = |_| {
+        KeyProblem::new(
+            "at",
+            "must be \"now\", \"period_end\", a duration from now like \"20d\", or seconds since 1970",
+        )
+    };
+    match keys.duration("at").map_err(problem)? {
+        Some(after) if after.as_secs() > 0 => Ok(CancelAt::After(after)),
+        _ => Err(KeyProblem::new("at", "must be later than now; \"now\" cancels at once")),
+    }
 }
 
 fn read_checkout(keys: &mut Keys<'_>) -> Result<Checkout, KeyProblem> {
@@ -434,6 +484,13 @@ mod tests {
     #[case("payment_fails", json!({"attempts": 0}), "attempts")]
     #[case("change_price", json!({}), "price")]
     #[case("cancel", json!({"at": "noon"}), "at")]
+    #[case("cancel", json!({"at": "0s"}), "at")]
+    #[case("cancel", json!({"at": -1}), "at")]
+    #[case("cancel", json!({"at": true}), "at")]
+    #[case("subscribe", json!({"price": "p", "card": false}), "card")]
+    #[case("subscribe", json!({"price": "p", "trial": 14, "card": "none"}), "card")]
+    #[case("subscribe", json!({"price": "p", "trial": 14, "card": false, "first_payment": "fails"}), "first_payment")]
+    #[case("checkout", json!({"price": "p", "trial": 14, "card": false}), "card")]
     #[case("schedule", json!({}), "price")]
     #[case("schedule", json!({"price": "p", "items": [{"price": "p"}]}), "price")]
     #[case("schedule", json!({"price": "p", "at": "noon"}), "at")]
@@ -453,6 +510,9 @@ mod tests {
     #[case("payment_fails", json!({"attempts": "all"}), What::PaymentFails(Declines::All(Leaves::Canceled)))]
     #[case("payment_fails", json!({"attempts": "all", "leaves": "unpaid"}), What::PaymentFails(Declines::All(Leaves::Unpaid)))]
     #[case("cancel", json!({}), What::Cancel(CancelAt::Now))]
+    #[case("cancel", json!({"at": "period_end"}), What::Cancel(CancelAt::PeriodEnd))]
+    #[case("cancel", json!({"at": "2d"}), What::Cancel(CancelAt::After(SignedDuration::from_hours(48))))]
+    #[case("cancel", json!({"at": 1_800_000_000}), What::Cancel(CancelAt::At(1_800_000_000)))]
     #[case("schedule", json!({"price": "p", "at": "period_end"}), What::Schedule(Scheduled { becomes: Becomes::Price("p".into()), after: None }))]
     #[case("schedule", json!({"price": "p", "at": "2d"}), What::Schedule(Scheduled { becomes: Becomes::Price("p".into()), after: Some(SignedDuration::from_hours(48)) }))]
     #[case("refund", json!({"amount": 500}), What::Refund(Some(500)))]
@@ -472,6 +532,17 @@ mod tests {
             panic!("not a purchase")
         };
         assert_eq!(purchase.trial_days, expected);
+    }
+
+    #[rstest::rstest]
+    #[case(json!({"price": "p", "trial": 14, "card": false}), Card::Missing)]
+    #[case(json!({"price": "p", "card": true}), Card::OnFile)]
+    #[case(json!({"price": "p"}), Card::OnFile)]
+    fn a_card_is_there_unless_the_story_says_otherwise(#[case] keys: Value, #[case] expected: Card) {
+        let What::Subscribe(purchase) = read("subscribe", keys).unwrap().what else {
+            panic!("not a purchase")
+        };
+        assert_eq!(purchase.card, expected);
     }
 
     #[test]

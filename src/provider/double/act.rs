@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::params::{Params, Table};
 use super::store::{Kind, Stored};
 use crate::stripe::action::{
-    Action, ActionKind, Becomes, CancelAt, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment,
+    Action, ActionKind, Becomes, CancelAt, Card, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment,
     PaymentKind, Purchase, Scheduled, What,
 };
 use crate::stripe::object::envelope::Cause;
@@ -156,14 +156,19 @@ impl Stage<'_, '_> {
     fn subscribe(&mut self, purchase: &Purchase) -> Result<String, ActError> {
         let items = self.line_items(&purchase.items)?;
         let customer = self.customer();
-        payment::on_file(self.world, &customer);
+        let has_card = purchase.card == Card::OnFile;
+        if has_card {
+            payment::on_file(self.world, &customer);
+        }
         self.asked();
         let mut given = json!({ "customer": customer, "items": items });
         if let Some(days) = purchase.trial_days {
             put(&mut given, "trial_period_days", days);
         }
         let params = read(&given, subscription::CREATE)?;
-        let made = subscription::create(self.world, &params, Some(collect(purchase.first_payment)))?;
+        // Without a card the account would decide how it goes; on a trial nothing is due.
+        let how = has_card.then(|| collect(purchase.first_payment));
+        let made = subscription::create(self.world, &params, how)?;
         Ok(text(&made, "id").to_owned())
     }
 
@@ -362,6 +367,10 @@ impl Stage<'_, '_> {
         let id = self.running(which)?;
         match at {
             CancelAt::PeriodEnd => self.update(&id, json!({ "cancel_at_period_end": true })),
+            CancelAt::At(second) => self.update(&id, json!({ "cancel_at": second })),
+            CancelAt::After(after) => {
+                self.update(&id, json!({ "cancel_at": self.world.second() + after.as_secs() }))
+            }
             CancelAt::Now => {
                 self.asked();
                 subscription::cancel(self.world, &id, &Params::default())?;

@@ -105,6 +105,9 @@ fn key_schema(key: &str) -> Value {
         "set" => "Any other field of the object that this makes.",
         "price" => "A price of the catalogue.",
         "items" => "Several prices: [{ price = \"pro_monthly\", quantity = 2 }].",
+        "card" => {
+            "`false`: no card is on file, so that the trial ends as the subscription's trial_settings say."
+        }
         "by" => "How far Stripe's clock moves: \"31d\".",
         _ => return Value::Bool(true),
     };

@@ -96,6 +96,7 @@ fn subscription(
         ("items", document.items.as_ref()),
         ("trial", document.trial.as_ref()),
         ("first_payment", document.first_payment.as_ref()),
+        ("card", document.card.as_ref()),
     ];
     let any = any.into_iter().filter_map(|(key, field)| Some((key, field?.0.to_json(), &field?.place)));
     let set = document.set.iter().map(|field: &Field<_>| ("set", field.0.to_json(), &field.place));

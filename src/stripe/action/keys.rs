@@ -74,6 +74,23 @@ impl<'a> Keys<'a> {
         }
     }
 
+    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, KeyProblem> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(_) => Err(KeyProblem::new(key, "must be true or false")),
+        }
+    }
+
+    /// Seconds since 1970, where the value is a number.
+    pub(super) fn second(&mut self, key: &str) -> Result<Option<i64>, KeyProblem> {
+        if self.0.get(key).is_some_and(Value::is_number) {
+            self.whole(key, 1, "must be seconds since 1970, before 2106")
+        } else {
+            Ok(None)
+        }
+    }
+
     /// A whole number from 0.
     pub(super) fn amount(&mut self, key: &str) -> Result<Option<i64>, KeyProblem> {
         self.whole(key, 0, "must be a whole number from 0")

@@ -125,7 +125,7 @@ impl ActionKind {
     #[must_use]
     pub const fn own_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Subscribe => &["price", "quantity", "items", "trial", "first_payment"],
+            Self::Subscribe => &["price", "quantity", "items", "trial", "first_payment", "card"],
             Self::Checkout => &[
                 "price",
                 "quantity",
@@ -185,7 +185,9 @@ impl ActionKind {
     #[must_use]
     pub const fn summary(self) -> &'static str {
         match self {
-            Self::Subscribe => "the app's backend subscribes the customer, whose card is on file",
+            Self::Subscribe => {
+                "the app's backend subscribes the customer, whose card is on file unless `card = false`"
+            }
             Self::Checkout => "the customer completes a checkout; without a price, the one the app opened",
             Self::Settle => "a delayed payment comes through, or fails",
             Self::Pay => "the customer pays once, outside any checkout",
@@ -197,7 +199,9 @@ impl ActionKind {
             Self::ChangeQuantity => "the first item's quantity changes, prorated",
             Self::ChangeItems => "the subscription's items become the ones named, prorated",
             Self::Schedule => "a change is scheduled, for the end of the period or so long from now",
-            Self::Cancel => "the subscription is canceled, at once or at the period's end",
+            Self::Cancel => {
+                "the subscription is canceled: at once, at the period's end, or at a time of its own"
+            }
             Self::Pause => "collection pauses",
             Self::Resume => "collection resumes",
             Self::Refund => "the latest charge is given back, all or part of it",

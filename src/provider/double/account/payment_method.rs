@@ -325,7 +325,9 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
 /// `GET /v1/customers/{id}/payment_methods`.
 fn of_customer(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let customer = asked.ids.id;
-    if account.find(customer).is_none_or(|stored| stored.kind != Kind::Customer) {
+    let holder = account.find(customer).filter(|stored| stored.kind == Kind::Customer);
+    // A deleted customer can be retrieved, and nothing of it.
+    if holder.is_none_or(|stored| stored.value()["deleted"] == true) {
         return Err(ApiError::no_such_param("customer", customer, "customer"));
     }
     let wanted = asked.params.text("type");

@@ -236,6 +236,45 @@ async fn time_brings_what_falls_due() {
     assert_eq!(stand.double.now(CASE).unwrap(), "2027-03-10T11:00:00Z".parse().unwrap());
 }
 
+#[rstest::rstest]
+#[case::pause("pause", "paused", &["customer.subscription.updated", "customer.subscription.paused"])]
+#[case::cancel("cancel", "canceled", &["customer.subscription.deleted"])]
+#[tokio::test]
+async fn a_trial_without_a_card_ends_as_its_settings_say(
+    #[case] behavior: &str,
+    #[case] status: &str,
+    #[case] expected: &[&str],
+) {
+    let stand = Stand::new().await;
+    let settings = json!({ "trial_settings": { "end_behavior": { "missing_payment_method": behavior } } });
+    stand.act("subscribe", json!({"price": "pro_monthly", "trial": 14, "card": false, "set": settings}));
+    assert_eq!(stand.status(), "trialing");
+    assert!(stand.truth()["customer"]["invoice_settings"]["default_payment_method"].is_null());
+    let made = stand.act("advance", json!({"by": "14d"}));
+    let events = types(&made);
+    assert_eq!(events[events.len() - expected.len()..], *expected, "{events:?}");
+    assert_eq!(stand.status(), status);
+}
+
+#[rstest::rstest]
+#[case::so_long_from_now(json!("20d"), 20 * 86_400)]
+#[case::at_a_second(json!("2026-12-31T00:00:00Z".parse::<Timestamp>().unwrap().as_second()), 0)]
+#[tokio::test]
+async fn a_cancellation_has_a_time_of_its_own(#[case] at: Value, #[case] after: i64) {
+    let stand = Stand::new().await;
+    stand.act("subscribe", json!({"price": "pro_monthly"}));
+    let expected = at.as_i64().unwrap_or(stand.double.now(CASE).unwrap().as_second() + after);
+    let events = stand.act("cancel", json!({ "at": at }));
+    assert_eq!(types(&events).last(), Some(&"customer.subscription.updated"));
+    let subscription = stand.truth()["subscription"].clone();
+    assert_eq!(subscription["cancel_at"], expected);
+    assert_eq!(subscription["cancel_at_period_end"], false);
+    assert_eq!(subscription["status"], "active");
+    stand.act("advance", json!({"by": "80d"}));
+    assert_eq!(stand.status(), "canceled");
+    assert_eq!(stand.truth()["subscription"]["ended_at"], expected);
+}
+
 #[tokio::test]
 async fn a_decline_that_nobody_mends_ends_the_subscription() {
     let stand = Stand::new().await;
