@@ -6,6 +6,11 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+#[path = "bugs/catalogue.rs"]
+mod catalogue;
+#[path = "bugs/names.rs"]
+mod names;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,13 +21,16 @@ use paydrill::testing::{ScenarioTest, scenario};
 /// What the app is told its bug by. The harness has no other knowledge of it.
 const VARIABLE: &str = "PAYDRILL_DEMO_BUG";
 
-/// Writes one test a line, and one that no bug is without a line.
+/// Writes one test a line, the table for those who read it as a whole, and a test that no bug is without a line.
 macro_rules! table {
     ($($test:ident: $bug:ident => [$($failing:literal),+ $(,)?];)+) => {
         $(#[test]
         fn $test() {
             check(Bug::$bug, &[$($failing),+]);
         })+
+
+        /// Every bug, and the scenarios that it fails.
+        const TABLE: &[(Bug, &[&str])] = &[$((Bug::$bug, &[$($failing),+])),+];
 
         #[test]
         fn every_bug_has_a_line() {
@@ -32,28 +40,67 @@ macro_rules! table {
 }
 
 table! {
+    order_updated_before_created: OrderUpdatedBeforeCreated => [
+        "identity/one-subscription-one-row[order=reversed]",
+        "order/created-while-updated-is-at-work",
+        "order/same-second[order=reversed]",
+        "order/update-before-any-row",
+        "order/updated-before-created",
+    ];
+    order_updated_no_row: OrderUpdatedNoRow => ["order/update-before-any-row"];
+    order_invoice_before_checkout: OrderInvoiceBeforeCheckout => [
+        "identity/user-named-by-the-session",
+        "order/invoice-before-checkout",
+        "redirect/never-comes-back",
+    ];
     order_stale_update_wins: OrderStaleUpdateWins => [
+        "identity/one-subscription-one-row[order=reversed]",
+        "identity/user-named-by-the-session",
+        "order/created-while-updated-is-at-work",
+        "order/invoice-before-checkout",
         "order/late-update",
         "order/late-update-after-the-end",
         "order/same-second[order=reversed]",
+        "order/update-before-any-row",
+        "order/updated-before-created",
+        "redirect/never-comes-back",
     ];
     order_zombie_after_delete: OrderZombieAfterDelete => [
+        "identity/one-subscription-one-row[order=reversed]",
+        "identity/user-named-by-the-session",
+        "order/created-while-updated-is-at-work",
+        "order/invoice-before-checkout",
         "order/late-update-after-the-end",
         "order/same-second[order=reversed]",
+        "order/updated-before-created",
+        "redirect/never-comes-back",
     ];
     order_same_second_tie: OrderSameSecondTie => [
         "acknowledgement/stripe-is-down",
         "checkout-grants-pro",
+        "identity/one-subscription-one-row[order=natural]",
+        "identity/user-named-by-the-session",
         "mapping/seats",
         "mapping/unpaid",
+        "order/invoice-before-checkout",
         "order/same-second[order=natural]",
         "outside/declined-payment-is-told",
         "outside/mail-server-refuses-once",
+        "redirect/never-comes-back",
+        "redirect/pending-never-free",
     ];
+    order_concurrent_pair: OrderConcurrentPair => ["order/created-while-updated-is-at-work"];
     order_webhook_before_local_row: OrderWebhookBeforeLocalRow => ["order/event-before-the-order"];
+    redirect_first: RedirectFirst => ["redirect/pending-never-free"];
+    redirect_never: RedirectNever => [
+        "identity/user-named-by-the-session",
+        "order/invoice-before-checkout",
+        "redirect/never-comes-back",
+    ];
     redirect_and_webhook_double: RedirectAndWebhookDouble => [
         "redirect/back-before-the-event",
         "redirect/page-and-webhook-together",
+        "redirect/pending-never-free",
     ];
     dup_same_event_credits: DupSameEventCredits => [
         "acknowledgement/mail-server-is-down",
@@ -110,15 +157,22 @@ table! {
         "shape/older-versions[shape=basil]",
     ];
     shape_thin_vs_snapshot: ShapeThinVsSnapshot => ["shape/thin-event"];
-    map_incomplete_grants: MapIncompleteGrants => ["mapping/first-payment-declined"];
+    map_incomplete_grants: MapIncompleteGrants => [
+        "mapping/first-payment-declined",
+        "mapping/first-payment-never-came",
+    ];
+    map_incomplete_expired: MapIncompleteExpired => ["mapping/first-payment-never-came"];
     map_unpaid_keeps: MapUnpaidKeeps => ["mapping/unpaid"];
     map_pastdue_revokes_at_once: MapPastdueRevokesAtOnce => [
         "mapping/payment-recovers",
         "mapping/unpaid",
     ];
+    map_paused_status: MapPausedStatus => ["mapping/trial-without-a-card"];
+    map_pause_collection: MapPauseCollection => ["mapping/collection-paused"];
     map_cancel_early: MapCancelEarly => ["mapping/cancel-at-period-end"];
     map_portal_plan_change: MapPortalPlanChange => [
         "acknowledgement/dies-half-way",
+        "mapping/item-replaced",
         "mapping/plan-change-in-the-portal",
         "order/late-update",
     ];
@@ -130,16 +184,30 @@ table! {
     ];
     map_unknown_price_free: MapUnknownPriceFree => ["mapping/price-made-by-hand"];
     map_unknown_price_500: MapUnknownPrice500 => ["mapping/price-made-by-hand"];
+    map_stale_items: MapStaleItems => ["mapping/item-replaced", "mapping/plan-change-in-the-portal"];
     map_quantity: MapQuantity => [
         "acknowledgement/stripe-fails-once",
         "mapping/renewal",
         "mapping/seats",
         "order/late-update",
         "order/late-update-after-the-end",
+        "order/update-before-any-row",
     ];
     map_trial_never_ends: MapTrialNeverEnds => ["mapping/trial-is-over"];
     map_renewal_ttl: MapRenewalTtl => ["mapping/thirty-one-days"];
+    id_metadata_on_session: IdMetadataOnSession => ["identity/user-named-by-the-session"];
+    id_metadata_on_subscription: IdMetadataOnSubscription => ["identity/user-named-by-the-subscription"];
     id_multi_sub_clobber: IdMultiSubClobber => ["identity/old-subscription-ends"];
+    id_duplicate_rows: IdDuplicateRows => [
+        "identity/one-subscription-one-row[order=natural]",
+        "identity/one-subscription-one-row[order=reversed]",
+    ];
+    id_dashboard_created: IdDashboardCreated => [
+        "identity/made-in-the-dashboard",
+        "order/update-before-any-row",
+    ];
+    id_zero_payment_created_only: IdZeroPaymentCreatedOnly => ["identity/nothing-to-pay-yet"];
+    id_customer_deleted: IdCustomerDeleted => ["identity/customer-deleted"];
     id_foreign_events: IdForeignEvents => ["identity/foreign-customer"];
     id_connect_account: IdConnectAccount => [
         "identity/connected-account[endpoint=connect]",
@@ -199,20 +267,36 @@ table! {
         "duplicates/two-events-one-payment",
         "duplicates/two-instances[together=false]",
         "duplicates/two-instances[together=true]",
+        "identity/customer-deleted",
+        "identity/made-in-the-dashboard",
+        "identity/nothing-to-pay-yet",
+        "identity/one-subscription-one-row[order=natural]",
+        "identity/one-subscription-one-row[order=reversed]",
+        "identity/user-named-by-the-session",
+        "identity/user-named-by-the-subscription",
+        "mapping/collection-paused",
+        "mapping/item-replaced",
         "mapping/plan-change-in-the-portal",
         "mapping/seats",
+        "mapping/trial-without-a-card",
         "mapping/unpaid",
         "money/nothing-to-pay",
         "money/trial",
+        "order/created-while-updated-is-at-work",
+        "order/invoice-before-checkout",
         "order/late-update",
         "order/late-update-after-the-end",
         "order/same-second[order=natural]",
         "order/same-second[order=reversed]",
+        "order/update-before-any-row",
+        "order/updated-before-created",
         "outside/mail-server-refuses-once",
         "outside/paid-feature-is-gated",
         "outside/warm-cache",
         "redirect/back-before-the-event",
+        "redirect/never-comes-back",
         "redirect/page-and-webhook-together",
+        "redirect/pending-never-free",
         "shape/older-versions[shape=2024-06-20]",
         "shape/older-versions[shape=basil]",
         "shape/older-versions[shape=endive]",
@@ -227,7 +311,10 @@ table! {
         "outside/mail-server-refuses-once",
     ];
     out_dunning_missing: OutDunningMissing => ["outside/declined-payment-is-told"];
-    out_policy_written_nowhere: OutPolicyWrittenNowhere => ["outside/paid-feature-is-gated"];
+    out_policy_written_nowhere: OutPolicyWrittenNowhere => [
+        "mapping/item-replaced",
+        "outside/paid-feature-is-gated",
+    ];
 }
 
 /// The app with `bug` fails `failing`, and passes every other scenario.

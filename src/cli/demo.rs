@@ -7,7 +7,7 @@ use super::output::{Exit, Output};
 use super::project::{self, Written};
 use super::run::{self, RunArgs};
 use super::settings::Settings;
-use crate::demo::{Bug, DemoSettings, serve};
+use crate::demo::{Bug, DemoSettings, Policy, serve};
 use crate::scenario::diagnostic::has_errors;
 use crate::scenario::{Folder, parse_folder};
 
@@ -37,7 +37,7 @@ pub(super) struct DemoArgs {
 /// The demo's billing app, as its own process; its settings come from the environment, as an app's do.
 #[derive(Debug, Args)]
 pub(super) struct DemoAppArgs {
-    /// The wrong decision to make.
+    /// The wrong decision to make, by its name or by its number in the list of them.
     #[arg(long, value_name = "NAME", env = "PAYDRILL_DEMO_BUG")]
     bug: Option<String>,
 }
@@ -124,6 +124,7 @@ pub(super) fn app(args: &DemoAppArgs, settings: &Settings, output: &Output) -> E
             webhook_secret: var("STRIPE_WEBHOOK_SECRET")?,
             connect_secret: settings.var("STRIPE_CONNECT_SECRET").unwrap_or_default().to_owned(),
             smtp_url: settings.var("SMTP_URL").map(ToOwned::to_owned),
+            policy: policy(settings),
             test_clock: settings.var("TEST_CLOCK").is_some_and(|set| set == "1"),
             bug,
         })
@@ -143,6 +144,16 @@ pub(super) fn app(args: &DemoAppArgs, settings: &Settings, output: &Output) -> E
             output.error(&format!("the demo app failed to {problem}"), None);
             Exit::CouldNotJudge
         }
+    }
+}
+
+/// The company's choices, where the environment makes them.
+fn policy(settings: &Settings) -> Policy {
+    let chosen = |name: &str, otherwise| settings.var(name).map_or(otherwise, |set| set == "true");
+    let usual = Policy::default();
+    Policy {
+        past_due_keeps_access: chosen("PAST_DUE_KEEPS_ACCESS", usual.past_due_keeps_access),
+        pausing_keeps_access: chosen("PAUSING_KEEPS_ACCESS", usual.pausing_keeps_access),
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) async fn entitlement(app: &App, customer: &str) -> Result<Entitlement
         Err(before) => before,
     };
     let subscriptions = app.store.subscriptions(customer).await?;
-    let read = Entitlement::of(app.bug, &subscriptions, app.store.credits(customer).await?, clock::seconds());
+    let read =
+        Entitlement::of(app.rules, &subscriptions, app.store.credits(customer).await?, clock::seconds());
     app.cache.put(customer, before, read.clone());
     Ok(read)
 }
@@ -59,7 +60,7 @@ pub(super) async fn billing(
 ) -> Result<Json<Value>, Unavailable> {
     let subscriptions = app.store.subscriptions(&customer).await?;
     let credits = app.store.credits(&customer).await?;
-    let Some(record) = deciding(app.bug, &subscriptions, clock::seconds()) else {
+    let Some(record) = deciding(app.rules, &subscriptions, clock::seconds()) else {
         return Ok(Json(
             json!({ "customer": customer, "status": "none", "plan": "free", "credits": credits }),
         ));

@@ -203,7 +203,8 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 fn upsert(record: &Record) -> Query<'_> {
     sqlx::query(
         "INSERT OR REPLACE INTO subscriptions (id, customer, status, plan, price, seats, renews_at, ending, \
-         latest_invoice, event_created, written, bought) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         paused, latest_invoice, event_created, written, bought) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(&record.id)
     .bind(&record.customer)
@@ -213,6 +214,7 @@ fn upsert(record: &Record) -> Query<'_> {
     .bind(record.seats)
     .bind(record.renews_at)
     .bind(record.ending)
+    .bind(record.paused)
     .bind(&record.latest_invoice)
     .bind(record.event_created)
     .bind(record.written)

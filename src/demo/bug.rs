@@ -47,14 +47,26 @@ macro_rules! bugs {
 }
 
 bugs! {
+    OrderUpdatedBeforeCreated = "order-updated-before-created", "order-updated-before-created",
+        "Writes a new subscription as `created` tells it: what a faster update said of it before is overwritten.";
+    OrderUpdatedNoRow = "order-updated-no-row", "order-updated-no-row",
+        "Writes an update without a row as one that nobody owns, and `created`, which knows the owner, meets its key.";
+    OrderInvoiceBeforeCheckout = "order-invoice-before-checkout", "order-invoice-before-checkout",
+        "Takes from a completed checkout only whose it is; what it means is left to an invoice that may have come before.";
     OrderStaleUpdateWins = "order-stale-update-wins", "order-stale-update-wins",
         "Writes the state that the event carries, so an event that arrives late puts the old state back.";
     OrderZombieAfterDelete = "order-zombie-after-delete", "order-zombie-after-delete",
         "Skips events older than the last one, but forgets that when a subscription ends: a late update revives it.";
     OrderSameSecondTie = "order-same-second-tie", "order-same-second-tie",
         "Takes only events newer than the last one, and Stripe's timestamps are whole seconds: the second of a pair is dropped.";
+    OrderConcurrentPair = "order-concurrent-pair", "order-concurrent-pair",
+        "Looks whether a subscription is new before it waits for its turn, and overwrites what was written meanwhile.";
     OrderWebhookBeforeLocalRow = "order-webhook-before-local-row", "order-webhook-before-local-row",
         "Answers 200 to a payment whose order is not saved yet, and the order that is saved afterwards stays pending.";
+    RedirectFirst = "redirect-first", "redirect-first",
+        "Shows who is back before the event as a free customer who may choose a plan, so they pay again.";
+    RedirectNever = "redirect-never", "redirect-never",
+        "Links a checkout to its account when the customer comes back from it, and some close the tab.";
     RedirectAndWebhookDouble = "redirect-and-webhook-double", "redirect-and-webhook-double",
         "Both the success page and the webhook hand out what was bought.";
     DupSameEventCredits = "dup-same-event-credits", "dup-same-event-credits",
@@ -83,10 +95,16 @@ bugs! {
         "Answers 200 to a thin event, finds no object in it and does nothing.";
     MapIncompleteGrants = "map-incomplete-grants", "map-incomplete-grants",
         "Gives access to a subscription whose first payment has not gone through.";
+    MapIncompleteExpired = "map-incomplete-expired", "map-incomplete-expired",
+        "Lists the statuses that give no access, and `incomplete_expired` is not in the list.";
     MapUnpaidKeeps = "map-unpaid-keeps", "map-unpaid-keeps",
         "Keeps access after Stripe has given up collecting.";
     MapPastdueRevokesAtOnce = "map-pastdue-revokes-at-once", "map-pastdue-revokes-at-once",
         "Takes access away at the first declined renewal, while Stripe is still trying.";
+    MapPausedStatus = "map-paused-status", "map-paused-status",
+        "Does not know the status `paused`, and keeps the one it had: a trial without a card goes on.";
+    MapPauseCollection = "map-pause-collection", "map-pause-collection",
+        "Looks at the status only, and that of a subscription whose collection is paused stays `active`.";
     MapCancelEarly = "map-cancel-early", "map-cancel-early",
         "Takes access away when the customer cancels, though the period is paid.";
     MapPortalPlanChange = "map-portal-plan-change", "map-portal-plan-change",
@@ -97,14 +115,28 @@ bugs! {
         "Takes a price that it does not know for no plan at all, and tells nobody.";
     MapUnknownPrice500 = "map-unknown-price-500", "map-unknown-price-500",
         "Fails on a price that it does not know, three days long.";
+    MapStaleItems = "map-stale-items", "map-stale-items",
+        "Adds the items that it is told of and removes none: who moves down keeps the better plan.";
     MapQuantity = "map-quantity", "map-quantity",
         "Writes the plan but not the quantity: seats that were bought are never granted.";
     MapTrialNeverEnds = "map-trial-never-ends", "map-trial-never-ends",
         "Gives a trial until Stripe says that it is over, and what Stripe said was lost.";
     MapRenewalTtl = "map-renewal-ttl", "map-renewal-ttl",
         "Gives thirty days from the purchase and does not think of renewals: on day 31 who pays is locked out.";
+    IdMetadataOnSession = "id-metadata-on-session", "id-metadata-missing",
+        "Looks for the user in the metadata of the subscription only, and it stands on the checkout session.";
+    IdMetadataOnSubscription = "id-metadata-on-subscription", "id-metadata-missing",
+        "Looks for the user in the checkout session only, and it stands in the metadata of the subscription.";
     IdMultiSubClobber = "id-multi-sub-clobber", "id-multi-sub-clobber",
         "Keeps one subscription per customer, so whichever was heard of last decides.";
+    IdDuplicateRows = "id-duplicate-rows", "id-duplicate-rows",
+        "Keeps what a checkout bought beside what a subscription's events tell: one subscription, two rows.";
+    IdDashboardCreated = "id-dashboard-created", "id-dashboard-created",
+        "Finds accounts by what its own checkout wrote down: a subscription made in the dashboard is nobody's.";
+    IdZeroPaymentCreatedOnly = "id-zero-payment-created-only", "id-zero-payment-created-only",
+        "Waits for the update that follows a new subscription, and one that costs nothing yet has none.";
+    IdCustomerDeleted = "id-customer-deleted", "id-customer-deleted",
+        "Asks Stripe about the customer on the billing page, and fails when there is none any more.";
     IdForeignEvents = "id-foreign-events", "id-foreign-events",
         "Fails on events of customers that another product of the same Stripe account has.";
     IdConnectAccount = "id-connect-account", "id-connect-account",
@@ -153,13 +185,23 @@ impl fmt::Display for Bug {
     }
 }
 
+impl Bug {
+    /// Its place in [`Self::ALL`], from 1: a name that says nothing.
+    #[must_use]
+    pub fn number(self) -> usize {
+        Self::ALL.iter().take_while(|bug| **bug != self).count() + 1
+    }
+}
+
 impl FromStr for Bug {
     type Err = UnknownBug;
 
+    /// By its name, or by its number.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let number = name.parse::<usize>().ok();
         Self::ALL
             .iter()
-            .find(|bug| bug.name() == name)
+            .find(|bug| bug.name() == name || Some(bug.number()) == number)
             .copied()
             .ok_or_else(|| UnknownBug { name: name.to_owned() })
     }
@@ -173,6 +215,7 @@ mod tests {
     fn every_bug_has_a_name_of_its_own_that_reads_back() {
         for (place, bug) in Bug::ALL.iter().enumerate() {
             assert_eq!(bug.name().parse(), Ok(*bug));
+            assert_eq!((place + 1).to_string().parse(), Ok(*bug));
             assert!(Bug::ALL.iter().skip(place + 1).all(|other| other.name() != bug.name()), "{bug} twice");
         }
     }

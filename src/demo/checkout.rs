@@ -8,7 +8,7 @@ use super::bug::Bug;
 use super::event::{Event, reference, text};
 use super::handle::HandleError;
 use super::plan::credits_of;
-use super::store::User;
+use super::store::{Record, User};
 use super::subscription;
 
 /// What to write when a session is completed.
@@ -29,13 +29,40 @@ async fn subscribed(
 ) -> Result<Vec<Change>, HandleError> {
     let subscription = reference(&event.object, "/subscription");
     let subscription = subscription.ok_or(HandleError::Lacks("data.object.subscription"))?;
-    let mut changes = match subscription::trusts_payload(app) {
-        // A session does not carry the subscription's state.
+    // A session does not carry the subscription's state.
+    let mut changes = match subscription::trusts_payload(app) || app.has(Bug::OrderInvoiceBeforeCheckout) {
         true => Vec::new(),
         false => subscription::read_back(app, user, event.created, &subscription).await?,
     };
+    if app.has(Bug::IdDuplicateRows) {
+        changes = changes.into_iter().map(|change| beside(change, &session)).collect();
+    }
+    // Its invoice may have been paid before anybody here knew whose it was.
+    if !app.has(Bug::OrderInvoiceBeforeCheckout) {
+        changes.extend(receipt(&event.object));
+    }
     changes.push(Change::Fulfilled { session });
     Ok(changes)
+}
+
+/// A row of the session's own, beside that of the subscription.
+fn beside(change: Change, session: &str) -> Change {
+    match change {
+        Change::Subscription(record) => Change::Subscription(Record { id: session.to_owned(), ..record }),
+        other => other,
+    }
+}
+
+/// A receipt for what was paid in a session: that of its invoice, where it has one.
+fn receipt(session: &Value) -> Option<Change> {
+    let paid = text(session, "payment_status").as_deref() == Some("paid");
+    let amount = session.get("amount_total").and_then(Value::as_i64).unwrap_or(0);
+    let about = reference(session, "/invoice").or_else(|| text(session, "id"))?;
+    (paid && amount > 0).then(|| Change::Mail {
+        fact: format!("receipt:{about}"),
+        kind: MailKind::Receipt,
+        subject: "Your receipt".to_owned(),
+    })
 }
 
 /// What to write for a session that sells things once, as Stripe has the session now.
@@ -56,12 +83,9 @@ pub(super) fn bought(app: &App, session: &Value) -> Vec<Change> {
     let amount: i64 = lines.filter_map(credits).sum();
     let mut changes = vec![Change::Fulfilled { session: id.clone() }];
     if amount > 0 {
-        changes.push(Change::Credits { fact: id.clone(), amount, payment });
+        changes.push(Change::Credits { fact: id, amount, payment });
     }
-    if session.get("amount_total").and_then(Value::as_i64).unwrap_or(0) > 0 {
-        let fact = format!("receipt:{}", reference(session, "/invoice").unwrap_or(id));
-        changes.push(Change::Mail { fact, kind: MailKind::Receipt, subject: "Your receipt".to_owned() });
-    }
+    changes.extend(receipt(session));
     changes
 }
 

@@ -5,7 +5,9 @@ use super::apply::{Origin, Written, commit, forgets_events, mark_early, remember
 use super::bug::Bug;
 use super::event::{Event, text};
 use super::mailer::{MailError, send_waiting};
+use super::owner;
 use super::stripe::StripeError;
+use super::subscription;
 use super::task::Task;
 
 /// What became of an event. All of it is answered 200.
@@ -47,13 +49,13 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
     if app.has(Bug::AckInvoiceCreated) && begins_a_renewal(event) {
         return Err(HandleError::Lacks("payment"));
     }
-    let Some(task) = Task::of(&event.kind) else {
+    let Some(task) = Task::of(app.bug, &event.kind) else {
         return Ok(Outcome::Ignored("nothing depends on this type"));
     };
     let Some(customer) = task.customer(event) else {
         return Ok(Outcome::Ignored("it is about no customer"));
     };
-    let Some(user) = app.store.user_of_customer(&customer).await? else {
+    let Some(user) = owner::of(app, task, event, &customer).await? else {
         return match app.has(Bug::IdForeignEvents) {
             true => Err(HandleError::UnknownCustomer),
             // Another product of the company on the same Stripe account. An error would make Stripe try
@@ -61,6 +63,7 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
             false => Ok(Outcome::Ignored("the customer is not ours")),
         };
     };
+    let news = subscription::early_look(app, &user, event).await?;
     let _turn = match app.has(Bug::DupTimeoutThenRetry) {
         true => None,
         false => Some(app.turns.take(&customer).await),
@@ -73,7 +76,10 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
     if app.has(Bug::DupMarkedBeforeWork) {
         mark_early(app, &event.id, &event.kind).await?;
     }
-    let changes = task.changes(app, &user, event).await?;
+    let changes = match news {
+        Some(news) => news,
+        None => task.changes(app, &user, event).await?,
+    };
     // Recorded together with the work, so a retry after a failure is not taken for a duplicate.
     let origin = Origin::Event { id: &event.id, kind: &event.kind };
     let written = commit(app, &user, origin, &changes).await?;

@@ -11,8 +11,10 @@
 //! the code beside the right one.
 
 mod access;
+mod account;
 mod api;
 mod apply;
+mod billing;
 mod bug;
 mod cache;
 mod checkout;
@@ -24,9 +26,11 @@ mod handle;
 mod log;
 mod mailer;
 mod order;
+mod owner;
 mod page;
 mod partner;
 mod plan;
+mod policy;
 mod signature;
 mod signup;
 mod store;
@@ -49,7 +53,9 @@ use axum::routing::{get, post, put};
 use tokio::net::TcpListener;
 
 pub use self::bug::{Bug, UnknownBug};
+pub use self::policy::Policy;
 
+use self::access::Rules;
 use self::cache::Cache;
 use self::mailer::Mailer;
 use self::store::Store;
@@ -75,6 +81,8 @@ pub struct DemoSettings {
     pub smtp_url: Option<String>,
     /// Whether anybody may set its clock, by `POST /test/clock`.
     pub test_clock: bool,
+    /// The company's choices.
+    pub policy: Policy,
     /// The wrong decision to make, if any.
     pub bug: Option<Bug>,
 }
@@ -143,6 +151,7 @@ struct App {
     connect_secret: String,
     /// Tells this process from those before it.
     started: u128,
+    rules: Rules,
     bug: Option<Bug>,
 }
 
@@ -164,6 +173,7 @@ impl App {
             webhook_secret: settings.webhook_secret,
             connect_secret: settings.connect_secret,
             started: clock::now().as_nanos(),
+            rules: Rules { policy: settings.policy, bug: settings.bug },
             bug: settings.bug,
         }))
     }
@@ -178,8 +188,10 @@ fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(page::home))
         .route("/signup", post(signup::sign_up))
+        .route("/register", post(account::register))
         .route("/checkout", post(signup::check_out))
         .route("/billing/done", get(page::done))
+        .route("/billing/{customer}", get(billing::show))
         .route("/stripe/webhook", post(webhook::receive))
         .route("/stripe/connect", post(connect::receive))
         .route("/jobs/sync", post(sync::run))
@@ -187,6 +199,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/api/partner/{customer}", get(partner::state))
         .route("/api/entitlements/{customer}", get(api::entitlements))
         .route("/api/billing/{customer}", get(api::billing))
+        .route("/api/account", get(account::show))
         .route("/orders", post(order::save))
         .route("/api/orders/{customer}", get(order::newest))
         .route("/api/outbox/{customer}", get(api::outbox))

@@ -14,6 +14,7 @@ use super::checkout;
 use super::event::{reference, text};
 use super::handle::HandleError;
 use super::log;
+use super::owner;
 use super::store::User;
 
 /// The sign-up page.
@@ -72,6 +73,11 @@ pub(super) async fn done(
     {
         log::failed(&error);
     }
+    if app.has(Bug::RedirectNever)
+        && let Err(error) = claim(&app, &done.session_id).await
+    {
+        log::failed(&error);
+    }
     match app.store.is_fulfilled(&done.session_id).await {
         Ok(true) => say(StatusCode::OK, "Ready", "Everything you bought is in your account."),
         Ok(false) => not_yet(&app, &done.session_id).await,
@@ -84,6 +90,11 @@ pub(super) async fn done(
 
 async fn not_yet(app: &App, id: &str) -> (StatusCode, Html<String>) {
     match app.stripe.session(id).await {
+        Ok(session)
+            if text(&session, "status").as_deref() == Some("complete") && app.has(Bug::RedirectFirst) =>
+        {
+            say(StatusCode::OK, "Choose a plan", "You are on the free plan. Upgrade to get everything.")
+        }
         Ok(session) if text(&session, "status").as_deref() == Some("complete") => say(
             StatusCode::OK,
             "Payment pending",
@@ -110,6 +121,11 @@ async fn hand_out(app: &App, session: &str) -> Result<(), HandleError> {
     Ok(())
 }
 
+/// Nor this.
+async fn claim(app: &App, session: &str) -> Result<(), HandleError> {
+    owner::claim(app, &app.stripe.session(session).await?).await
+}
+
 /// The page knows no event, so it names what it does after itself.
 fn under_own_name(change: Change) -> Change {
     match change {
@@ -133,7 +149,7 @@ pub(super) fn log_in() -> Html<String> {
     ))
 }
 
-fn say(status: StatusCode, title: &str, text: &str) -> (StatusCode, Html<String>) {
+pub(super) fn say(status: StatusCode, title: &str, text: &str) -> (StatusCode, Html<String>) {
     (status, Html(layout(title, &format!("<p>{text}</p>"))))
 }
 

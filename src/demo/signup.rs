@@ -11,10 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::App;
+use super::account::{plain, user_id};
 use super::clock;
 use super::log;
 use super::page;
-use super::store::User;
+use super::store::{Account, User};
 use super::stripe::StripeError;
 
 /// Why somebody could not sign up or buy.
@@ -63,15 +64,15 @@ pub(super) async fn sign_up(
     headers: HeaderMap,
     Fields(wanted): Fields<SignUp>,
 ) -> Result<Response, SignupError> {
-    let email = wanted.email.trim().to_lowercase();
+    let email = plain(&wanted.email);
     if !is_email(&email) {
         return Err(SignupError::Email);
     }
     // Two browsers with one e-mail must not make two customers.
     let _turn = app.turns.take(&email).await;
-    let user = match app.store.user_of_email(&email).await? {
-        Some(user) => user,
-        None => open_account(&app, &email, wanted.customer.as_deref()).await?,
+    let user = match app.store.account_of_email(&email).await? {
+        Some(Account { id, customer: Some(customer), .. }) => User { id, email, customer },
+        account => open_account(&app, &email, account, wanted.customer.as_deref()).await?,
     };
     if wanted.customer.is_some_and(|customer| !customer.is_empty() && customer != user.customer) {
         return Err(SignupError::Taken);
@@ -79,21 +80,26 @@ pub(super) async fn sign_up(
     if wants_page(&headers) {
         return Ok(Html(page::plans(&user)).into_response());
     }
-    Ok(Json(json!({ "user_id": user_id(&user), "customer": user.customer })).into_response())
+    Ok(Json(json!({ "user_id": user_id(user.id), "customer": user.customer })).into_response())
 }
 
-async fn open_account(app: &App, email: &str, customer: Option<&str>) -> Result<User, SignupError> {
+/// An account with a customer at Stripe: a new one, or one that was registered without.
+async fn open_account(
+    app: &App,
+    email: &str,
+    account: Option<Account>,
+    customer: Option<&str>,
+) -> Result<User, SignupError> {
     let customer = match customer.filter(|customer| !customer.is_empty()) {
         Some(customer) => customer.to_owned(),
         None => app.stripe.create_customer(email, &format!("signup:{email}")).await?,
     };
-    app.store.add_user(email, &customer).await?;
-    app.store.user_of_email(email).await?.ok_or(SignupError::Taken)
-}
-
-/// The id an account has outside.
-fn user_id(user: &User) -> String {
-    format!("user_{}", user.id)
+    match account {
+        Some(account) => app.store.link(account.id, &customer).await?,
+        None => app.store.add_account(email, Some(&customer)).await?,
+    }
+    let user = app.store.user_of_customer(&customer).await?;
+    user.filter(|user| user.email == email).ok_or(SignupError::Taken)
 }
 
 #[derive(Deserialize)]
@@ -116,7 +122,7 @@ pub(super) async fn check_out(
     let mode = if lookup_key.ends_with("_monthly") { "subscription" } else { "payment" };
     let fields = [
         ("customer", user.customer.as_str()),
-        ("client_reference_id", &user_id(&user)),
+        ("client_reference_id", &user_id(user.id)),
         ("mode", mode),
         ("line_items[0][price]", &price),
         ("line_items[0][quantity]", "1"),
@@ -131,7 +137,7 @@ pub(super) async fn check_out(
 }
 
 /// Fields that came as JSON or as a form.
-pub(super) struct Fields<T>(T);
+pub(super) struct Fields<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
     type Rejection = SignupError;
@@ -160,7 +166,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 }
 
 /// Enough to catch a slip; only a mail that arrives proves more.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     text.len() <= 254
         && text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
         && !text.contains(char::is_whitespace)

@@ -18,7 +18,7 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS users (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     email    TEXT NOT NULL UNIQUE,
-    customer TEXT NOT NULL UNIQUE
+    customer TEXT UNIQUE
 ) STRICT;
 CREATE TABLE IF NOT EXISTS subscriptions (
     id             TEXT PRIMARY KEY,
@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     seats          INTEGER NOT NULL,
     renews_at      INTEGER,
     ending         INTEGER NOT NULL,
+    paused         INTEGER NOT NULL,
     latest_invoice TEXT,
     event_created  INTEGER NOT NULL,
     written        INTEGER NOT NULL,
@@ -83,6 +84,8 @@ pub(super) struct Record {
     pub(super) renews_at: Option<i64>,
     /// It ends with the period.
     pub(super) ending: bool,
+    /// Nothing is collected for it, though its status stays `active`.
+    pub(super) paused: bool,
     pub(super) latest_invoice: Option<String>,
     /// `created` of the event that was heard of last.
     pub(super) event_created: i64,
@@ -92,7 +95,15 @@ pub(super) struct Record {
     pub(super) bought: i64,
 }
 
-/// A person with an account.
+/// A person's account. Which customer at Stripe that is may not be known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) id: i64,
+    pub(super) email: String,
+    pub(super) customer: Option<String>,
+}
+
+/// A person whose customer at Stripe is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) id: i64,
@@ -144,9 +155,14 @@ impl Store {
         self.write.begin_with("BEGIN IMMEDIATE").await
     }
 
-    pub(super) async fn user_of_email(&self, email: &str) -> Result<Option<User>, sqlx::Error> {
+    pub(super) async fn account(&self, id: i64) -> Result<Option<Account>, sqlx::Error> {
+        let found = sqlx::query("SELECT id, email, customer FROM users WHERE id = $1").bind(id);
+        found.fetch_optional(&self.read).await?.as_ref().map(account).transpose()
+    }
+
+    pub(super) async fn account_of_email(&self, email: &str) -> Result<Option<Account>, sqlx::Error> {
         let found = sqlx::query("SELECT id, email, customer FROM users WHERE email = $1").bind(email);
-        found.fetch_optional(&self.read).await?.as_ref().map(user).transpose()
+        found.fetch_optional(&self.read).await?.as_ref().map(account).transpose()
     }
 
     pub(super) async fn user_of_customer(&self, customer: &str) -> Result<Option<User>, sqlx::Error> {
@@ -154,17 +170,27 @@ impl Store {
         found.fetch_optional(&self.read).await?.as_ref().map(user).transpose()
     }
 
-    /// Everybody with an account.
+    /// Everybody whose customer at Stripe is known.
     pub(super) async fn users(&self) -> Result<Vec<User>, sqlx::Error> {
-        let all = sqlx::query("SELECT id, email, customer FROM users ORDER BY id");
+        let all = sqlx::query("SELECT id, email, customer FROM users WHERE customer IS NOT NULL ORDER BY id");
         all.fetch_all(&self.read).await?.iter().map(user).collect()
     }
 
-    /// Adds a user; nothing when the e-mail or the customer is taken.
-    pub(super) async fn add_user(&self, email: &str, customer: &str) -> Result<(), sqlx::Error> {
+    /// Adds an account; nothing when the e-mail or the customer is taken.
+    pub(super) async fn add_account(&self, email: &str, customer: Option<&str>) -> Result<(), sqlx::Error> {
         sqlx::query("INSERT INTO users (email, customer) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(email)
             .bind(customer)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// From now on the customer at Stripe is this account's; nothing when either belongs to another already.
+    pub(super) async fn link(&self, account: i64, customer: &str) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE OR IGNORE users SET customer = $1 WHERE id = $2 AND customer IS NULL")
+            .bind(customer)
+            .bind(account)
             .execute(&self.write)
             .await?;
         Ok(())
@@ -289,6 +315,10 @@ impl Store {
     }
 }
 
+fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
+    Ok(Account { id: row.try_get("id")?, email: row.try_get("email")?, customer: row.try_get("customer")? })
+}
+
 fn user(row: &SqliteRow) -> Result<User, sqlx::Error> {
     Ok(User { id: row.try_get("id")?, email: row.try_get("email")?, customer: row.try_get("customer")? })
 }
@@ -307,6 +337,7 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
         seats: row.try_get("seats")?,
         renews_at: row.try_get("renews_at")?,
         ending: row.try_get("ending")?,
+        paused: row.try_get("paused")?,
         latest_invoice: row.try_get("latest_invoice")?,
         event_created: row.try_get("event_created")?,
         written: row.try_get("written")?,

@@ -17,7 +17,7 @@ pub(super) enum StripeError {
     #[error("reach Stripe for {call}")]
     Unreachable { call: String, source: reqwest::Error },
     #[error("get an answer to {call}: Stripe said {status} {message}")]
-    Refused { call: String, status: u16, message: String },
+    Refused { call: String, status: u16, code: String, message: String },
     #[error("understand Stripe's answer to {call}: no `{field}`")]
     Incomplete { call: String, field: &'static str },
 }
@@ -26,6 +26,11 @@ impl StripeError {
     /// Stripe has no such object.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
+    }
+
+    /// The same, of an object that the call is only about: Stripe answers some such calls with 400.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "resource_missing") || self.is_not_found()
     }
 }
 
@@ -94,6 +99,19 @@ impl Stripe {
         self.send(format!("DELETE {path}"), request).await.map(drop)
     }
 
+    /// The customer's e-mail address; a customer that was deleted has none.
+    pub(super) async fn email_of(&self, customer: &str) -> Result<Option<String>, StripeError> {
+        let found = self.get(&format!("/v1/customers/{}", segment(customer))).await?;
+        Ok(found.get("email").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// The last digits of the customer's newest card.
+    pub(super) async fn card_of(&self, customer: &str) -> Result<Option<String>, StripeError> {
+        let call = format!("/v1/customers/{}/payment_methods?limit=1", segment(customer));
+        let found = self.get(&call).await?;
+        Ok(found.pointer("/data/0/card/last4").and_then(Value::as_str).map(str::to_owned))
+    }
+
     /// The id of the active price with that lookup key, if there is one.
     pub(super) async fn price(&self, lookup_key: &str) -> Result<Option<String>, StripeError> {
         let query = encode(&[("lookup_keys[]", lookup_key), ("active", "true")]);
@@ -148,8 +166,9 @@ impl Stripe {
             return answer.json().await.map_err(unreachable(&call));
         }
         let body: Value = answer.json().await.unwrap_or_default();
-        let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Err(StripeError::Refused { call, status: status.as_u16(), message })
+        let said = |field| body.pointer(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (code, message) = (said("/error/code"), said("/error/message"));
+        Err(StripeError::Refused { call, status: status.as_u16(), code, message })
     }
 }
 

@@ -11,6 +11,8 @@ use super::handle::HandleError;
 use super::plan::Plan;
 use super::store::{Record, User};
 
+const CREATED: &str = "customer.subscription.created";
+
 /// What to write when an event says that a subscription changed.
 ///
 /// Events come late, twice and in any order, so what one carries is never written: the subscription is read
@@ -18,6 +20,9 @@ use super::store::{Record, User};
 pub(super) async fn changed(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, HandleError> {
     if trusts_payload(app) {
         return as_told(app, user, event).await;
+    }
+    if app.has(Bug::OrderUpdatedBeforeCreated) && event.kind == CREATED {
+        return written(app, user, event.created, &event.object, None);
     }
     let id = text(&event.object, "id").ok_or(HandleError::Lacks("data.object.id"))?;
     read_back(app, user, event.created, &id).await
@@ -64,6 +69,23 @@ async fn as_told(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, H
     written(app, user, heard_at, &event.object, known.as_ref())
 }
 
+/// What to write of a new subscription, by one who thinks that nothing can have been written of it yet, and looks
+/// before it is this event's turn; `None`: that is not so, or nobody thinks so.
+pub(super) async fn early_look(
+    app: &App,
+    user: &User,
+    event: &Event,
+) -> Result<Option<Vec<Change>>, HandleError> {
+    if !app.has(Bug::OrderConcurrentPair) || event.kind != CREATED {
+        return Ok(None);
+    }
+    let id = text(&event.object, "id").ok_or(HandleError::Lacks("data.object.id"))?;
+    match app.store.subscription(&id).await? {
+        Some(_) => Ok(None),
+        None => written(app, user, event.created, &event.object, None).map(Some),
+    }
+}
+
 /// What to write of this subscription, which was known as `known` until now.
 pub(super) fn written(
     app: &App,
@@ -79,6 +101,7 @@ pub(super) fn written(
     let item = SoldItem::of(app.bug, subscription);
     let plan = match (item.plan, known) {
         (Some(_), Some(known)) if app.has(Bug::MapPortalPlanChange) => known.plan,
+        (Some(plan), Some(known)) if app.has(Bug::MapStaleItems) => plan.max(known.plan),
         (Some(plan), _) => plan,
         (None, _) if app.has(Bug::MapUnknownPriceNoop) => return Ok(Vec::new()),
         (None, _) if app.has(Bug::MapUnknownPrice500) => return Err(HandleError::UnknownPrice),
@@ -91,12 +114,13 @@ pub(super) fn written(
     let record = Record {
         id: text(subscription, "id").ok_or(HandleError::Lacks("id"))?,
         customer,
-        status: text(subscription, "status").ok_or(HandleError::Lacks("status"))?,
+        status: status(app.bug, subscription, known).ok_or(HandleError::Lacks("status"))?,
         plan,
         price: item.price,
         seats: item.seats,
         renews_at: item.renews_at.or_else(|| subscription.get("current_period_end").and_then(Value::as_i64)),
         ending: is_ending(subscription),
+        paused: subscription.get("pause_collection").is_some_and(Value::is_object),
         latest_invoice: reference(subscription, "/latest_invoice"),
         event_created: heard_at,
         bought: known.map_or_else(clock::seconds, |known| known.bought),
@@ -112,6 +136,15 @@ fn unknown_price(subscription: &Value, item: &SoldItem) -> Change {
         fact: format!("alert:{id}:{price}"),
         kind: MailKind::Alert,
         subject: format!("Subscription {id} has a price we do not sell: {price}"),
+    }
+}
+
+/// Stripe's word, whichever it is.
+fn status(bug: Option<Bug>, subscription: &Value, known: Option<&Record>) -> Option<String> {
+    let told = text(subscription, "status")?;
+    match known {
+        Some(known) if bug == Some(Bug::MapPausedStatus) && told == "paused" => Some(known.status.clone()),
+        _ => Some(told),
     }
 }
 

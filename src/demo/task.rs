@@ -24,8 +24,9 @@ pub(super) enum Task {
 
 impl Task {
     /// The task for a type of event, if the app cares about it.
-    pub(super) fn of(kind: &str) -> Option<Self> {
+    pub(super) fn of(bug: Option<Bug>, kind: &str) -> Option<Self> {
         match kind {
+            "customer.subscription.created" if bug == Some(Bug::IdZeroPaymentCreatedOnly) => None,
             "customer.subscription.created"
             | "customer.subscription.updated"
             | "customer.subscription.deleted"
@@ -126,6 +127,6 @@ mod tests {
     #[case("payout.paid")]
     #[case("")]
     fn other_types_are_left_alone(#[case] kind: &str) {
-        assert_eq!(Task::of(kind), None);
+        assert_eq!(Task::of(None, kind), None);
     }
 }

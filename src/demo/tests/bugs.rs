@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::rig::{Rig, SECRET, event, event_at, header, invoice, session, subscription, with};
+use super::rig::{
+    Rig, SECRET, event, event_at, header, invoice, session, session_of_bob, subscription, with,
+};
 use crate::demo::Bug;
 
 const CREATED: &str = "customer.subscription.created";
@@ -26,12 +28,19 @@ async fn each_bug_shows_and_the_right_app_stays_right() {
 }
 
 /// What happens, and what comes of it.
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn story(bug: Bug, rig: &Rig) -> String {
     match bug {
+        Bug::OrderUpdatedBeforeCreated => overtaken(rig).await,
+        Bug::OrderUpdatedNoRow => update_without_a_row(rig).await,
+        Bug::OrderInvoiceBeforeCheckout => invoice_first(rig).await,
+        Bug::OrderConcurrentPair => both_at_once(rig).await,
         Bug::OrderStaleUpdateWins => stale_update(rig).await,
         Bug::OrderZombieAfterDelete => zombie(rig).await,
         Bug::OrderSameSecondTie => same_second(rig).await,
         Bug::OrderWebhookBeforeLocalRow => paid_before_saved(rig).await,
+        Bug::RedirectFirst => back_first(rig).await,
+        Bug::RedirectNever => bob_pays(rig, session_of_bob("client_reference_id")).await,
         Bug::RedirectAndWebhookDouble => redirect_and_webhook(rig).await,
         Bug::DupSameEventCredits | Bug::DupNotification => twice(rig).await,
         Bug::DupMemoryOnly => across_a_restart(rig).await,
@@ -43,6 +52,10 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::AckInvoiceCreated => drafted(rig).await,
         Bug::ShapeEndpointOlderThanCode => in_an_older_version(rig).await,
         Bug::ShapeThinVsSnapshot => thin(rig).await,
+        Bug::MapIncompleteExpired => with_status(rig, "incomplete_expired").await,
+        Bug::MapPausedStatus => trial_is_paused(rig).await,
+        Bug::MapPauseCollection => collection_is_paused(rig).await,
+        Bug::MapStaleItems => plan_change(rig, "basic_monthly").await,
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
         Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
         Bug::MapPastdueRevokesAtOnce => with_status(rig, "past_due").await,
@@ -53,6 +66,12 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         // Its period ended in 2025.
         Bug::MapTrialNeverEnds => with_status(rig, "trialing").await,
         Bug::MapRenewalTtl => bought_long_ago(rig).await,
+        Bug::IdMetadataOnSession => bob_pays(rig, session_of_bob("metadata")).await,
+        Bug::IdMetadataOnSubscription => bob_is_subscribed(rig, "billing@example.com").await,
+        Bug::IdDuplicateRows => rows(rig).await,
+        Bug::IdDashboardCreated => bob_is_subscribed(rig, "Bob@example.com").await,
+        Bug::IdZeroPaymentCreatedOnly => created_only(rig).await,
+        Bug::IdCustomerDeleted => opens_billing(rig).await,
         Bug::IdMultiSubClobber => old_one_ends(rig).await,
         Bug::IdForeignEvents => foreign(rig).await,
         Bug::IdConnectAccount => elsewhere(rig).await,
@@ -101,6 +120,105 @@ async fn same_second(rig: &Rig) -> String {
     let second =
         rig.deliver(&event("evt_2", UPDATED, &subscription("sub_1", "active", "pro_monthly", 1))).await;
     format!("{second}, {}", rig.access().await)
+}
+
+/// `updated` arrives before `created`.
+async fn overtaken(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    let first = rig.tell("evt_2", UPDATED, &pro).await;
+    let second = rig.deliver(&event("evt_1", CREATED, &with(&pro, "status", json!("incomplete")))).await;
+    format!("{first}, {second}, {}", rig.access().await)
+}
+
+/// `created` arrives while `updated` is at work.
+async fn both_at_once(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.slow_next();
+    let created = async {
+        rig.asked(1).await;
+        rig.deliver(&event("evt_1", CREATED, &with(&pro, "status", json!("incomplete")))).await
+    };
+    let answers = tokio::join!(rig.tell("evt_2", UPDATED, &pro), created);
+    format!("{answers:?}, {}", rig.access().await)
+}
+
+async fn update_without_a_row(rig: &Rig) -> String {
+    rig.register_bob("bob@example.com").await;
+    let pro = with(&subscription("sub_1", "active", "pro_monthly", 1), "customer", json!("cus_2"));
+    let first = rig.tell("evt_2", UPDATED, &pro).await;
+    let second = rig.deliver(&event("evt_1", CREATED, &pro)).await;
+    let account = rig.get("/api/account?email=bob@example.com").await;
+    format!("{first}, {second}, {}, {} of bob's", rig.access_of("cus_2").await, account["subscriptions"])
+}
+
+async fn invoice_first(rig: &Rig) -> String {
+    rig.register_bob("billing@example.com").await;
+    let invoice = with(&invoice("in_1", 9900), "customer", json!("cus_2"));
+    let first = rig.deliver(&event("evt_1", "invoice.paid", &invoice)).await;
+    format!("{first}, {}", bob_buys(rig, session_of_bob("client_reference_id")).await)
+}
+
+async fn bob_pays(rig: &Rig, session: Value) -> String {
+    rig.register_bob("billing@example.com").await;
+    bob_buys(rig, session).await
+}
+
+async fn bob_buys(rig: &Rig, session: Value) -> String {
+    let pro = with(&subscription("sub_1", "active", "pro_monthly", 1), "customer", json!("cus_2"));
+    rig.put("subscriptions", &pro);
+    let answer = rig.deliver(&event("evt_2", COMPLETED, &session)).await;
+    let mails = rig.get("/api/outbox/cus_2").await;
+    format!("{answer}, {}, {} mails", rig.access_of("cus_2").await, mails.as_array().unwrap().len())
+}
+
+async fn bob_is_subscribed(rig: &Rig, email: &str) -> String {
+    rig.register_bob(email).await;
+    let pro = with(&subscription("sub_1", "active", "pro_monthly", 1), "customer", json!("cus_2"));
+    // A colleague who makes it in the dashboard writes nothing down.
+    let user = if email.starts_with("Bob") { json!({}) } else { json!({ "user": "user_2" }) };
+    let answer = rig.tell("evt_1", CREATED, &with(&pro, "metadata", user)).await;
+    format!("{answer}, {}", rig.access_of("cus_2").await)
+}
+
+async fn back_first(rig: &Rig) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    let page = rig.page("/billing/done?session_id=cs_1").await;
+    let title = page.split_once("<h1>").and_then(|(_, rest)| rest.split_once("</h1>"));
+    format!("told: {}", title.unwrap().0)
+}
+
+async fn rows(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    let sold = with(&with(&session("cs_1"), "mode", json!("subscription")), "subscription", json!("sub_1"));
+    let answer = rig.deliver(&event("evt_2", COMPLETED, &sold)).await;
+    let account = rig.get("/api/account?email=ann@example.com").await;
+    format!("{answer}, {} rows", account["subscriptions"].as_array().unwrap().len())
+}
+
+async fn created_only(rig: &Rig) -> String {
+    let answer = rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+/// Stripe knows no customer any more.
+async fn opens_billing(rig: &Rig) -> String {
+    let gone = rig.deliver(&event("evt_1", "customer.deleted", &json!({ "id": "cus_1" }))).await;
+    format!("{gone}, the billing page answers {}", rig.status("/billing/cus_1").await)
+}
+
+async fn trial_is_paused(rig: &Rig) -> String {
+    let mut trial = subscription("sub_1", "trialing", "pro_monthly", 1);
+    trial["items"]["data"][0]["current_period_end"] = json!(4_000_000_000_i64);
+    rig.tell("evt_1", CREATED, &trial).await;
+    let answer = rig.tell("evt_2", UPDATED, &with(&trial, "status", json!("paused"))).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn collection_is_paused(rig: &Rig) -> String {
+    let pro = subscription("sub_1", "active", "pro_monthly", 1);
+    let answer =
+        rig.tell("evt_1", UPDATED, &with(&pro, "pause_collection", json!({ "behavior": "void" }))).await;
+    format!("{answer}, {}", rig.access().await)
 }
 
 async fn paid_before_saved(rig: &Rig) -> String {

@@ -15,7 +15,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use tokio::sync::watch;
 
 use crate::demo::signature::sign;
-use crate::demo::{App, Bug, DemoSettings, clock, routes};
+use crate::demo::{App, Bug, DemoSettings, Policy, clock, routes};
 use crate::id::CaseId;
 use crate::outside::{Fault, Server, mail};
 use crate::time::Clock;
@@ -183,9 +183,22 @@ impl Rig {
         format!("{} repaired", answer["repaired"])
     }
 
+    /// Bob has an account, `user_2`, and Stripe has a customer `cus_2`, with this e-mail address.
+    pub(super) async fn register_bob(&self, email_at_stripe: &str) {
+        let fields = json!({ "email": "bob@example.com" });
+        let answer = self.http.post(format!("{}/register", self.url)).json(&fields).send().await.unwrap();
+        let answer = answer.json::<Value>().await.unwrap();
+        assert_eq!(answer, json!({ "user_id": "user_2", "customer": null }));
+        self.put("customers", &json!({ "id": "cus_2", "object": "customer", "email": email_at_stripe }));
+    }
+
     /// `pro active, 3 seats` of `cus_1`.
     pub(super) async fn access(&self) -> String {
-        let may = self.get("/api/entitlements/cus_1").await;
+        self.access_of("cus_1").await
+    }
+
+    pub(super) async fn access_of(&self, customer: &str) -> String {
+        let may = self.get(&format!("/api/entitlements/{customer}")).await;
         let active = if may["active"] == json!(true) { "active" } else { "no access" };
         format!("{} {active}, {} seats", may["plan"].as_str().unwrap(), may["seats"])
     }
@@ -210,6 +223,7 @@ pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSet
         connect_secret: CONNECT_SECRET.to_owned(),
         smtp_url: None,
         test_clock: false,
+        policy: Policy::default(),
         bug,
     }
 }
@@ -279,6 +293,14 @@ pub(super) fn session(id: &str) -> Value {
     json!({ "id": id, "object": "checkout.session", "customer": "cus_1", "mode": "payment", "invoice": null,
         "status": "complete", "payment_status": "paid", "payment_intent": "pi_1", "amount_total": 10_000,
         "line_items": { "data": [{ "quantity": 1, "price": { "lookup_key": "credits_100" } }] } })
+}
+
+/// A completed session of `cus_2` that sold `sub_1` to `user_2`, and says so in one field.
+pub(super) fn session_of_bob(named_by: &str) -> Value {
+    let session = with(&with(&session("cs_2"), "customer", json!("cus_2")), "mode", json!("subscription"));
+    let session = with(&with(&session, "subscription", json!("sub_1")), "invoice", json!("in_1"));
+    let named = if named_by == "metadata" { json!({ "user": "user_2" }) } else { json!("user_2") };
+    with(&session, named_by, named)
 }
 
 /// An invoice of `cus_1` for `sub_1`.

@@ -14,7 +14,7 @@ async fn a_paid_checkout_gives_pro_and_one_receipt() {
     let rig = Rig::start(None).await;
     let pro = subscription("sub_1", "active", "pro_monthly", 1);
     let checkout = with(&session("cs_1"), "mode", json!("subscription"));
-    let checkout = with(&checkout, "subscription", json!("sub_1"));
+    let checkout = with(&with(&checkout, "subscription", json!("sub_1")), "invoice", json!("in_1"));
     for told in [
         event("evt_1", "customer.created", &json!({ "id": "cus_1" })),
         event("evt_2", CREATED, &with(&pro, "status", json!("incomplete"))),
