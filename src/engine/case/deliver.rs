@@ -28,6 +28,9 @@ use crate::stripe::{mutation, template, thin};
 /// How often what the app itself changes at Stripe while it handles a burst is delivered in turn: an app that
 /// answers every event with a change would never come to an end.
 const MOST_ECHOES: u32 = 5;
+/// After how many attempts in a row that had no answer the app is taken to answer nothing. Each takes ten seconds that
+/// really pass; Stripe would go on for three days, and a case would for an hour.
+const MOST_SILENCE: u32 = 3;
 
 /// One event meant for one endpoint, and what became of it.
 #[derive(Debug)]
@@ -48,6 +51,12 @@ pub(super) struct Delivery {
 impl Delivery {
     pub(super) fn record(&self) -> (DeliveryRef, Vec<AttemptRecord>) {
         (self.reference.clone(), self.attempts.clone())
+    }
+
+    /// Whether it never had an answer, in all the time that Stripe waits for one.
+    pub(super) fn is_unanswered(&self) -> bool {
+        let timed_out = |attempt: &AttemptRecord| attempt.outcome == AttemptOutcome::TimedOut;
+        self.change.timeout.is_none() && self.attempts.iter().all(timed_out)
     }
 
     fn is_accepted(&self) -> bool {
@@ -300,6 +309,7 @@ impl Case {
         let by_a_kill =
             self.kills.begun() && matches!(record.outcome, AttemptOutcome::Reset | AttemptOutcome::Refused);
         delivery.cut_off |= by_a_kill || record.outcome == AttemptOutcome::TimedOut;
+        let silent = record.outcome == AttemptOutcome::TimedOut && delivery.change.timeout.is_none();
         let answered = matches!(record.outcome, AttemptOutcome::Answered { .. });
         delivery.attempts.push(record);
         let owed = delivery.retry == Retry::AsStripe && !delivery.is_accepted();
@@ -315,8 +325,19 @@ impl Case {
         }
         if let Running::Delivering(delivering) = &mut self.running {
             delivering.in_flight = delivering.in_flight.saturating_sub(1);
+            // What was under way at once waited at once.
+            self.silence = match (silent, delivering.in_flight) {
+                (true, 0) => self.silence + 1,
+                (true, _) => self.silence,
+                (false, _) => 0,
+            };
             self.deliver_on(at, out);
         }
+    }
+
+    /// Whether the app has left so many attempts in a row without an answer that no more are made.
+    pub(super) fn answers_nothing(&self) -> bool {
+        self.silence >= MOST_SILENCE
     }
 
     pub(super) fn request_of_delivery_ended(&mut self, at: Duration, out: &mut Vec<Action>) {
@@ -336,6 +357,11 @@ impl Case {
             if self.kills.under_way() && !starts_at_once {
                 return;
             }
+            if self.answers_nothing() {
+                let Running::Delivering(delivering) = &mut self.running else { return };
+                delivering.queue.clear();
+            }
+            let Running::Delivering(delivering) = &mut self.running else { return };
             // Stripe has waited before it tries again: so has the app.
             if delivering.in_flight == 0 && !delivering.queue.is_empty() && self.moves_clock(at, out) {
                 return;

@@ -195,7 +195,11 @@ impl Case {
                     &delivery.reference,
                     &delivery.attempts,
                 );
-                if delivery.cut_off && self.scene.clock.is_none() {
+                if delivery.is_unanswered() {
+                    if self.answers_nothing() {
+                        judged.headline.push_str("; the app answered nothing, so no more were made");
+                    }
+                } else if delivery.cut_off && self.scene.clock.is_none() {
                     // The app may be waiting for its own clock, which stands still here.
                     judged.verdict = Verdict::Errored;
                     judged.headline.push_str(

@@ -89,6 +89,8 @@ pub(crate) struct Case {
     deliveries: Vec<deliver::Delivery>,
     /// Numbers of those that are still to be accepted.
     owed: Vec<usize>,
+    /// How many attempts in a row had no answer.
+    silence: u32,
     clock: AppClock,
     /// How many attempts instances took in turn.
     turns: usize,
@@ -132,6 +134,7 @@ impl Case {
             record,
             deliveries: Vec::new(),
             owed: Vec::new(),
+            silence: 0,
             clock: AppClock::default(),
             turns: 0,
             kills: Kills::default(),

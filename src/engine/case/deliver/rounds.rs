@@ -14,6 +14,9 @@ use crate::stripe::event::matches_type;
 impl Case {
     /// Fills the queue with what is to be tried next; `false`: nothing is.
     pub(super) fn next_round(&mut self, out: &mut Vec<Action>) -> Result<bool, Reason> {
+        if self.answers_nothing() {
+            return Ok(false);
+        }
         let Running::Delivering(delivering) = &mut self.running else { return Ok(false) };
         let (step, round, echoes) = (delivering.step, delivering.round, delivering.echoes);
         let is_burst = step.is_none_or(|step| matches!(self.plan.story.steps[step].send, Send::Burst { .. }));

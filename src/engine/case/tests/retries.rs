@@ -89,6 +89,43 @@ fn what_was_cut_off_once_and_is_then_refused_is_errored() {
     assert_eq!(player.record().verdict, Verdict::Errored);
 }
 
+/// Every attempt takes ten seconds that really pass, so Stripe's three days of them are not waited for.
+#[test]
+fn an_app_that_answers_nothing_fails_after_three_attempts() {
+    let player = play(TWO_STEPS, |_| AttemptOutcome::TimedOut);
+    assert_eq!(player.attempts(), "customer.subscription.created x2, invoice.paid x1");
+    let record = player.record();
+    assert_eq!(record.verdict, Verdict::Failed);
+    let refused = record.judged.iter().find(|judged| judged.kind == JudgedKind::DeliveryRefused).unwrap();
+    assert!(
+        refused.headline.ends_with(
+            "was never accepted: no answer in time after 2 attempts; the app answered nothing, so no more were made"
+        ),
+        "{}",
+        refused.headline
+    );
+}
+
+/// One event that hangs, among others that are answered, does not end the deliveries of the others.
+#[test]
+fn one_event_that_is_never_answered_fails() {
+    let player = play(TWO_STEPS, |order| match order.delivery {
+        0 => AttemptOutcome::TimedOut,
+        _ => status(200),
+    });
+    assert_eq!(player.attempts(), "customer.subscription.created x4, invoice.paid x1");
+    assert_eq!(player.record().verdict, Verdict::Failed);
+}
+
+/// The scenario itself waits for less than Stripe does: what it cuts off says nothing of the app.
+#[test]
+fn what_the_scenario_cuts_off_is_tried_until_stripe_gives_up() {
+    let scenario = format!("{ONE_STEP}send = [{{ event = \"invoice.paid\", timeout = \"1s\" }}]\n");
+    let player = play(&scenario, |_| AttemptOutcome::TimedOut);
+    assert_eq!(player.attempts(), format!("invoice.paid x{}", attempts_at_most()));
+    assert_eq!(player.record().verdict, Verdict::Errored);
+}
+
 #[test]
 fn what_was_cut_off_once_and_is_then_accepted_passes() {
     let player = play(ONE_STEP, |order| match (order.delivery, order.number) {
