@@ -45,8 +45,8 @@ impl HttpProbe {
     ///
     /// A path that matches nothing leaves its field out; one that may match several gives a list. An answer
     /// that says "no such thing" (402, 403, 404, 410) has no fields, in JSON or not. Any other answer but 2xx
-    /// in which no field is found is one that could not be read: an app that is broken, or wants a login, says
-    /// nothing about what a customer has.
+    /// in which no field is found is one that could not be read, as is every 5xx: an app that is broken, or wants a
+    /// login, says nothing about what a customer has. A probe that reads no fields takes any answer.
     pub async fn read(&self, caller: &HttpCaller, call: &HttpCall, base: &str, cookies: &Cookies) -> Reading {
         let began = caller.clock().elapsed();
         match caller.call(call, base, cookies).await {
@@ -61,8 +61,9 @@ impl HttpProbe {
     fn extract(&self, answer: HttpAnswer) -> Result<Map<String, Value>, ReadError> {
         let HttpAnswer { url, status, text, json, .. } = answer;
         let may_lack_all = self.fields.is_empty() || matches!(status, 200..=299 | 402 | 403 | 404 | 410);
+        let is_broken = status >= 500 && !self.fields.is_empty();
         let mut fields = match json.map(|json| self.fields.read(&json)) {
-            Some((_, false)) if !may_lack_all => {
+            Some((_, any)) if is_broken || !any && !may_lack_all => {
                 return Err(ReadError::Refused { url, status, content: quote(&text) });
             }
             Some((fields, _)) => fields,
@@ -146,9 +147,13 @@ mod tests {
     #[case::not_there(json_answer(404, json!({"error": "no"})), Ok(json!({"features": [], "http_status": 404})))]
     #[case::not_there_in_html(html(404), Ok(json!({"http_status": 404})))]
     #[case::pay_first(html(402), Ok(json!({"http_status": 402})))]
+    #[case::fields_in_a_refusal(
+        json_answer(409, json!({"plan": "free"})),
+        Ok(json!({"features": [], "plan": "free", "http_status": 409}))
+    )]
     #[case::fields_in_an_error(
-        json_answer(500, json!({"plan": "free"})),
-        Ok(json!({"features": [], "plan": "free", "http_status": 500}))
+        json_answer(500, json!({"plan": "pro", "features": ["a"]})),
+        Err(r#"read the fields from APP/access: it answered 500 with "{\"plan\":\"pro\",\"features\":[\"a\"]}""#)
     )]
     #[case::broken(html(500), Err(r#"read APP/access as JSON: it answered 500 with "<html>no</html>""#))]
     #[case::broken_in_json(

@@ -254,7 +254,7 @@ async fn perform(
     settings: &Settings,
     output: &Output,
 ) -> Exit {
-    let signals = signals::watch(ports.cancel.clone());
+    let signals = signals::watch(ports.cancel.clone(), settings.clock);
     let mut reporters = Reporters::new(args, plan, settings, output);
     let result = engine::run(plan, ports, &mut |event| reporters.event(&event)).await;
     signals.abort();
