@@ -10,7 +10,7 @@ use crate::cli::settings::Settings;
 use crate::engine::{Cancel, Ports, RunOptions, RunPlan, Selection, Variables, cases};
 use crate::id::IdMinter;
 use crate::project::model::{DeploySha, Environment, Project};
-use crate::scenario::diagnostic::has_errors;
+use crate::scenario::diagnostic::{has_errors, nearest};
 use crate::scenario::model::Scenario;
 use crate::scenario::{Diagnostic, refuse_unsupported};
 use crate::secret::Secret;
@@ -69,6 +69,7 @@ pub(crate) fn plan(
     if has_errors(&refused) {
         return Err(Refusal::Diagnostics(refused));
     }
+    declared(wanted.variables.keys(), &project, &environment, scenarios)?;
     let options = RunOptions {
         seed: wanted.seed.unwrap_or_else(|| settings.seed()),
         jobs: wanted.jobs.max(1),
@@ -100,6 +101,25 @@ pub(crate) fn plan(
     }
     let plan = RunPlan { project: Arc::new(project), environment: Arc::new(environment), cases, options };
     Ok((plan, ports))
+}
+
+/// Whether somebody has declared the variables that are given: a name that nobody reads would change nothing, and
+/// nobody would know.
+fn declared<'a>(
+    mut given: impl Iterator<Item = &'a String>,
+    project: &Project,
+    environment: &Environment,
+    scenarios: &[Scenario],
+) -> Result<(), Refusal> {
+    let stories = scenarios.iter().flat_map(|scenario| &scenario.cases).map(|story| &story.variables);
+    let tables = [&project.variables, &environment.variables].into_iter().chain(stories);
+    let known: BTreeSet<&str> = tables.flat_map(Map::keys).map(String::as_str).collect();
+    let Some(unknown) = given.find(|name| !known.contains(name.as_str())) else { return Ok(()) };
+    let hint = match nearest(unknown, known.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("declare it: `[variables]` in the project file, `{unknown} = …`"),
+    };
+    Err(Refusal::Missing { message: format!("there is no variable `{unknown}`"), hint })
 }
 
 pub(crate) fn environment<'a>(name: Option<&str>, project: &'a Project) -> Result<&'a Environment, Refusal> {
