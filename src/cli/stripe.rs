@@ -157,6 +157,9 @@ fn sent_as(name: &str, thin: bool) -> String {
 fn refuse(error: &DoubleError, output: &Output) -> Exit {
     let hint = match error {
         DoubleError::PortInUse { .. } => Some("`--port 0` takes any port that is free"),
+        DoubleError::Far { .. } => {
+            Some("`--allow-host HOST` allows another host, such as that of a container")
+        }
         _ => None,
     };
     output.error(&format!("failed to {error}"), hint);

@@ -119,6 +119,14 @@ pub enum DoubleError {
         /// What Stripe would say.
         why: String,
     },
+    /// An address elsewhere.
+    #[error(
+        "forward to `{url}`: only addresses on this machine are called, and hosts that are allowed by name"
+    )]
+    Far {
+        /// The address.
+        url: String,
+    },
     /// A clock that stands still or goes back.
     #[error("run the clock {0} times as fast: it must be more than 0")]
     Speed(f64),
@@ -213,6 +221,10 @@ impl Double {
             Some(alone) => {
                 if !(alone.clock_speed > 0.0 && alone.clock_speed.is_finite()) {
                     return Err(DoubleError::Speed(alone.clock_speed));
+                }
+                let far = |to: &&ForwardTo| !webhook::is_near(&to.url, &alone.allow_hosts);
+                if let Some(to) = alone.forward_to.iter().find(far) {
+                    return Err(DoubleError::Far { url: to.url.clone() });
                 }
                 let forwarded = forward(&mut account, alone.forward_to)?;
                 let deliveries = Deliveries::new(alone.api_version, alone.allow_hosts, alone.clock_speed);

@@ -21,6 +21,7 @@ use self::listener::{Listener, Printed, Sent};
 use self::queue::{Delivery, Next, Queues};
 pub use self::send::Outcome;
 use self::send::Sender;
+pub(super) use self::send::is_near;
 use super::server::Shared;
 use super::state::Account;
 use crate::secret::Secret;
@@ -207,7 +208,7 @@ fn start(
     for (id, delivery) in ready.start {
         let Some(stored) = account.find(&id) else { continue };
         let (url, secret, enabled) = listener::reach(stored);
-        let near = send::is_near(url, &deliveries.allowed);
+        let near = is_near(url, &deliveries.allowed);
         if !near && silent.insert(url.to_owned()) {
             deliveries.tell(Told::NeverCalled { url: url.to_owned() });
         }

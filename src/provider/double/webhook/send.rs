@@ -92,7 +92,7 @@ async fn exchange(request: reqwest::RequestBuilder) -> reqwest::Result<u16> {
 }
 
 /// Whether an address may be called: on this machine, or on a host that is allowed by name.
-pub(super) fn is_near(url: &str, allowed: &[String]) -> bool {
+pub(in crate::provider::double) fn is_near(url: &str, allowed: &[String]) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     let Some(host) = url.host_str() else { return false };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
