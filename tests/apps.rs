@@ -23,7 +23,7 @@ use paydrill::time::Clock;
 use serde_json::Value;
 
 /// What both apps must get right.
-const STORIES: [&str; 20] = [
+const STORIES: [&str; 22] = [
     "acknowledgement/invoice-created",
     "acknowledgement/stripe-fails-once",
     "acknowledgement/stripe-is-down",
@@ -42,8 +42,10 @@ const STORIES: [&str; 20] = [
     "order/same-second",
     "redirect/page-and-webhook-together",
     "shape/older-versions",
+    "shape/thin-event",
     "transport/forged",
     "transport/other-spelling",
+    "transport/retry-three-days-later",
 ];
 
 /// A right app is right, whether it is told Stripe's address or led to the double by `target.redirect`.

@@ -151,7 +151,17 @@ table! {
     ];
     ack_4xx_business_error: Ack4xxBusinessError => ["acknowledgement/mail-server-is-down"];
     ack_partial_write: AckPartialWrite => ["acknowledgement/dies-half-way"];
-    ack_invoice_created: AckInvoiceCreated => ["acknowledgement/invoice-created"];
+    ack_invoice_created: AckInvoiceCreated => [
+        "acknowledgement/invoice-created",
+        "mapping/payment-recovers",
+        "mapping/renewal",
+        "mapping/thirty-one-days",
+        "mapping/unpaid",
+        "outside/declined-payment-is-told",
+        "shape/older-versions[shape=2024-06-20]",
+        "shape/older-versions[shape=basil]",
+        "shape/older-versions[shape=endive]",
+    ];
     shape_endpoint_older_than_code: ShapeEndpointOlderThanCode => [
         "shape/older-versions[shape=2024-06-20]",
         "shape/older-versions[shape=basil]",

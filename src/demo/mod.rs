@@ -7,8 +7,8 @@
 //!
 //! The right handler takes from an event only *which* object it is about, reads that object back from
 //! Stripe while it holds the customer's turn, and writes everything in one transaction, each effect under
-//! the name of the fact that caused it. [`Bug`] names what others decide instead; each decision stands in
-//! the code beside the right one.
+//! the name of the fact that caused it. What no event told, a nightly sync finds. [`Bug`] names what others
+//! decide instead; each decision stands in the code beside the right one.
 
 mod access;
 mod account;

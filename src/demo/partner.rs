@@ -18,12 +18,13 @@ pub(super) async fn join(
 ) -> Result<StatusCode, SignupError> {
     let user = app.store.user_of_customer(&customer).await?.ok_or(SignupError::NoAccount)?;
     let _turn = app.turns.take(&customer).await;
-    if let Some((_, shop)) = app.store.shop(&customer).await?
-        && shop == "open"
-    {
-        return Ok(StatusCode::OK);
-    }
-    let once = format!("partner:{}:{customer}", app.started);
+    let before = match app.store.shop(&customer).await? {
+        Some((_, shop)) if shop == "open" => return Ok(StatusCode::OK),
+        // Who was one before has another account now.
+        Some((account, _)) => account,
+        None => "none".to_owned(),
+    };
+    let once = format!("partner:{customer}:after:{before}");
     let account = app.stripe.create_account(&user.email, &customer, &once).await?;
     app.store.open_shop(&account, &customer).await?;
     Ok(StatusCode::CREATED)
