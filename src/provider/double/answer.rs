@@ -76,6 +76,9 @@ pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
         Err(_) => None,
     };
     let case = if let Some(Home::Case(case)) = home { Some(case) } else { None };
+    if let Some(case) = case {
+        account.wake(case);
+    }
     let request_id = request_id(account, home, request.method);
     let mut answer = Answer {
         case,
@@ -150,8 +153,9 @@ fn carry_out(
         request: Some(answer.request_id.clone()),
         idempotency_key: request.idempotency_key.map(str::to_owned),
     };
-    let done =
-        dispatch(account, call, home, cause).and_then(|reply| print(account, reply, &paths, request.version));
+    let as_kept = paths.is_empty() && request.version.looks_newest();
+    let done = dispatch(account, call, home, cause, as_kept)
+        .and_then(|reply| print(account, reply, &paths, request.version));
     match done {
         Ok(body) => answer.body = body,
         // A declined card is an answer that Stripe remembers; a call that made no sense is not.
@@ -187,6 +191,7 @@ fn print(account: &mut Account, reply: Reply, paths: &[String], version: Version
         Reply::Stored(id) if paths.is_empty() => return Ok(account.rendered(&id, version)),
         Reply::Stored(id) => account.find(&id).map(super::store::Stored::whole).unwrap_or_default(),
         Reply::Made(value) => value,
+        Reply::Printed(bytes) => return Ok(bytes),
     };
     // Older shapes name objects that the newest does not, so what is expanded is looked for in the older one.
     let mut value = shape::in_version(value, version, &*account);

@@ -19,6 +19,9 @@ pub(crate) struct Part {
     /// For the ids of reads, which come as often as the app likes: they must not shift those of objects.
     pub(crate) reads: IdMinter,
     pub(crate) store: Store,
+    /// Whether the account counts it among the cases that are at work, and whether it was since it was last asked.
+    pub(crate) awake: bool,
+    pub(crate) used: bool,
     /// What will happen by itself.
     pub(crate) agenda: Agenda,
     /// Events that the engine has not drained.
@@ -52,6 +55,8 @@ impl Part {
             ids,
             reads,
             store: Store::packed_as(samples),
+            awake: false,
+            used: false,
             agenda: Agenda::default(),
             outbox: Vec::new(),
             resent: Vec::new(),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Bound;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::account::Home;
@@ -25,15 +26,31 @@ pub(crate) const AS_USUAL: Keeps = |_, _, _| None;
 pub(crate) const CREATED: (&str, Is) = ("created", Is::Map);
 pub(crate) const CUSTOMER: (&str, Is) = ("customer", Is::Text);
 
+/// Which objects a list is of.
+#[derive(Clone, Copy)]
+pub(crate) struct Of<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) kind: Kind,
+    pub(crate) route: &'a Route,
+    pub(crate) keeps: Keeps,
+    pub(crate) home: Option<Home>,
+}
+
 /// Answers a list.
-pub(crate) fn list<'a>(
-    account: &'a Account,
-    kind: Kind,
-    route: &Route,
-    keeps: Keeps,
+pub(crate) fn list(of: Of<'_>, given: &Map<String, Value>) -> Result<Value, ApiError> {
+    found(of, given, |page, lists| page.of_stored(lists, of.route.path))
+}
+
+/// The same as it is printed in the newest version.
+pub(crate) fn printed(of: Of<'_>, given: &Map<String, Value>) -> Result<Bytes, ApiError> {
+    found(of, given, |page, lists| page.printed(lists, of.route.path))
+}
+
+fn found<'a, T>(
+    Of { account, kind, route, keeps, home }: Of<'a>,
     given: &Map<String, Value>,
-    home: Option<Home>,
-) -> Result<Value, ApiError> {
+    answer: impl FnOnce(&Page, Vec<Candidates<'_>>) -> T,
+) -> Result<T, ApiError> {
     let page = Page::read(given)?;
     let mut filters = given.clone();
     PARAMS.iter().for_each(|(name, _)| drop(filters.shift_remove(*name)));
@@ -65,7 +82,7 @@ pub(crate) fn list<'a>(
             None => Box::new(store.between(kind, span).filter_map(stays)),
         }
     });
-    Ok(page.of_stored(lists.collect(), route.path))
+    Ok(answer(&page, lists.collect()))
 }
 
 /// A page of objects that are already in order: those inside another object.

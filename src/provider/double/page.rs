@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Bound;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -75,6 +76,13 @@ impl Page {
         list(found.into_iter().map(Stored::whole_of).collect(), more, url)
     }
 
+    /// The same as it is printed, from what was printed of each object before.
+    pub(crate) fn printed(&self, lists: Vec<Candidates<'_>>, url: &str) -> Bytes {
+        let (found, more) = self.pick(lists);
+        let objects: Vec<Bytes> = found.iter().map(|stored| stored.rendered()).collect();
+        printed(&objects, more, url)
+    }
+
     /// What stands on the page, and whether more is where it was looked.
     pub(crate) fn pick<'a>(&self, lists: Vec<Candidates<'a>>) -> (Vec<Cow<'a, Stored>>, bool) {
         let backwards = matches!(self.cursor, Some((Side::Before, _)));
@@ -137,13 +145,31 @@ pub(crate) fn list(data: Vec<Value>, more: bool, url: &str) -> Value {
     object! { "object": "list", "data": data, "has_more": more, "url": url }
 }
 
+/// The same of objects that were printed by themselves: as parts of the list their lines stand further in.
+fn printed(objects: &[Bytes], more: bool, url: &str) -> Bytes {
+    let room = objects.iter().map(|object| object.len() * 3 / 2).sum::<usize>() + url.len() + 100;
+    let mut page = Vec::with_capacity(room);
+    page.extend_from_slice(b"{\n  \"object\": \"list\",\n  \"data\": [");
+    for (at, object) in objects.iter().enumerate() {
+        page.extend_from_slice(if at == 0 { b"" } else { b"," });
+        for line in object.split(|byte| *byte == b'\n') {
+            page.extend_from_slice(b"\n    ");
+            page.extend_from_slice(line);
+        }
+    }
+    page.extend_from_slice(if objects.is_empty() { b"" } else { b"\n  " });
+    let url = Value::from(url);
+    page.extend_from_slice(format!("],\n  \"has_more\": {more},\n  \"url\": {url}\n}}").as_bytes());
+    page.into()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
-    use crate::provider::double::store::Store;
+    use crate::provider::double::store::{Store, render};
 
     fn ids(page: &Value) -> Vec<String> {
         page["data"].as_array().unwrap().iter().map(|value| text(value, "id").to_owned()).collect()
@@ -152,7 +178,9 @@ mod tests {
     fn store(created: &[i64]) -> Store {
         let mut store = Store::default();
         for (at, created) in created.iter().enumerate() {
-            let value = json!({"id": format!("cus_{at}"), "created": created});
+            let value = json!({
+                "id": format!("cus_{at}"), "created": created, "name": "a\n\"b\"", "none": {}, "list": [{}, [1, "]"]],
+            });
             store.insert(Kind::Customer, at as u64, value, Value::Null);
         }
         store
@@ -162,7 +190,12 @@ mod tests {
     fn page(store: &Store, given: &Value) -> Value {
         let page = Page::read(given.as_object().unwrap()).unwrap();
         let span = page.span(|id| store.get(id)).unwrap();
-        page.of_stored(vec![Box::new(store.between(Kind::Customer, span).map(Stored::glance))], "/x")
+        let lists = || -> Vec<Candidates<'_>> {
+            vec![Box::new(store.between(Kind::Customer, span).map(Stored::glance))]
+        };
+        let value = page.of_stored(lists(), "/x");
+        assert_eq!(page.printed(lists(), "/x"), render(&value), "printed at once it is the same");
+        value
     }
 
     /// Follows the cursor until there is no more.

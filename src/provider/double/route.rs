@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use matchit::Router;
 use serde_json::{Map, Value};
 
@@ -210,6 +211,8 @@ pub(crate) enum Reply {
     Stored(String),
     /// Something made for this call.
     Made(Value),
+    /// The same, printed already in the version and the extent that were asked for.
+    Printed(Bytes),
 }
 
 /// The routes by method and path.
@@ -241,12 +244,14 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
 /// Words that stand where an id could: routes of their own, which must not be taken for an object that is missing.
 const NO_IDS: [&str; 4] = ["search", "upcoming", "create_preview", "preview"];
 
-/// Carries a call out.
+/// Carries a call out. `as_kept`: it is answered in the newest version and nothing is expanded, so that what was
+/// printed before can be answered again.
 pub(crate) fn dispatch(
     account: &mut Account,
     call: &Call,
     home: Option<Home>,
     cause: Cause,
+    as_kept: bool,
 ) -> Result<Reply, ApiError> {
     let table = match call.method {
         Method::Get => &ROUTES.get,
@@ -272,7 +277,12 @@ pub(crate) fn dispatch(
             }
         }
         Does::List(kind, keeps) => {
-            list::list(account, kind, route, keeps, &without_expand(&call.params), home).map(Reply::Made)
+            let of = list::Of { account, kind, route, keeps, home };
+            let given = without_expand(&call.params);
+            match as_kept {
+                true => list::printed(of, &given).map(Reply::Printed),
+                false => list::list(of, &given).map(Reply::Made),
+            }
         }
         Does::Search(kind, fields) => {
             search::search(account, kind, route, fields, &without_expand(&call.params), home).map(Reply::Made)

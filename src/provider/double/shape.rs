@@ -46,7 +46,7 @@ impl Account {
     /// An object as `version` prints it; printed once for as long as nothing changes that it could show.
     pub(super) fn rendered(&mut self, id: &str, version: Version) -> Bytes {
         if version.looks_newest() {
-            return self.find_mut(id).map(Stored::rendered).unwrap_or_default();
+            return self.find_mut(id).map(|stored| stored.rendered()).unwrap_or_default();
         }
         let age = self.age(id);
         let Some(stored) = self.find(id) else { return Bytes::new() };

@@ -1,6 +1,6 @@
 //! The whole account: the shop that all cases share, the account at large, and the cases.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,12 +18,17 @@ use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{list, object, text};
 use crate::stripe::thin;
 
+/// The cases whose objects are kept warm at once: more than a run plays at a time. Tests have few, and some rest.
+const AWAKE: usize = if cfg!(test) { 2 } else { 64 };
+
 /// Everything that the double knows; guarded by one lock, which is never held while waiting.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) shop: Store,
     pub(crate) large: Part,
     pub(crate) cases: HashMap<CaseId, Part>,
+    /// The cases that are at work, longest so first.
+    awake: VecDeque<CaseId>,
     /// What the objects of all parts are packed against.
     pub(crate) samples: Samples,
     /// Whose the objects of cases are.
@@ -49,6 +54,7 @@ impl Account {
             // Cases count their streams from 0; the account at large takes the last one.
             large: Part::new(now, IdMinter::new(seed, u64::MAX), &samples),
             cases: HashMap::new(),
+            awake: VecDeque::new(),
             samples,
             owners: HashMap::new(),
             emails: HashMap::new(),
@@ -61,8 +67,32 @@ impl Account {
         }
     }
 
+    /// Notes that a case is at work. Of many that are open, those which were left alone for longest rest.
+    pub(crate) fn wake(&mut self, case: CaseId) {
+        let Some(part) = self.cases.get_mut(&case) else { return };
+        part.used = true;
+        if !std::mem::replace(&mut part.awake, true) {
+            self.awake.push_back(case);
+        }
+        while self.awake.len() > AWAKE
+            && let Some(oldest) = self.awake.pop_front()
+        {
+            // One that is closed is not there any more.
+            let Some(part) = self.cases.get_mut(&oldest) else { continue };
+            if std::mem::take(&mut part.used) {
+                self.awake.push_back(oldest);
+            } else {
+                part.awake = false;
+                part.store.rest();
+            }
+        }
+    }
+
     /// One part to work on; that of the account at large where the case is not open.
     pub(crate) fn world(&mut self, home: Home, cause: Cause) -> World<'_> {
+        if let Home::Case(case) = home {
+            self.wake(case);
+        }
         let Self { shop, large, cases, owners, seq, .. } = self;
         let keep_events = self.keep_events;
         let case = match home {

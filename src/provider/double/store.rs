@@ -188,6 +188,15 @@ impl Store {
         self.objects.get_mut(id).map(Box::as_mut)
     }
 
+    /// Lets go of all but the packed text of every object, for nobody will look at them for a while.
+    pub(crate) fn rest(&mut self) {
+        for id in std::mem::take(self.warm.get_mut()) {
+            if let Some(stored) = self.objects.get_mut(&id) {
+                stored.cool(&self.samples);
+            }
+        }
+    }
+
     /// Cools down what was not touched for longest.
     fn cool(&mut self) {
         let warm = self.warm.get_mut();

@@ -33,7 +33,7 @@ pub(crate) struct Stored {
     object: Tree,
     /// Few have anything hidden.
     hidden: Option<Box<Tree>>,
-    printed: Option<Box<Printed>>,
+    printed: OnceCell<Box<Printed>>,
 }
 
 /// What an event is found by, beside its id and its second.
@@ -48,7 +48,7 @@ pub(crate) struct Told {
 /// The bytes in which an object was answered since it last changed.
 #[derive(Debug, Clone, Default)]
 struct Printed {
-    newest: Option<Bytes>,
+    newest: OnceCell<Bytes>,
     /// One older version is kept: an app speaks one version.
     older: Option<Older>,
 }
@@ -92,25 +92,31 @@ type Sample = Arc<Box<[u8]>>;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples(Arc<Mutex<Texts>>);
 
-/// A text of each sort.
-type Texts = HashMap<Arc<str>, Sample>;
+/// A text of each sort; none before the first of it cools down.
+type Texts = HashMap<Arc<str>, Option<Sample>>;
 
 impl Samples {
     /// The sort as it is known, and its text: `plain` where it is the first.
     fn of(&self, sort: &str, plain: &[u8]) -> Sample {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sample) = known.get(sort) {
-            return Arc::clone(sample);
+        let first = || Sample::new(plain.into());
+        if let Some(sample) = known.get_mut(sort) {
+            return Arc::clone(sample.get_or_insert_with(first));
         }
-        let sample = Sample::new(plain.into());
-        known.insert(sort.into(), Arc::clone(&sample));
+        let sample = first();
+        known.insert(sort.into(), Some(Arc::clone(&sample)));
         sample
     }
 
     /// The sort's name, kept once for all that are of it.
     fn name(&self, sort: &str) -> Arc<str> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get_key_value(sort).map_or_else(|| sort.into(), |(name, _)| Arc::clone(name))
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((name, _)) = known.get_key_value(sort) {
+            return Arc::clone(name);
+        }
+        let name: Arc<str> = sort.into();
+        known.insert(Arc::clone(&name), None);
+        name
     }
 }
 
@@ -198,14 +204,13 @@ impl Stored {
             told: None,
             object: Tree::new(value),
             hidden: Some(hidden).filter(|hidden| !hidden.is_null()).map(|hidden| Box::new(Tree::new(hidden))),
-            printed: None,
+            printed: OnceCell::new(),
         }
     }
 
-    /// An event: packed from the start, for most are never read again.
+    /// An event: text from the start, for most are never read again.
     pub(super) fn event(seq: u64, event: &Value, samples: &Samples) -> Self {
         let kind = text(event, "type");
-        let packed = Text::of(event).packed(kind, samples);
         let told = Told { kind: samples.name(kind), pending: int(event, "pending_webhooks") };
         Self {
             kind: Kind::Event,
@@ -213,9 +218,9 @@ impl Stored {
             seq,
             created: int(event, "created"),
             told: Some(Box::new(told)),
-            object: Tree { live: OnceCell::new(), text: Some(packed) },
+            object: Tree { live: OnceCell::new(), text: Some(Text::of(event)) },
             hidden: None,
-            printed: None,
+            printed: OnceCell::new(),
         }
     }
 
@@ -238,7 +243,7 @@ impl Stored {
 
     /// Whether only the packed text is kept.
     pub(super) fn is_cold(&self) -> bool {
-        self.printed.is_none()
+        self.printed.get().is_none()
             && self.object.is_cold()
             && self.hidden.as_ref().is_none_or(|hidden| hidden.is_cold())
     }
@@ -287,7 +292,7 @@ impl Stored {
         if let Some(told) = &mut self.told {
             told.pending = int(value, "pending_webhooks");
         }
-        self.printed = None;
+        self.printed.take();
     }
 
     /// Changes what belongs to it without being part of it.
@@ -298,7 +303,7 @@ impl Stored {
     /// Lets go of everything but the packed text.
     pub(super) fn cool(&mut self, samples: &Samples) {
         self.warm.set(false);
-        self.printed = None;
+        self.printed.take();
         let sort = self.told.as_ref().map_or(self.kind.noun(), |told| &told.kind);
         self.object.cool(sort, samples);
         if let Some(hidden) = &mut self.hidden {
@@ -308,26 +313,27 @@ impl Stored {
 
     /// As it was printed in this version, if nothing has changed since.
     pub(crate) fn kept(&self, version: Version, age: u64) -> Option<Bytes> {
-        let older = self.printed.as_ref()?.older.as_ref();
+        let older = self.printed.get()?.older.as_ref();
         let older = older.filter(|older| older.version == version && older.age == age)?;
         Some(older.bytes.clone())
     }
 
     /// Keeps what was printed.
     pub(crate) fn keep(&mut self, version: Version, age: u64, bytes: Bytes) {
-        self.printed.get_or_insert_default().older = Some(Older { version, age, bytes });
+        self.printed.get_or_init(Box::default);
+        if let Some(printed) = self.printed.get_mut() {
+            printed.older = Some(Older { version, age, bytes });
+        }
     }
 
     /// As Stripe prints it, with two spaces; printed once per state of the object while it is warm.
-    pub(crate) fn rendered(&mut self) -> Bytes {
-        if let Some(rendered) = self.printed.as_ref().and_then(|printed| printed.newest.as_ref()) {
-            return rendered.clone();
+    pub(crate) fn rendered(&self) -> Bytes {
+        let render = || self.object.live.get().map_or_else(|| render(&self.whole()), |live| render(live));
+        // What the store does not know to be warm would never be let go of.
+        if !self.warm.get() {
+            return render();
         }
-        let rendered = match self.object.live.get() {
-            Some(live) => render(live),
-            None => render(&self.whole()),
-        };
-        self.printed.get_or_insert_default().newest.insert(rendered).clone()
+        self.printed.get_or_init(Box::default).newest.get_or_init(render).clone()
     }
 
     /// A copy of the object.
@@ -360,7 +366,12 @@ mod tests {
                 let mut customer = Stored::new(Kind::Customer, seq, value.clone(), Value::Null);
                 let mut told = Stored::event(seq, &event, &samples);
                 for stored in [&mut customer, &mut told] {
+                    let unkept = stored.rendered();
+                    prop_assert!(stored.printed.get().is_none());
+                    stored.warm.set(true);
                     let bytes = stored.rendered();
+                    prop_assert_eq!(&unkept, &bytes);
+                    prop_assert!(stored.printed.get().is_some());
                     stored.cool(&samples);
                     stored.cool(&samples);
                     prop_assert_eq!(stored.rendered(), bytes);

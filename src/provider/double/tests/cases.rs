@@ -300,3 +300,29 @@ async fn a_session_that_names_nobody_is_claimed_by_what_the_app_passes() {
     let twice = stand.try_act("checkout", json!({"set": {"client_reference_id": "u3"}}));
     assert_eq!(twice, Err(ActError::NoOpenCheckout), "two could be meant");
 }
+
+/// Of many cases that are open at once, those which are left alone keep packed texts only.
+#[tokio::test]
+async fn a_case_that_rests_forgets_nothing() {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let mut left = Vec::new();
+    for case in (100..106).map(CaseId) {
+        stand.double.open(case, START.parse().unwrap(), IdMinter::new(7, u64::from(case.0)));
+        stand.double.add_customer(case, &format!("c{}@example.com", case.0));
+        let keys = json!({"price": "pro_monthly"});
+        let action = Action::from_keys(ActionKind::Checkout, keys.as_object().unwrap()).unwrap();
+        stand.double.act(case, 0, &action).unwrap();
+        left.push((case, stand.double.truth(case, 0, None), stand.double.drain(case)));
+    }
+    let awake =
+        |stand: &Stand| stand.double.shared.account().cases.values().filter(|part| part.awake).count();
+    assert!(awake(&stand) < left.len(), "some rest");
+    for (case, truth, events) in &left {
+        let made = &events[events.len() - 1];
+        let path = format!("/v1/events/{}", text(made, "id"));
+        assert_eq!(app.get(&path).await.json()["data"], made["data"]);
+        assert_eq!(stand.double.truth(*case, 0, None), *truth);
+    }
+    assert!(awake(&stand) < left.len(), "and again, when each was looked at");
+}
