@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +17,7 @@ use crate::provider::double::{
     Outcome, Told,
 };
 use crate::secret::Secret;
+use crate::stripe::action::Leaves;
 use crate::stripe::version::Version;
 use crate::time::human;
 
@@ -56,6 +57,9 @@ pub(super) struct StripeArgs {
     /// How many events are kept.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     keep_events: usize,
+    /// What becomes of a subscription when the last retry of its invoice was declined.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = AfterRetries::Cancel)]
+    after_retries: AfterRetries,
     /// Reproduce the ids of an earlier start.
     #[arg(long, value_name = "N", env = "PAYDRILL_SEED")]
     seed: Option<u64>,
@@ -65,6 +69,28 @@ pub(super) struct StripeArgs {
     /// Print calls and deliveries as JSON lines to standard output, after the address.
     #[arg(long)]
     json: bool,
+}
+
+/// An account's setting for what follows the last retry.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum AfterRetries {
+    /// It is canceled, as new accounts have it
+    Cancel,
+    /// It is `unpaid`: its later invoices stay drafts
+    Unpaid,
+    /// It stays `past_due`, and goes on being billed
+    PastDue,
+}
+
+impl From<AfterRetries> for Leaves {
+    fn from(setting: AfterRetries) -> Self {
+        match setting {
+            AfterRetries::Cancel => Self::Canceled,
+            AfterRetries::Unpaid => Self::Unpaid,
+            AfterRetries::PastDue => Self::PastDue,
+        }
+    }
 }
 
 pub(super) fn main(args: &StripeArgs, settings: &Settings, output: &Output) -> Exit {
@@ -138,6 +164,7 @@ fn config(args: &StripeArgs) -> DoubleConfig {
         port: Some(args.port),
         answers_in: args.answers_in.map_or(AnswersIn::Asked, AnswersIn::Version),
         keep_events: args.keep_events,
+        after_retries: args.after_retries.into(),
         alone: Some(Alone {
             api_version: args.api_version,
             forward_to: forward_to.collect(),

@@ -18,10 +18,11 @@ use super::stage::{self, Prepared, Wanted};
 use crate::deliver::attempt;
 use crate::id::{CaseId, IdMinter};
 use crate::probe::{RequestOutcome, describe};
-use crate::project::model::Outlet;
+use crate::project::model::{Outlet, Provider};
 use crate::provider::double::{Double, DoubleConfig};
 use crate::run_event::{AttemptOutcome, AttemptRecord, CallRecord, RequestRecord, RunEventKind};
 use crate::scenario::model::{Expected, Step};
+use crate::stripe::action::Leaves;
 use crate::stripe::object::NEWEST;
 use crate::time::human;
 
@@ -31,8 +32,12 @@ use crate::time::human;
 /// # Errors
 /// The environment cannot be filled in, or the double does not start.
 pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionError> {
+    let after_retries = match plan.environment.provider {
+        Provider::Double { after_retries, .. } => after_retries,
+        Provider::NotYet(_) => Leaves::default(),
+    };
     let double = Double::start(
-        DoubleConfig::default(),
+        DoubleConfig { after_retries, ..DoubleConfig::default() },
         &stage::catalog(&plan.project),
         ports.clock,
         plan.options.seed,

@@ -15,6 +15,7 @@ use crate::scenario::decode::{
     Any, Decode, Length, List, Map, Number, OrNone, Problems, Table, Text, document, words,
 };
 use crate::scenario::tree::{Kind, Node};
+use crate::stripe::action::Leaves;
 
 document! {
     /// a project
@@ -215,6 +216,8 @@ document! {
         port: Number<1, 65_535>,
         /// `"asked"`: the caller's Stripe-Version; or one version for every answer.
         answers_in: Text,
+        /// What becomes of a subscription when the last retry of its invoice was declined, as it is set at Stripe: `"cancel"`, `"unpaid"` or `"past_due"`; left out, it is canceled. `leaves` of `stripe.payment_fails` comes first.
+        after_retries: Leaves,
     }
 
     /// `provider.live`
@@ -417,6 +420,11 @@ impl Interval {
     }
 }
 
+words!(Leaves, "after_retries", {
+    "cancel" => Self::Canceled,
+    "unpaid" => Self::Unpaid,
+    "past_due" => Self::PastDue,
+});
 words!(Redirect, "redirect", { "node" => Self::Node, "python" => Self::Python, });
 
 /// The one word for how the app's clock is moved.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 pub use self::outside::{Mail, Outlet, OutsideProbe, Select, Sink, SinkAnswer};
 
 use crate::span::{Place, Spanned};
-use crate::stripe::action::ActionKind;
+use crate::stripe::action::{ActionKind, Leaves};
 use crate::stripe::version::Version;
 
 /// The project.
@@ -262,6 +262,8 @@ pub enum Provider {
         port: Option<u16>,
         /// The version of every answer; `None`: the caller's `Stripe-Version`.
         answers_in: Option<Version>,
+        /// How a subscription is left when the last retry of its invoice was declined.
+        after_retries: Leaves,
     },
     /// A kind that this version does not execute: `live`, `stripe-mock`.
     NotYet(&'static str),

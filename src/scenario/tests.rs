@@ -11,6 +11,7 @@ use super::tree::source;
 use super::*;
 use crate::project::model::{Launch, Project, Provider};
 use crate::project::parse_project;
+use crate::stripe::action::Leaves;
 use crate::stripe::refusal::{Limit, Refusal};
 
 /// The example project and scenarios of the design.
@@ -46,6 +47,22 @@ fn valid(text: &str) -> Scenario {
     scenario.unwrap_or_else(|| panic!("{}", render(&diagnostics, Color::No)))
 }
 
+#[rstest::rstest]
+#[case("", Leaves::Canceled)]
+#[case("after_retries = \"unpaid\"", Leaves::Unpaid)]
+#[case("after_retries = \"past_due\"", Leaves::PastDue)]
+#[case("after_retries = \"cancel\"", Leaves::Canceled)]
+fn a_project_says_what_follows_the_last_retry(#[case] key: &str, #[case] expected: Leaves) {
+    let text = format!(
+        "[project]\nname = \"acme\"\n[environment.ci]\nprovider.double = {{ {key} }}\n\
+         target = {{ url = \"http://127.0.0.1:1\", endpoint.main = {{ path = \"/w\" }} }}\n"
+    );
+    let (project, diagnostics) = parse_project(source("paydrill.toml", &text), PathBuf::from("."));
+    let project = project.unwrap_or_else(|| panic!("{}", render(&diagnostics, Color::No)));
+    let provider = &project.environments["ci"].provider;
+    assert!(matches!(provider, Provider::Double { after_retries, .. } if *after_retries == expected));
+}
+
 #[test]
 fn the_example_project_is_valid() {
     let (project, diagnostics) = example_project();
@@ -55,7 +72,7 @@ fn the_example_project_is_valid() {
     assert_eq!(project.prices["pro_monthly"].unit_amount, 9900);
     assert_eq!(project.probes["access"].fields().unwrap().len(), 6);
     let ci = &project.environments["ci"];
-    assert!(matches!(ci.provider, Provider::Double { port: None, answers_in: None }));
+    assert!(matches!(ci.provider, Provider::Double { port: None, answers_in: None, .. }));
     assert!(matches!(&ci.target.launch, Launch::Processes(processes) if processes.len() == 2));
     assert!(ci.target.endpoints["connect"].connect);
     assert_eq!(ci.not_yet, []);

@@ -187,8 +187,8 @@ pub struct Payment {
 pub enum Declines {
     /// So many attempts, of the four that Stripe makes by default; more are left.
     Some(u32),
-    /// All that are left; then the subscription ends up so.
-    All(Leaves),
+    /// All that are left; then the subscription ends up so, or as the account is set.
+    All(Option<Leaves>),
 }
 
 /// How a subscription is left when the last attempt was declined (a setting of the Stripe account).
@@ -448,7 +448,7 @@ fn read_declines(keys: &mut Keys<'_>) -> Result<Declines, KeyProblem> {
     let choices = [("past_due", Leaves::PastDue), ("unpaid", Leaves::Unpaid), ("canceled", Leaves::Canceled)];
     let leaves = keys.choice("leaves", &choices)?;
     match (keys.attempts("attempts")?, leaves) {
-        (None, leaves) => Ok(Declines::All(leaves.unwrap_or_default())),
+        (None, leaves) => Ok(Declines::All(leaves)),
         (Some(_), Some(_)) => {
             Err(KeyProblem::new("leaves", "says how the last attempt ends: it needs attempts = \"all\""))
         }
@@ -507,8 +507,8 @@ mod tests {
 
     #[rstest::rstest]
     #[case("payment_fails", json!({}), What::PaymentFails(Declines::Some(1)))]
-    #[case("payment_fails", json!({"attempts": "all"}), What::PaymentFails(Declines::All(Leaves::Canceled)))]
-    #[case("payment_fails", json!({"attempts": "all", "leaves": "unpaid"}), What::PaymentFails(Declines::All(Leaves::Unpaid)))]
+    #[case("payment_fails", json!({"attempts": "all"}), What::PaymentFails(Declines::All(None)))]
+    #[case("payment_fails", json!({"attempts": "all", "leaves": "unpaid"}), What::PaymentFails(Declines::All(Some(Leaves::Unpaid))))]
     #[case("cancel", json!({}), What::Cancel(CancelAt::Now))]
     #[case("cancel", json!({"at": "period_end"}), What::Cancel(CancelAt::PeriodEnd))]
     #[case("cancel", json!({"at": "2d"}), What::Cancel(CancelAt::After(SignedDuration::from_hours(48))))]

@@ -89,6 +89,7 @@ fn double(document: &DoubleDocument, later: &mut Later<'_>, problems: &mut Probl
     Provider::Double {
         port: document.port.as_ref().map(|port| port.get()),
         answers_in: fixed.and_then(|version| later.version("provider.double.answers_in", version, problems)),
+        after_retries: document.after_retries.as_ref().map(|leaves| **leaves).unwrap_or_default(),
     }
 }
 

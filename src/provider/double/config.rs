@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::stripe::action::Leaves;
 use crate::stripe::version::Version;
 
 /// How the double is started.
@@ -14,6 +15,9 @@ pub struct DoubleConfig {
     pub answers_in: AnswersIn,
     /// The events that are kept of what belongs to no case, which is never closed.
     pub keep_events: usize,
+    /// How a subscription is left when the last retry of its invoice was declined: a setting of the account
+    /// (<https://docs.stripe.com/billing/revenue-recovery/smart-retries#retry-schedule-settings>).
+    pub after_retries: Leaves,
     /// How it runs by itself, outside of a run.
     pub alone: Option<Alone>,
     /// What callers may take of it.
@@ -85,6 +89,7 @@ impl Default for DoubleConfig {
             port: None,
             answers_in: AnswersIn::default(),
             keep_events: 10_000,
+            after_retries: Leaves::default(),
             alone: None,
             limits: Limits::default(),
         }

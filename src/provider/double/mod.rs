@@ -214,6 +214,7 @@ impl Double {
     ) -> Result<Self, DoubleError> {
         let mut account = Account::new(clock.now(), seed);
         account.keep_events = config.keep_events;
+        account.after_retries = config.after_retries;
         catalog::stock(&mut account, catalog)?;
         account.large.outbox.clear();
         let (version, speed, deliveries, forwarded) = match config.alone {

@@ -14,6 +14,7 @@ use super::idempotency::Keys;
 use super::index::WHOLE;
 use super::store::{Kind, Samples, Store, Stored};
 use crate::id::{CaseId, IdMinter};
+use crate::stripe::action::Leaves;
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{list, object, text};
 use crate::stripe::thin;
@@ -39,6 +40,8 @@ pub(crate) struct Account {
     pub(crate) seq: u64,
     /// The events that are kept for the account at large: it is never closed.
     pub(crate) keep_events: usize,
+    /// How a subscription is left when the last retry of its invoice was declined.
+    pub(crate) after_retries: Leaves,
     /// How far the time of the account at large is ahead of the wall clock.
     pub(crate) ahead: SignedDuration,
     /// The ids of the catalogue's prices and products by their keys, in the catalogue's order.
@@ -61,6 +64,7 @@ impl Account {
             keys: Keys::default(),
             seq: 0,
             keep_events: usize::MAX,
+            after_retries: Leaves::default(),
             ahead: SignedDuration::ZERO,
             prices: Vec::new(),
             products: Vec::new(),
@@ -94,7 +98,7 @@ impl Account {
             self.wake(case);
         }
         let Self { shop, large, cases, owners, seq, .. } = self;
-        let keep_events = self.keep_events;
+        let (keep_events, after_retries) = (self.keep_events, self.after_retries);
         let case = match home {
             Home::Case(case) => cases.get_mut(&case),
             Home::Large | Home::Shop => None,
@@ -110,6 +114,7 @@ impl Account {
             owners,
             seq,
             keep_events,
+            after_retries,
             cause,
             overlay: None,
             clock: None,

@@ -89,6 +89,7 @@ use super::store::{Kind, Mark, Store, Stored};
 use super::webhook::listener;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::{self, Cause};
+use crate::stripe::action::Leaves;
 use crate::stripe::object::{NULL, int, merge, previous, put};
 
 /// The routes of every resource; a new one is a line here and a file.
@@ -165,6 +166,8 @@ pub(crate) struct World<'a> {
     pub(crate) keep_events: usize,
     /// What the events that follow were caused by.
     pub(crate) cause: Cause,
+    /// How a subscription is left when the last retry of its invoice was declined.
+    pub(crate) after_retries: Leaves,
     /// Fields for the first object of a kind that is made (`set` of an action).
     pub(crate) overlay: Option<(Kind, Map<String, Value>)>,
     /// The test clock by whose time everything happens; none for the part's own time.

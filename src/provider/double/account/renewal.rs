@@ -151,7 +151,7 @@ pub(crate) fn decline(world: &mut World<'_>, subscription: &str, declines: Decli
     if let Declines::All(leaves) = declines
         && text(world.peek(subscription), "status") != "incomplete"
     {
-        leave(world, subscription, leaves);
+        leave(world, subscription, leaves.unwrap_or(world.after_retries));
     }
     invoice
 }
@@ -166,7 +166,7 @@ pub(crate) fn retry(world: &mut World<'_>, invoice: &str) {
         && open["next_payment_attempt"].is_null()
         && text(world.peek(&owner), "status") == "past_due"
     {
-        leave(world, &owner, Leaves::default());
+        leave(world, &owner, world.after_retries);
     }
 }
 

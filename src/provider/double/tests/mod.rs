@@ -8,6 +8,7 @@ mod catalog;
 mod checkout;
 mod crowd;
 mod discounts;
+mod dunning;
 mod fuzz;
 mod http;
 mod laws;
