@@ -7,7 +7,7 @@ use super::payment::{self, Collect};
 use super::{World, invoice_item, put_all};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::subscription_of;
-use crate::stripe::object::{NULL, text};
+use crate::stripe::object::text;
 
 /// What a subscription's invoice is made of.
 pub(crate) struct Bill<'a> {
@@ -120,18 +120,4 @@ fn method_or_card(world: &mut World<'_>, invoice: &Value) -> String {
         Some(method) => method,
         None => payment::on_file(world, text(invoice, "customer")),
     }
-}
-
-/// An invoice that nobody collects by itself: it stays what it is.
-pub(crate) fn leave_as_draft(world: &mut World<'_>, invoice: &str) {
-    world.change(invoice, |invoice| {
-        put_all(
-            invoice,
-            [
-                ("auto_advance", false.into()),
-                ("automatically_finalizes_at", NULL),
-                ("next_payment_attempt", NULL),
-            ],
-        );
-    });
 }

@@ -45,6 +45,7 @@ pub(crate) fn draft(world: &mut World<'_>, draft: Draft<'_>) -> String {
 
 /// The draft, not kept anywhere.
 pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
+    let advancing = moves_by_itself(&draft);
     let id = draft.id.unwrap_or_else(|| world.mint("in"));
     let customer = world.copy(draft.customer);
     let mut made = invoice::invoice(&id, world.second(), &customer, draft.currency);
@@ -59,8 +60,10 @@ pub(crate) fn compose(world: &mut World<'_>, draft: Draft<'_>) -> Value {
     settings(&mut made, &customer, draft.subscription);
     let located = automatic_tax::is_located(world, draft.customer);
     automatic_tax::lay(&mut made, draft.subscription.get("automatic_tax"), located);
-    if draft.reason == "subscription_cycle" {
-        advances(&mut made);
+    match advancing {
+        Some(true) => advances(&mut made),
+        Some(false) => put(&mut made, "auto_advance", false),
+        None => {}
     }
     let mut lines = draft.lines;
     let of_subscription = || draft.subscription["default_tax_rates"].as_array().cloned();
@@ -101,6 +104,23 @@ fn settings(made: &mut Value, customer: &Value, subscription: &Value) {
     }
 }
 
+/// Whether a draft goes on by itself after an hour in which it can be edited: those of a subscription's periods, unless
+/// their collection is paused as drafts or was given up. The first invoice does where it is sent. All others are somebody's
+/// to finalize now.
+fn moves_by_itself(draft: &Draft<'_>) -> Option<bool> {
+    let subscription = draft.subscription;
+    match draft.reason {
+        "subscription_cycle" => Some(
+            text(&subscription["pause_collection"], "behavior") != "keep_as_draft"
+                && text(subscription, "status") != "unpaid",
+        ),
+        "subscription_create" => {
+            Some(true).filter(|_| text(subscription, "collection_method") == "send_invoice")
+        }
+        _ => None,
+    }
+}
+
 /// A draft that finalizes itself, and then collects or is sent.
 pub(crate) fn advances(draft: &mut Value) {
     let at = int(draft, "created").saturating_add(DRAFT_FOR);
@@ -113,11 +133,6 @@ pub(crate) fn advances(draft: &mut Value) {
             ("next_payment_attempt", charged.then_some(at).into()),
         ],
     );
-}
-
-/// The same for a draft that is kept already; without an event, for it belongs to the draft's making.
-pub(crate) fn advance_later(world: &mut World<'_>, id: &str) {
-    world.change(id, advances);
 }
 
 /// Gives an invoice its lines; those that are new get ids.

@@ -43,11 +43,7 @@ pub(crate) fn begin(world: &mut World<'_>, id: &str) -> String {
         period: item::period_of(&before),
         discounts: None,
     };
-    let invoice = bill::draft(world, bill);
-    if text(&after["pause_collection"], "behavior") == "keep_as_draft" || text(&after, "status") == "unpaid" {
-        bill::leave_as_draft(world, &invoice);
-    }
-    invoice
+    bill::draft(world, bill)
 }
 
 /// The same, and bills it at once: what happens in the hour between is nothing to the actions of a scenario.

@@ -204,7 +204,6 @@ fn first_lines(world: &World<'_>, made: &Value, start: &Start) -> Vec<Value> {
 fn collect(world: &mut World<'_>, invoice: &str, start: &Start) {
     if start.invoiced() {
         // It waits as a draft, like those of later periods, so that it can still be edited before it is sent.
-        invoice::advance_later(world, invoice);
         return;
     }
     invoice::finalize(world, invoice);
