@@ -11,7 +11,7 @@ use super::state::Account;
 use super::store::{Kind, Stored, render};
 use crate::id::CaseId;
 use crate::stripe::object::{data, text};
-use crate::stripe::version::{Kin, Related, Version, downgrade};
+use crate::stripe::version::{Kin, Related, Version, downgrade, related};
 
 /// An answer as `version` shows it. Events are not touched: each was made in a version, and stays in
 /// that, or has none.
@@ -90,7 +90,7 @@ impl Related for Account {
     }
 
     fn payment_of_invoice(&self, invoice: &str) -> Option<Value> {
-        self.beside(invoice, Kind::InvoicePayment, "invoice").next().cloned()
+        related::shown(self.beside(invoice, Kind::InvoicePayment, "invoice")).cloned()
     }
 
     fn payment_by_intent(&self, intent: &str) -> Option<Value> {

@@ -295,7 +295,8 @@ impl Source for Account {
             }
             ("invoice", "confirmation_secret") => {
                 let payments = of(Kind::InvoicePayment, "invoice");
-                let intent = self.find(payments.first()?["payment"]["payment_intent"].as_str()?)?;
+                let own = payments.iter().find(|payment| payment["is_default"] == true)?;
+                let intent = self.find(own["payment"]["payment_intent"].as_str()?)?;
                 let secret = text(intent.value(), "client_secret");
                 Some(
                     object! { "client_secret": secret, "object": "confirmation_secret", "type": "payment_intent" },

@@ -50,7 +50,7 @@ mod dated_2024_04_10;
 mod event;
 mod fields;
 mod number;
-mod related;
+pub(crate) mod related;
 
 #[cfg(test)]
 mod tests;

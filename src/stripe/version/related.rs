@@ -8,12 +8,22 @@ use crate::stripe::object::text;
 pub trait Related {
     /// The object with this id.
     fn object(&self, id: &str) -> Option<Value>;
-    /// The newest `invoice_payment` of an invoice.
+    /// The [one](shown) `invoice_payment` of an invoice that an older shape shows.
     fn payment_of_invoice(&self, invoice: &str) -> Option<Value>;
     /// The `invoice_payment` that a payment intent is.
     fn payment_by_intent(&self, intent: &str) -> Option<Value>;
     /// The refunds of a charge, newest first.
     fn refunds_of(&self, charge: &str) -> Vec<Value>;
+}
+
+/// Of an invoice's payments, newest first, the one that is shown where an invoice has only one: Stripe's own, unless it was
+/// given up for another.
+pub(crate) fn shown<'a>(payments: impl Iterator<Item = &'a Value>) -> Option<&'a Value> {
+    let payments: Vec<_> = payments.collect();
+    let own = payments
+        .iter()
+        .rfind(|payment| payment["is_default"] == true && text(payment, "status") != "canceled");
+    own.or(payments.first()).copied()
 }
 
 /// Objects that were taken along with the events about them, oldest first. Without any, nothing is related.
@@ -32,7 +42,7 @@ impl Related for Kin {
     }
 
     fn payment_of_invoice(&self, invoice: &str) -> Option<Value> {
-        self.of("invoice_payment").rfind(|payment| text(payment, "invoice") == invoice).cloned()
+        shown(self.of("invoice_payment").rev().filter(|payment| text(payment, "invoice") == invoice)).cloned()
     }
 
     fn payment_by_intent(&self, intent: &str) -> Option<Value> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::invoice::{self, Draft};
 use super::payment::{self, Collect};
-use super::{World, invoice_item, put_all};
+use super::{World, invoice_item, invoice_payment};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::text;
@@ -90,7 +90,8 @@ fn outcome(world: &World<'_>, invoice: &Value, method: &str) -> Collect {
     let customer = text(invoice, "customer");
     let stuck = |id: &String| {
         let failed = text(world.peek(id), "status") == "open" && world.peek(id)["attempted"] == true;
-        let intent = invoice::intent_of(world, id).map(|intent| world.peek(&intent)).filter(|_| failed);
+        let intent =
+            invoice_payment::intent_of(world, id).map(|intent| world.peek(&intent)).filter(|_| failed);
         intent.is_some_and(|intent| {
             intent["payment_method"] == method
                 || intent["last_payment_error"]["payment_method"]["id"] == method

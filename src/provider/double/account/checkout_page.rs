@@ -10,8 +10,8 @@ use super::redemption::{self, Buyer, Redeem};
 use super::subscription::{Start, Via};
 use super::test_card::TestCard;
 use super::{
-    World, checkout_answers, checkout_invoice, customer, invoice, payment_link, put_all, setup_intent,
-    subscription, tax_rate,
+    World, checkout_answers, checkout_invoice, customer, invoice, invoice_payment, payment_link, put_all,
+    setup_intent, subscription, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::Params;
@@ -277,7 +277,7 @@ pub(crate) fn settle(world: &mut World<'_>, id: &str, arrives: bool) {
     let session = world.copy(id);
     let invoice = session["invoice"].as_str().map(str::to_owned);
     let intent = match &invoice {
-        Some(invoice) => invoice::intent_of(world, invoice),
+        Some(invoice) => invoice_payment::intent_of(world, invoice),
         None => session["payment_intent"].as_str().map(str::to_owned),
     };
     let Some(intent) = intent else { return };

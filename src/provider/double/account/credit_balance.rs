@@ -16,6 +16,8 @@ pub(crate) enum Why<'a> {
     AppliedToInvoice(&'a str),
     /// An invoice that had used it was voided.
     UnappliedFromInvoice(&'a str),
+    /// An attached payment brought more than an invoice had left to pay.
+    InvoiceOverpaid(&'a str),
     /// A credit note gave it.
     CreditNote {
         /// The note.
@@ -42,6 +44,7 @@ pub(crate) fn record(world: &mut World<'_>, customer: &str, amount: i64, why: Wh
         Why::Adjusted(_) => ("adjustment", "", ""),
         Why::AppliedToInvoice(invoice) => ("applied_to_invoice", invoice, ""),
         Why::UnappliedFromInvoice(invoice) => ("unapplied_from_invoice", invoice, ""),
+        Why::InvoiceOverpaid(invoice) => ("invoice_overpaid", invoice, ""),
         Why::CreditNote { note, invoice } => ("credit_note", invoice, note),
     };
     let currency = match (holder["currency"].as_str(), why) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::credit_balance::{self, Why};
 use super::decimal::divided;
 use super::total::totals;
-use super::{World, invoice, put_all, refund};
+use super::{World, invoice, invoice_payment, put_all, refund};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
@@ -256,8 +256,7 @@ fn give_back(
 ) -> Result<(), ApiError> {
     let (id, customer) = (text(note, "id").to_owned(), text(about, "customer"));
     if let Some(amount) = params.int("refund_amount").filter(|amount| *amount > 0) {
-        let intent = invoice::intent_of(world, text(about, "id")).unwrap_or_default();
-        let charge = text(world.peek(&intent), "latest_charge").to_owned();
+        let charge = charge_of(world, text(about, "id"), amount);
         if charge.is_empty() {
             return Err(ApiError::invalid_param("refund_amount", "This invoice has no charge to refund."));
         }
@@ -278,9 +277,23 @@ fn give_back(
     Ok(())
 }
 
+/// The charge that so much of an invoice is refunded from: the default payment's, else that of an attached one which has
+/// as much left.
+fn charge_of(world: &World<'_>, invoice: &str, amount: i64) -> String {
+    let charge = |intent: &str| text(world.peek(intent), "latest_charge").to_owned();
+    let has_left = |id: &String| {
+        let charge = world.peek(id);
+        charge["paid"] == true
+            && int(charge, "amount").saturating_sub(int(charge, "amount_refunded")) >= amount
+    };
+    let own = invoice_payment::intent_of(world, invoice).map(|intent| charge(&intent)).unwrap_or_default();
+    let payments = world.ids_where(Kind::InvoicePayment, "invoice", invoice);
+    let attached = payments.iter().map(|id| charge(text(&world.peek(id)["payment"], "payment_intent")));
+    std::iter::once(own.clone()).chain(attached).find(has_left).unwrap_or(own)
+}
+
 /// The invoice asks for less, or shows what was given back.
 fn lower(world: &mut World<'_>, invoice: &str, pre: i64, post: i64) {
-    let intent = invoice::intent_of(world, invoice);
     world.update("invoice.updated", invoice, |invoice| {
         let mut add = |field: &str, amount: i64| {
             let sum = int(invoice, field).saturating_add(amount);
@@ -294,16 +307,10 @@ fn lower(world: &mut World<'_>, invoice: &str, pre: i64, post: i64) {
     if pre == 0 {
         return;
     }
-    let left = int(world.peek(invoice), "amount_remaining");
-    if left == 0 {
+    if int(world.peek(invoice), "amount_remaining") == 0 {
         return invoice::paid_out_of_band(world, invoice);
     }
-    if let Some(intent) = intent {
-        world.change(&intent, |intent| put(intent, "amount", left));
-    }
-    for payment in world.ids_where(Kind::InvoicePayment, "invoice", invoice) {
-        world.change(&payment, |payment| put(payment, "amount_requested", left));
-    }
+    invoice_payment::keep_in_step(world, invoice);
 }
 
 /// `POST /v1/credit_notes/{id}`.

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::payment::{self, Collect};
 use super::status::{after_payment, become_, is_over};
 use super::subscription::end_with_invoice;
-use super::{World, change, checkout_page, invoice, item, later, pending_update, period, preview, renewal};
+use super::{
+    World, change, checkout_page, invoice, invoice_payment, item, later, pending_update, period, preview,
+    renewal,
+};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::{NULL, int, put, text};
@@ -203,7 +206,7 @@ fn settle(world: &mut World<'_>, intent: &str) {
         let intent = world.peek(intent);
         (text(intent, "customer").to_owned(), text(intent, "payment_method").to_owned())
     };
-    let collects = |invoice: &str| invoice::intent_of(world, invoice).as_deref() == Some(intent);
+    let collects = |invoice: &str| invoice_payment::intent_of(world, invoice).as_deref() == Some(intent);
     let opened = |session: &Value| {
         session["payment_intent"] == intent || session["invoice"].as_str().is_some_and(&collects)
     };

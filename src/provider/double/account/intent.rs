@@ -7,7 +7,7 @@ use super::payment::{self, Collect, outcome_of};
 use super::payment_method as method;
 use super::status::after_payment;
 use super::test_card::{ASKED_IN_VAIN, Decline, Does, decline_of, does};
-use super::{World, cash_balance, charge, invoice, later, put_all};
+use super::{World, cash_balance, charge, invoice, invoice_payment, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER};
 use crate::provider::double::params::Params;
@@ -262,7 +262,7 @@ fn how(world: &World<'_>, method: &str, off_session: bool) -> Collect {
 
 /// Collects; where an invoice asks for the money, for it.
 fn go(world: &mut World<'_>, id: &str, method: &str, how: Collect) {
-    match later::invoice_of(world, id) {
+    match invoice_payment::invoice_of(world, id) {
         Some(invoice) if text(world.peek(&invoice), "status") == "open" => {
             invoice::pay(world, &invoice, method, how, None);
             after_payment(world, &invoice, how);
@@ -363,6 +363,7 @@ pub(crate) fn captured(world: &mut World<'_>, id: &str, amount: i64) {
     });
     charge::capture(world, &charge, amount);
     world.tell("payment_intent.succeeded", id);
+    invoice_payment::succeeded(world, id);
 }
 
 /// `POST /v1/payment_intents/{id}/cancel`.
@@ -380,12 +381,13 @@ fn cancel(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
             ),
         ));
     }
-    if later::invoice_of(world, id).is_some() {
+    if invoice_payment::invoice_of(world, id).is_some() {
         return Err(ApiError::invalid(
             "You cannot cancel PaymentIntents created by invoices. You may void the invoice instead.",
         ));
     }
     payment::cancel_for(world, id, params.given("cancellation_reason").cloned().unwrap_or_default());
+    invoice_payment::canceled(world, id);
     Ok(world.copy(id))
 }
 

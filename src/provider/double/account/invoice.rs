@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::credit_balance::{self, Why};
 use super::payment::{self, Collect};
 use super::total::add_up;
-use super::{World, adjust, automatic_tax, period, put_all, redemption};
+use super::{World, adjust, automatic_tax, invoice_payment, period, put_all, redemption};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, data, int, invoice, put, text};
@@ -167,6 +167,11 @@ pub(crate) fn draft_of(world: &World<'_>, id: &str, customer: &str) -> Result<Va
     Ok(found)
 }
 
+/// The refusal of what only an open invoice can do.
+pub(crate) fn not_open() -> ApiError {
+    ApiError::invalid("You can only pass in open invoices. This invoice isn't open.")
+}
+
 /// Whether an invoice's lines may still change.
 pub(crate) fn editable(invoice: &Value) -> Result<(), ApiError> {
     if text(invoice, "status") == "draft" {
@@ -195,9 +200,7 @@ pub(crate) fn finalize_for(world: &mut World<'_>, id: &str, intent: Option<&str>
     number(world, id, 0);
     let open = world.copy(id);
     if let Some(intent) = intent {
-        let payment = world.mint("inpay");
-        let payment = invoice::invoice_payment(&payment, world.second(), &open, intent);
-        world.insert(Kind::InvoicePayment, payment);
+        invoice_payment::open(world, &open, intent);
     }
     if intent.is_none_or(|intent| text(world.peek(intent), "status") == "succeeded") {
         paid(world, id);
@@ -254,9 +257,7 @@ fn ask_for(world: &mut World<'_>, id: &str) {
     };
     let (due, currency) = (int(&open, "amount_due"), text(&open, "currency"));
     let intent = payment::open(world, due, currency, open["customer"].clone(), about, NULL);
-    let payment = world.mint("inpay");
-    let payment = invoice::invoice_payment(&payment, world.second(), &open, &intent);
-    world.insert(Kind::InvoicePayment, payment);
+    invoice_payment::open(world, &open, &intent);
 }
 
 /// The customer gets an open invoice by mail.
@@ -272,7 +273,7 @@ pub(crate) fn pay(
     how: Collect,
     next_attempt: Option<i64>,
 ) -> bool {
-    let Some(intent) = intent_of(world, id) else { return false };
+    let Some(intent) = invoice_payment::intent_of(world, id) else { return false };
     if how == Collect::Later {
         return false;
     }
@@ -322,33 +323,26 @@ pub(crate) fn paid(world: &mut World<'_>, id: &str) {
         put(invoice, "attempted", true);
         settled(invoice, now);
     });
-    let payment = world.ids_where(Kind::InvoicePayment, "invoice", id).pop();
+    let payment = invoice_payment::default_of(world, id);
     if payment.is_some() {
         world.tell_changed("invoice.updated", id, changed);
     }
     tell_paid(world, id);
     let Some(payment) = payment else { return };
-    world.change(&payment, |payment| {
-        let requested = int(payment, "amount_requested");
-        put_all(payment, [("amount_paid", requested.into()), ("status", "paid".into())]);
-        at(payment, "paid_at", now);
-    });
-    world.tell("invoice_payment.paid", &payment);
+    let requested = int(world.peek(&payment), "amount_requested");
+    invoice_payment::paid(world, &payment, requested);
 }
 
 /// It was paid some other way, and somebody says so: no attempt, and no money moves here.
 pub(crate) fn paid_out_of_band(world: &mut World<'_>, id: &str) {
     let now = world.second();
-    let intent = intent_of(world, id);
     world.update("invoice.updated", id, |invoice| settled(invoice, now));
     tell_paid(world, id);
-    give_up_payment(world, id);
-    if let Some(intent) = intent {
-        payment::cancel(world, &intent);
-    }
+    invoice_payment::cancel_default(world, id);
 }
 
-fn settled(invoice: &mut Value, now: i64) {
+/// The fields of an invoice that is paid.
+pub(super) fn settled(invoice: &mut Value, now: i64) {
     let due = int(invoice, "amount_due");
     put_all(
         invoice,
@@ -363,22 +357,15 @@ fn settled(invoice: &mut Value, now: i64) {
     at(invoice, "paid_at", now);
 }
 
-fn tell_paid(world: &mut World<'_>, id: &str) {
+pub(super) fn tell_paid(world: &mut World<'_>, id: &str) {
     world.tell("invoice.paid", id);
     world.tell("invoice.payment_succeeded", id);
-}
-
-/// The payment intent that collects an invoice.
-pub(crate) fn intent_of(world: &World<'_>, id: &str) -> Option<String> {
-    let payment = world.ids_where(Kind::InvoicePayment, "invoice", id).pop()?;
-    world.get(&payment)?["payment"]["payment_intent"].as_str().map(str::to_owned)
 }
 
 /// Nobody has to pay it any more; Stripe gives up on it, or the company did. A void one gives back the credit that it
 /// used.
 pub(crate) fn close(world: &mut World<'_>, id: &str, status: &str, when: &str) {
     let now = world.second();
-    let intent = intent_of(world, id);
     let voids = status == "void";
     world.change(id, |invoice| {
         put_all(
@@ -391,24 +378,11 @@ pub(crate) fn close(world: &mut World<'_>, id: &str, status: &str, when: &str) {
     if !voids {
         return;
     }
-    give_up_payment(world, id);
-    if let Some(intent) = intent {
-        payment::cancel(world, &intent);
-    }
+    invoice_payment::cancel_default(world, id);
     let closed = world.copy(id);
     let used = int(&closed, "starting_balance").saturating_sub(int(&closed, "ending_balance"));
     if used != 0 {
         credit_balance::shift(world, text(&closed, "customer"), used, Why::UnappliedFromInvoice(id));
-    }
-}
-
-fn give_up_payment(world: &mut World<'_>, id: &str) {
-    let now = world.second();
-    for payment in world.ids_where(Kind::InvoicePayment, "invoice", id) {
-        world.change(&payment, |payment| {
-            put(payment, "status", "canceled");
-            at(payment, "canceled_at", now);
-        });
     }
 }
 

@@ -7,10 +7,11 @@ use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
 use super::status::after_payment;
 use super::{
-    World, adjust, automatic_tax, bill, invoice_item, invoice_line, period, preview, put_all, tax_rate,
+    World, adjust, automatic_tax, bill, invoice_item, invoice_line, invoice_payment, period, preview,
+    put_all, tax_rate,
 };
 use crate::provider::double::error::ApiError;
-use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER, PARAMS};
+use crate::provider::double::list::{CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
 use crate::provider::double::search;
@@ -42,7 +43,6 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::change("/v1/invoices/{id}", UPDATE, update),
     Route::delete("/v1/invoices/{id}", &[], |world, id, _| delete(world, id)),
     Route::change("/v1/invoices/{id}/add_lines", invoice_line::ADD, invoice_line::add),
-    Route::change("/v1/invoices/{id}/attach_payment", ATTACH, attach_payment),
     Route::change("/v1/invoices/{id}/finalize", FINALIZE, finalize),
     Route::change_in("/v1/invoices/{id}/lines/{sub}", invoice_line::UPDATE, invoice_line::update).made(),
     Route::change("/v1/invoices/{id}/mark_uncollectible", &[], |world, id, _| mark_uncollectible(world, id)),
@@ -51,13 +51,6 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::change("/v1/invoices/{id}/send", &[], |world, id, _| send(world, id)),
     Route::change("/v1/invoices/{id}/update_lines", invoice_line::UPDATE_MANY, invoice_line::update_many),
     Route::change("/v1/invoices/{id}/void", &[], |world, id, _| void(world, id)),
-    Route::list(
-        "/v1/invoice_payments",
-        Kind::InvoicePayment,
-        &[("invoice", Is::Text), ("payment", Is::Map), ("status", Is::Text), CREATED],
-        AS_USUAL,
-    ),
-    Route::retrieve("/v1/invoice_payments/{id}", Kind::InvoicePayment),
 ];
 
 const CUSTOM_FIELDS: Is = Is::Rows(&[("name", Is::Needed(&Is::Text)), ("value", Is::Needed(&Is::Text))]);
@@ -133,8 +126,6 @@ const UPDATE: Table = &[
 ];
 
 const FINALIZE: Table = &[("auto_advance", Is::Bool)];
-
-const ATTACH: Table = &[("payment_intent", Is::Text), ("payment_record", Is::NotModelled)];
 
 const PAY: Table = &[
     ("forgive", Is::Bool),
@@ -363,6 +354,9 @@ fn pay(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiErr
         "void" => return Err(ApiError::invalid("This invoice can no longer be paid")),
         _ => {}
     }
+    if text(&before, "status") == "draft" {
+        automatic_tax::ready(world, id)?;
+    }
     if params.is_true("paid_out_of_band") {
         return out_of_band(world, id);
     }
@@ -401,7 +395,10 @@ fn out_of_band(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
 fn send(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::Invoice, id)?;
     match text(&before, "status") {
-        "draft" => invoice::finalize(world, id),
+        "draft" => {
+            automatic_tax::ready(world, id)?;
+            invoice::finalize(world, id);
+        }
         "open" => {}
         _ => {
             return Err(ApiError::invalid(
@@ -424,7 +421,10 @@ fn mark_uncollectible(world: &mut World<'_>, id: &str) -> Result<Value, ApiError
         "uncollectible" => {
             return Err(ApiError::invalid("This invoice has already been marked uncollectible."));
         }
-        _ => return Err(not_open()),
+        _ => return Err(invoice::not_open()),
+    }
+    if invoice_payment::attached(world, id, "open") {
+        return Err(ApiError::invalid("Invoices with `open` payments cannot be marked uncollectible."));
     }
     invoice::close(world, id, "uncollectible", "marked_uncollectible_at");
     Ok(world.copy(id))
@@ -435,38 +435,13 @@ fn void(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
     match text(&world.at_path(Kind::Invoice, id)?, "status") {
         "open" | "uncollectible" => {}
         "paid" => return Err(ApiError::invalid("Invoices with `paid` payments cannot be voided.")),
-        _ => return Err(not_open()),
+        _ => return Err(invoice::not_open()),
+    }
+    if let Some(status) =
+        ["paid", "open"].into_iter().find(|status| invoice_payment::attached(world, id, status))
+    {
+        return Err(ApiError::invalid(format!("Invoices with `{status}` payments cannot be voided.")));
     }
     invoice::close(world, id, "void", "voided_at");
-    Ok(world.copy(id))
-}
-
-fn not_open() -> ApiError {
-    ApiError::invalid("You can only pass in open invoices. This invoice isn't open.")
-}
-
-/// `POST /v1/invoices/{id}/attach_payment`: another payment intent pays the whole of it, now or when it succeeds.
-fn attach_payment(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
-    let open = world.at_path(Kind::Invoice, id)?;
-    let intent = params.needed("payment_intent")?.to_owned();
-    let intent = world.named_by(Kind::PaymentIntent, &intent, "payment_intent")?;
-    if text(&open, "status") != "open" {
-        return Err(not_open());
-    }
-    if int(&intent, "amount") != int(&open, "amount_remaining") {
-        return Err(ApiError::not_modelled("paying an invoice in parts"));
-    }
-    if let Some(own) = invoice::intent_of(world, id) {
-        payment::cancel(world, &own);
-    }
-    let payment = world.mint("inpay");
-    let mut payment =
-        crate::stripe::object::invoice::invoice_payment(&payment, world.second(), &open, text(&intent, "id"));
-    put(&mut payment, "is_default", false);
-    world.insert(Kind::InvoicePayment, payment);
-    if text(&intent, "status") == "succeeded" {
-        invoice::paid(world, id);
-        after_payment(world, id, Collect::Paid);
-    }
     Ok(world.copy(id))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::payment::{self, Collect};
 use super::status::after_payment;
 use super::test_card::{Debit, Decline, Ends, iban_ends, us_account_ends};
-use super::{Home, World, checkout_page, dispute, invoice, period, refund};
+use super::{Home, World, checkout_page, dispute, invoice, invoice_payment, period, refund};
 use crate::provider::double::store::{Kind, Stored};
 use crate::stripe::object::{put, text};
 
@@ -69,7 +69,7 @@ pub(crate) fn end(world: &mut World<'_>, id: &str) {
 
 /// What was on its way arrives or does not: for a checkout, an invoice, or by itself.
 fn settle(world: &mut World<'_>, intent: &str, arrives: bool) {
-    let invoice = invoice_of(world, intent);
+    let invoice = invoice_payment::invoice_of(world, intent);
     let session = match &invoice {
         Some(invoice) => world.ids_where(Kind::Session, "invoice", invoice).pop(),
         None => world.ids_where(Kind::Session, "payment_intent", intent).pop(),
@@ -94,12 +94,6 @@ fn settle(world: &mut World<'_>, intent: &str, arrives: bool) {
         world.tell("invoice.payment_failed", &invoice);
     }
     after_payment(world, &invoice, how);
-}
-
-/// The invoice that a payment intent collects.
-pub(crate) fn invoice_of(world: &World<'_>, intent: &str) -> Option<String> {
-    let newest = world.part.store.with(Kind::InvoicePayment, "payment_intent", intent).next_back()?;
-    Some(text(newest.value(), "invoice").to_owned())
 }
 
 /// Whether this payment method is a bank account.

@@ -37,6 +37,7 @@ pub(crate) mod intent_params;
 pub(crate) mod invoice;
 pub(crate) mod invoice_item;
 pub(crate) mod invoice_line;
+pub(crate) mod invoice_payment;
 pub(crate) mod invoice_route;
 pub(crate) mod item;
 pub(crate) mod later;
@@ -88,8 +89,8 @@ use super::route::Route;
 use super::store::{Kind, Mark, Store, Stored};
 use super::webhook::listener;
 use crate::id::CaseId;
-use crate::stripe::object::envelope::{self, Cause};
 use crate::stripe::action::Leaves;
+use crate::stripe::object::envelope::{self, Cause};
 use crate::stripe::object::{NULL, int, merge, previous, put};
 
 /// The routes of every resource; a new one is a line here and a file.
@@ -109,6 +110,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     event_destination::ROUTES,
     intent::ROUTES,
     invoice_item::ROUTES,
+    invoice_payment::ROUTES,
     invoice_route::ROUTES,
     item::ROUTES,
     payment_link::ROUTES,
@@ -164,10 +166,10 @@ pub(crate) struct World<'a> {
     pub(crate) seq: &'a mut u64,
     /// The events that are kept for the account at large.
     pub(crate) keep_events: usize,
-    /// What the events that follow were caused by.
-    pub(crate) cause: Cause,
     /// How a subscription is left when the last retry of its invoice was declined.
     pub(crate) after_retries: Leaves,
+    /// What the events that follow were caused by.
+    pub(crate) cause: Cause,
     /// Fields for the first object of a kind that is made (`set` of an action).
     pub(crate) overlay: Option<(Kind, Map<String, Value>)>,
     /// The test clock by whose time everything happens; none for the part's own time.

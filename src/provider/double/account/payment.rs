@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 pub(crate) use super::payment_method::attach;
 use super::payment_method::{self as method, set_up};
 use super::test_card::{Decline, Does, TestCard, decline_of, does};
-use super::{World, balance, dispute, later, put_all};
+use super::{World, balance, dispute, invoice_payment, later, put_all};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, int, payment, put, text};
 
@@ -155,6 +155,7 @@ fn succeed(world: &mut World<'_>, intent: &str, method: &str) {
     world.tell("payment_intent.succeeded", intent);
     world.tell("charge.succeeded", &charge);
     dispute::after_charge(world, &charge);
+    invoice_payment::succeeded(world, intent);
 }
 
 /// `setup_future_usage`: a payment method that paid is put on the customer's file.

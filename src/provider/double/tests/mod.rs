@@ -11,6 +11,7 @@ mod discounts;
 mod dunning;
 mod fuzz;
 mod http;
+mod invoice_payments;
 mod laws;
 mod payments;
 mod quotes;
