@@ -229,10 +229,20 @@ impl Account {
             .map(|session| text(session.value(), "id").to_owned())
             .collect();
         let Ok([id]) = <[String; 1]>::try_from(open) else { return };
+        // A session that only sets a payment method up has had its setup intent from the start.
+        let setup = self.large.store.get(&id).and_then(|session| session.value()["setup_intent"].as_str());
+        let setup = setup.map(str::to_owned);
+        for id in std::iter::once(id).chain(setup) {
+            self.claim(case, &id);
+        }
+    }
+
+    /// Takes an object of the account at large into a case.
+    fn claim(&mut self, case: CaseId, id: &str) {
         let Some(part) = self.cases.get_mut(&case) else { return };
-        if let Some(stored) = self.large.store.remove(&id) {
-            self.large.agenda.touch(&id);
-            part.agenda.touch(&id);
+        if let Some(stored) = self.large.store.remove(id) {
+            self.large.agenda.touch(id);
+            part.agenda.touch(id);
             let id = part.store.adopt(stored);
             self.owners.insert(id, case);
         }
@@ -240,20 +250,14 @@ impl Account {
 
     /// Takes into a case the test clock that an app made before it made the customer who shall live by it.
     pub(crate) fn claim_clock(&mut self, case: CaseId, id: &str) -> Result<(), ApiError> {
-        let store = &mut self.large.store;
+        let store = &self.large.store;
         if store.get(id).is_none_or(|stored| stored.kind != Kind::TestClock) {
             return Ok(());
         }
         if store.with(Kind::Customer, "test_clock", id).next().is_some() {
             return Err(ApiError::not_modelled("a test clock of customers of different cases"));
         }
-        let Some(part) = self.cases.get_mut(&case) else { return Ok(()) };
-        if let Some(stored) = store.remove(id) {
-            self.large.agenda.touch(id);
-            part.agenda.touch(id);
-            let id = part.store.adopt(stored);
-            self.owners.insert(id, case);
-        }
+        self.claim(case, id);
         Ok(())
     }
 

@@ -326,3 +326,17 @@ async fn a_case_that_rests_forgets_nothing() {
     }
     assert!(awake(&stand) < left.len(), "and again, when each was looked at");
 }
+
+#[tokio::test]
+async fn a_claimed_session_that_sets_up_brings_its_setup_intent() {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let form = "mode=setup&currency=usd&client_reference_id=u1&success_url=https://example.com";
+    let session = app.make("/v1/checkout/sessions", form).await;
+    let setup = text(&session, "setup_intent");
+    let events = stand.act("checkout", json!({"set": {"client_reference_id": "u1"}}));
+    let done = &event(&events, "setup_intent.succeeded")["data"]["object"];
+    assert_eq!(text(done, "id"), setup);
+    stand.double.close(CASE);
+    assert_eq!(app.get(&format!("/v1/setup_intents/{setup}")).await.status, 404, "it left with the case");
+}
