@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::{World, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::Is;
 use crate::provider::double::store::Kind;
+use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::{NULL, put, text};
 
 /// `automatic_tax` of whatever is billed.
@@ -49,14 +50,13 @@ pub(crate) fn check_liability(world: &World<'_>, given: Option<&Value>) -> Resul
 }
 
 /// What Stripe says where it cannot tell which taxes apply.
-fn unlocated() -> ApiError {
-    ApiError::coded(
-        "customer_tax_location_invalid",
-        "automatic_tax",
-        "The customer's location isn't recognized. Set a valid customer address in order to automatically \
-         calculate tax.",
-    )
+pub(crate) fn unlocated() -> ApiError {
+    ApiError::coded(UNLOCATED, "automatic_tax", UNLOCATED_MESSAGE)
 }
+
+const UNLOCATED: &str = "customer_tax_location_invalid";
+const UNLOCATED_MESSAGE: &str = "The customer's location isn't recognized. Set a valid customer address in order to \
+                                 automatically calculate tax.";
 
 /// Checks a [`PARTY`]: an account is named where it is one, and only there.
 fn check_party(world: &World<'_>, party: &Value, param: &str) -> Result<(), ApiError> {
@@ -83,6 +83,9 @@ pub(crate) fn lay(object: &mut Value, given: Option<&Value>, located: bool) {
     let Some(tax) = object.get_mut("automatic_tax") else { return };
     put(tax, "enabled", on);
     put(tax, "liability", if on { liability } else { NULL });
+    if on && tax.get("disabled_reason").is_some() {
+        put(tax, "disabled_reason", NULL);
+    }
     for (name, value) in [("provider", "stripe"), ("status", status)] {
         if tax.get(name).is_some() {
             put(tax, name, on.then_some(value));
@@ -110,24 +113,76 @@ pub(crate) fn of_invoice(fields: &mut Value, given: Option<&Value>, located: boo
     }
 }
 
-/// An invoice is only finalized where Stripe can tell which taxes apply.
+/// An invoice is only finalized where Stripe can tell which taxes apply; where it cannot, it tells that it failed.
 ///
 /// # Errors
 /// Stripe's, where it cannot.
 pub(crate) fn ready(world: &mut World<'_>, invoice: &str) -> Result<(), ApiError> {
-    let draft = world.copy(invoice);
-    if draft["automatic_tax"]["status"] != "requires_location_inputs" {
+    if !misses_location(world, invoice) {
         return Ok(());
     }
-    if !is_located(world, text(&draft, "customer")) {
-        return Err(unlocated());
+    fail(world, invoice, |_| {});
+    Err(unlocated())
+}
+
+/// The same where nobody asked. A subscription's invoice goes on without taxes, and the subscription with it; another
+/// stays a draft that nothing finalizes any more (<https://docs.stripe.com/tax/customer-locations#finalization-errors>).
+pub(crate) fn ready_by_itself(world: &mut World<'_>, invoice: &str) -> Result<(), ApiError> {
+    if !misses_location(world, invoice) {
+        return Ok(());
+    }
+    if let Some(subscription) = subscription_of(world.peek(invoice)).map(str::to_owned) {
+        world.update("invoice.updated", invoice, |invoice| {
+            disable(invoice, "finalization_requires_location_inputs");
+        });
+        world.update("customer.subscription.updated", &subscription, |subscription| {
+            disable(subscription, "requires_location_inputs");
+        });
+        return Ok(());
+    }
+    fail(world, invoice, |invoice| {
+        put_all(invoice, [("automatically_finalizes_at", NULL), ("next_payment_attempt", NULL)]);
+    });
+    Err(unlocated())
+}
+
+/// Whether a draft still waits for the customer's location; notes that it does not where it is known by now.
+fn misses_location(world: &mut World<'_>, invoice: &str) -> bool {
+    let draft = world.peek(invoice);
+    if draft["automatic_tax"]["status"] != "requires_location_inputs" {
+        return false;
+    }
+    if !is_located(world, text(draft, "customer")) {
+        return true;
     }
     world.change(invoice, |invoice| {
         if let Some(tax) = invoice.get_mut("automatic_tax") {
             put(tax, "status", "complete");
         }
     });
-    Ok(())
+    false
+}
+
+fn fail(world: &mut World<'_>, invoice: &str, also: impl FnOnce(&mut Value)) {
+    let error = json!({
+        "code": UNLOCATED, "doc_url": "https://stripe.com/docs/error-codes/customer-tax-location-invalid",
+        "message": UNLOCATED_MESSAGE, "param": "automatic_tax", "type": "invalid_request_error",
+    });
+    world.change(invoice, |invoice| {
+        put(invoice, "last_finalization_error", error);
+        also(invoice);
+    });
+    world.tell("invoice.finalization_failed", invoice);
+}
+
+fn disable(object: &mut Value, why: &str) {
+    let Some(tax) = object.get_mut("automatic_tax") else { return };
+    put_all(tax, [("disabled_reason", why.into()), ("enabled", false.into()), ("liability", NULL)]);
+    for name in ["provider", "status"] {
+        if tax.get(name).is_some() {
+            put(tax, name, NULL);
+        }
+    }
 }
 
 #[cfg(test)]

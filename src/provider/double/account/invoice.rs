@@ -224,6 +224,7 @@ fn number(world: &mut World<'_>, id: &str, balance: i64) {
                 ("automatically_finalizes_at", NULL),
                 ("effective_at", now.into()),
                 ("ending_balance", ending.into()),
+                ("last_finalization_error", NULL),
                 ("hosted_invoice_url", url.clone().into()),
                 ("invoice_pdf", format!("{url}/pdf").into()),
                 ("next_payment_attempt", NULL),

@@ -8,7 +8,7 @@ use super::change::set_periods;
 use super::payment::Collect;
 use super::status::{after_payment, become_, end};
 use super::subscription::lines_of;
-use super::{World, anchor, entitlement, invoice, item, period, redemption};
+use super::{World, anchor, automatic_tax, entitlement, invoice, item, period, redemption};
 use crate::provider::double::store::Kind;
 use crate::stripe::action::{Declines, Leaves};
 use crate::stripe::object::invoice::subscription_of;
@@ -60,6 +60,9 @@ pub(crate) fn bill(world: &mut World<'_>, invoice: &str, how: Option<Collect>) {
         return;
     }
     let owner = subscription_of(world.peek(invoice)).unwrap_or_default().to_owned();
+    if automatic_tax::ready_by_itself(world, invoice).is_err() {
+        return;
+    }
     invoice::finalize(world, invoice);
     if text(world.peek(invoice), "status") != "open" {
         return after_payment(world, invoice, Collect::Paid);

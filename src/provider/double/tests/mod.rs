@@ -13,6 +13,7 @@ mod fuzz;
 mod http;
 mod invoice_payments;
 mod laws;
+mod locations;
 mod payments;
 mod quotes;
 mod replay;
