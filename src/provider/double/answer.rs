@@ -22,13 +22,15 @@ use super::watch::CallKind;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::refusal::Refusal;
-use crate::stripe::version::Version;
+use crate::stripe::version::{Version, calls};
 
 /// A call with what its headers say.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     /// The call, or why it cannot be one.
     pub(crate) call: Result<Call, ApiError>,
+    /// The version that the caller names; none where the account's goes.
+    pub(crate) named: Option<Version>,
     /// In which version it is answered.
     pub(crate) version: Version,
     /// As it came, for faults and messages.
@@ -69,8 +71,9 @@ impl Answer {
 }
 
 /// Answers a request.
-pub(crate) fn answer(account: &mut Account, request: Request<'_>) -> Answer {
+pub(crate) fn answer(account: &mut Account, mut request: Request<'_>) -> Answer {
     account.catch_up(request.now);
+    request.call = request.call.and_then(|call| as_named(call, request.named));
     let home = match &request.call {
         Ok(call) => account.attribute(&call.segments(), &call.params),
         Err(_) => None,
@@ -129,6 +132,19 @@ fn request_id(account: &mut Account, home: Option<Home>, method: &str) -> String
     let mut id = "req_".to_owned();
     minter.letters(&mut id, 14);
     id
+}
+
+/// A call as the version that its caller names means it.
+fn as_named(mut call: Call, named: Option<Version>) -> Result<Call, ApiError> {
+    let Some(version) = named.filter(|_| call.method == Method::Post) else { return Ok(call) };
+    calls::read(&call.path, &mut call.params, version).map(|()| call).map_err(|gone| match gone.code {
+        None => ApiError::unknown_param(&gone.param),
+        Some(code) => {
+            let message =
+                format!("`{}` is no longer supported since API version {}.", gone.param, gone.since);
+            ApiError::coded(code, &gone.param, message)
+        }
+    })
 }
 
 fn carry_out(

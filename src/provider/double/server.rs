@@ -122,6 +122,7 @@ where
     let method = if parts.method == http::Method::HEAD { "GET" } else { parts.method.as_str() };
     let asked = header(&parts.headers, "stripe-version");
     let version = auth::version(asked.as_deref(), shared.answers_in, shared.version);
+    let named = asked.as_deref().and_then(|asked| asked.parse().ok());
     let call = read_call(method, &parts, version.as_ref().err(), body);
     // Errors look the same in every version.
     let version = version.unwrap_or(Version::NEWEST);
@@ -132,7 +133,8 @@ where
         let now = shared.now();
         let idempotency_key = idempotency_key.as_deref();
         let mut account = shared.account();
-        let answer = answer(&mut account, Request { call, version, method, path, idempotency_key, now });
+        let answer =
+            answer(&mut account, Request { call, named, version, method, path, idempotency_key, now });
         shared.post(&mut account);
         answer
     };

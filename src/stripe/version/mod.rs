@@ -39,9 +39,10 @@
 //! (docs.stripe.com/changelog/basil), so they show the shape of the last break before them. That the table is whole
 //! is checked against the declarations in the official SDKs of every release (`tests/oracle/shapes`). The other
 //! breaks of 2022-08-01 are about when Checkout makes its payment intent and customer, which no shape can show.
-//! Parameters of calls are not translated.
+//! What calls may say changes too: [`calls`].
 
 mod basil_2025_03_31;
+pub(crate) mod calls;
 mod clover_2025_09_30;
 mod dahlia_2026_03_25;
 mod dated_2022_08_01;

@@ -84,7 +84,15 @@ fn history(steps: &[Step]) -> (Value, Vec<Value>, BTreeMap<String, Value>) {
                     let call = Ok(Call { method: *method, path: path.clone(), params });
                     let (version, now) = (Version::all().next().unwrap(), START.parse().unwrap());
                     let method = method.as_str();
-                    let request = Request { call, version, method, path: &path, idempotency_key: None, now };
+                    let request = Request {
+                        call,
+                        named: None,
+                        version,
+                        method,
+                        path: &path,
+                        idempotency_key: None,
+                        now,
+                    };
                     answer(&mut stand.double.shared.account(), request);
                 }
             }

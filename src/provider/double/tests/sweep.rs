@@ -122,6 +122,7 @@ impl Full {
         let call = Call { method, path: path.to_owned(), params };
         let request = Request {
             call: Ok(call),
+            named: None,
             version: Version::NEWEST,
             method: method.as_str(),
             path,
