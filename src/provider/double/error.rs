@@ -32,7 +32,7 @@ impl ApiError {
         Self { status, kind, code, param: None, message, details: None, of_v2: false }
     }
 
-    fn about(mut self, param: &str) -> Self {
+    pub(crate) fn about(mut self, param: &str) -> Self {
         self.param = Some(param.to_owned());
         self
     }

@@ -94,6 +94,13 @@ impl Params {
         Self(self.0.get(name).and_then(Value::as_object).cloned().unwrap_or_default())
     }
 
+    /// The same, and one that the path says.
+    pub(crate) fn with(&self, name: &str, value: impl Into<Value>) -> Self {
+        let mut fields = self.0.clone();
+        fields.insert(name.to_owned(), value.into());
+        Self(fields)
+    }
+
     /// Parameters that passed their table before and were kept since.
     pub(crate) fn kept(value: &Value) -> Self {
         Self(value.as_object().cloned().unwrap_or_default())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::account::{Home, World};
+use super::account::{Home, World, automatic_tax, cash_balance};
 use super::case::Part;
 use super::error::ApiError;
 use super::expand::Source;
@@ -294,6 +294,8 @@ impl Source for Account {
                 running.retain(|subscription| text(subscription, "status") != "canceled");
                 Some(list(running, &format!("/v1/customers/{id}/subscriptions")))
             }
+            ("customer", "tax") => Some(automatic_tax::of_customer(object, self.find(id)?.hidden())),
+            ("customer", "cash_balance") => Some(cash_balance::shown(id, self.find(id)?.hidden())),
             ("invoice", "payments") => {
                 Some(list(of(Kind::InvoicePayment, "invoice"), &format!("/v1/invoice_payments?invoice={id}")))
             }

@@ -66,6 +66,7 @@ kinds! {
     PromotionCode: "promotion code",
     Quote: "quote",
     Schedule: "subscription schedule",
+    SetupAttempt: "setup_attempt",
     SetupIntent: "setupintent",
     ShippingRate: "shipping rate",
     Source: "source",

@@ -52,12 +52,15 @@ pub(crate) fn balance(available: &[(String, i64)], pending: &[(String, i64)]) ->
 }
 
 /// What a customer has sent and not yet spent, by currency.
-pub(crate) fn cash_balance(customer: &str, available: Value) -> Value {
+/// `mode` says how it is used, where the customer has an own way.
+pub(crate) fn cash_balance(customer: &str, available: Value, mode: Option<&str>) -> Value {
     let available = if available.as_object().is_some_and(|held| !held.is_empty()) { available } else { NULL };
     object! {
         "object": "cash_balance", "available": available, "customer": customer, "customer_account": NULL,
         "livemode": false,
-        "settings": json!({ "reconciliation_mode": "automatic", "using_merchant_default": true }),
+        "settings": json!({
+            "reconciliation_mode": mode.unwrap_or("automatic"), "using_merchant_default": mode.is_none(),
+        }),
     }
 }
 

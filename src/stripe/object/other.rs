@@ -52,3 +52,11 @@ pub(crate) fn meter_event(name: &str, created: i64) -> Value {
         "livemode": false, "payload": json!({}), "timestamp": created,
     }
 }
+
+/// What a meter counted between two moments.
+pub(crate) fn meter_event_summary(id: &str, meter: &str, (since, until): (i64, i64), sum: Value) -> Value {
+    object! {
+        "id": id, "object": "billing.meter_event_summary", "aggregated_value": sum, "end_time": until,
+        "livemode": false, "meter": meter, "start_time": since,
+    }
+}

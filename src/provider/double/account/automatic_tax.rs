@@ -2,17 +2,25 @@
 //! (<https://docs.stripe.com/tax/zero-tax>), so every amount of it is 0; but Stripe wants to know where the customer is
 //! all the same (<https://docs.stripe.com/tax/customer-locations>).
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::{World, put_all};
 use crate::provider::double::error::ApiError;
-use crate::provider::double::params::Is;
+use crate::provider::double::params::{Is, Params};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::subscription_of;
 use crate::stripe::object::{NULL, put, text};
 
 /// `automatic_tax` of whatever is billed.
 pub(crate) const AUTOMATIC_TAX: Is = Is::Fields(&[("enabled", Is::Needed(&Is::Bool)), ("liability", PARTY)]);
+
+/// `tax` of a customer.
+pub(crate) const CUSTOMER: Is = Is::Fields(&[
+    ("ip_address", Is::Text),
+    ("validate_location", Is::Choice(&["auto", "deferred", "immediately"])),
+]);
 
 /// Who is liable for a tax, or issues an invoice: this account, or one that is connected to it.
 pub(crate) const PARTY: Is =
@@ -22,14 +30,54 @@ pub(crate) const PARTY: Is =
 /// postal code; or it was seen at an IP address.
 pub(crate) fn is_located(world: &World<'_>, customer: &str) -> bool {
     let holder = world.peek(customer);
-    let tells = |address: &Value| match text(address, "country") {
-        "" => false,
-        "US" | "CA" => !text(address, "postal_code").is_empty(),
-        _ => true,
-    };
     tells(&holder["shipping"]["address"])
         || tells(&holder["address"])
         || world.hidden(customer)["tax"]["ip_address"].is_string()
+}
+
+fn tells(address: &Value) -> bool {
+    match text(address, "country") {
+        "" => false,
+        "US" | "CA" => !text(address, "postal_code").is_empty(),
+        _ => true,
+    }
+}
+
+/// `tax` of a customer: where it was seen, which no field of it shows. Where the location is validated at once, it must be
+/// one (<https://docs.stripe.com/tax/customer-locations>).
+///
+/// # Errors
+/// Stripe's, where it is none, or the address is not an IP address.
+pub(crate) fn set_location(world: &mut World<'_>, customer: &str, params: &Params) -> Result<(), ApiError> {
+    let tax = params.inside("tax");
+    if let Some(ip) = tax.given("ip_address") {
+        if ip.as_str().is_some_and(|ip| ip.parse::<IpAddr>().is_err()) {
+            return Err(ApiError::invalid_param("tax[ip_address]", "Invalid IP address."));
+        }
+        world.keep_beside(customer, "tax", json!({ "ip_address": ip }));
+    }
+    if tax.text("validate_location") == Some("immediately") && !is_located(world, customer) {
+        return Err(unlocated().about("tax[validate_location]"));
+    }
+    Ok(())
+}
+
+/// A customer's `tax`, which is shown where it is asked for: the account collects none anywhere.
+pub(crate) fn of_customer(customer: &Value, hidden: &Value) -> Value {
+    let ip = hidden["tax"]["ip_address"].clone();
+    let places = [
+        (&customer["shipping"]["address"], "shipping_destination"),
+        (&customer["address"], "billing_address"),
+    ];
+    let place = places.into_iter().find(|(address, _)| tells(address));
+    let location = place.map(|(address, source)| {
+        json!({ "country": address["country"], "source": source, "state": address["state"] })
+    });
+    let known = location.is_some() || ip.is_string();
+    json!({
+        "automatic_tax": if known { "not_collecting" } else { "unrecognized_location" }, "ip_address": ip,
+        "location": location, "provider": "stripe",
+    })
 }
 
 /// Checks the parameter where something is billed to a customer at once.

@@ -15,10 +15,20 @@ use crate::stripe::object::{balance, int, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::read("/v1/customers/{id}/cash_balance", &[], retrieve),
+    Route::change("/v1/customers/{id}/cash_balance", SETTINGS, update).made(),
     Route::read("/v1/customers/{id}/cash_balance_transactions", PARAMS, transactions),
     Route::read("/v1/customers/{id}/cash_balance_transactions/{sub}", &[], transaction),
+    Route::change("/v1/payment_intents/{id}/apply_customer_balance", APPLY, apply_by_hand),
     Route::change("/v1/test_helpers/customers/{id}/fund_cash_balance", FUND, fund).made(),
 ];
+
+/// How a cash balance is used: for what waits as soon as it is there, or when somebody says so.
+pub(crate) const SETTINGS: Table = &[(
+    "settings",
+    Is::Fields(&[("reconciliation_mode", Is::Choice(&["automatic", "manual", "merchant_default"]))]),
+)];
+
+const APPLY: Table = &[("amount", Is::Int), ("currency", Is::Text)];
 
 const FUND: Table =
     &[("amount", Is::Needed(&Is::Int)), ("currency", Is::Needed(&Is::Text)), ("reference", Is::Text)];
@@ -54,11 +64,12 @@ fn fund(world: &mut World<'_>, customer: &str, params: &Params) -> Result<Value,
     let reference = params.given("reference").cloned().unwrap_or_default();
     let about = json!({ "bank_transfer": { "reference": reference, "type": transfer_type(&currency) } });
     moved(world, customer, &currency, amount, ("funded", about));
-    for intent in world.ids_where(Kind::PaymentIntent, "customer", customer) {
-        apply(world, customer, &currency, &intent);
+    if !is_manual(world, customer) {
+        for intent in world.ids_where(Kind::PaymentIntent, "customer", customer) {
+            apply(world, customer, &currency, &intent, i64::MAX);
+        }
     }
-    let left = world.hidden(customer)["cash"].clone();
-    let cash = balance::cash_balance(customer, left);
+    let cash = shown(customer, world.hidden(customer));
     if held(world, customer, &currency) > 0 {
         world.event("cash_balance.funds_available", cash, None);
     }
@@ -77,13 +88,13 @@ fn transfer_type(currency: &str) -> &'static str {
     }
 }
 
-/// What is there is used for an intent that waits for a transfer.
-fn apply(world: &mut World<'_>, customer: &str, currency: &str, id: &str) {
+/// What is there is used for an intent that waits for a transfer, but no more than `most`.
+fn apply(world: &mut World<'_>, customer: &str, currency: &str, id: &str, most: i64) {
     let intent = world.copy(id);
     let waits = text(&intent["next_action"], "type") == INSTRUCTIONS && text(&intent, "currency") == currency;
     let there = held(world, customer, currency);
     let missing = int(&intent["next_action"][INSTRUCTIONS], "amount_remaining");
-    let applied = there.min(missing);
+    let applied = there.min(missing).min(most);
     if !waits || applied <= 0 {
         return;
     }
@@ -125,10 +136,66 @@ pub(crate) fn confirm(world: &mut World<'_>, id: &str) -> Result<Value, ApiError
     world.change(id, |intent| {
         put_all(intent, [("next_action", action), ("status", "requires_action".into())]);
     });
-    if held(world, &customer, &currency) < remaining {
+    if is_manual(world, &customer) || held(world, &customer, &currency) < remaining {
         world.tell("payment_intent.requires_action", id);
     }
-    apply(world, &customer, &currency, id);
+    if !is_manual(world, &customer) {
+        apply(world, &customer, &currency, id, i64::MAX);
+    }
+    Ok(world.copy(id))
+}
+
+/// A customer's cash balance, from what is kept beside it.
+pub(crate) fn shown(customer: &str, hidden: &Value) -> Value {
+    balance::cash_balance(customer, hidden["cash"].clone(), hidden["cash_mode"].as_str())
+}
+
+fn is_manual(world: &World<'_>, customer: &str) -> bool {
+    world.hidden(customer)["cash_mode"] == "manual"
+}
+
+/// Takes [`SETTINGS`] over.
+pub(crate) fn set(world: &mut World<'_>, customer: &str, params: &Params) {
+    match params.inside("settings").text("reconciliation_mode") {
+        None => {}
+        Some("merchant_default") => world.keep_beside(customer, "cash_mode", ()),
+        Some(mode) => world.keep_beside(customer, "cash_mode", mode),
+    }
+}
+
+/// `POST /v1/customers/{id}/cash_balance`.
+fn update(world: &mut World<'_>, customer: &str, params: &Params) -> Result<Value, ApiError> {
+    world.at_path(Kind::Customer, customer)?;
+    set(world, customer, params);
+    Ok(shown(customer, world.hidden(customer)))
+}
+
+/// `POST /v1/payment_intents/{id}/apply_customer_balance`: as much as the caller says of what the customer has, else what is
+/// missing.
+fn apply_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    let intent = world.at_path(Kind::PaymentIntent, id)?;
+    if text(&intent["next_action"], "type") != INSTRUCTIONS {
+        let message = "This PaymentIntent does not wait for funds of its customer's cash balance.";
+        return Err(
+            ApiError::state("payment_intent_unexpected_state", message).with("payment_intent", intent)
+        );
+    }
+    let (customer, currency) = (text(&intent, "customer"), text(&intent, "currency"));
+    if params.text("currency").is_some_and(|given| !given.eq_ignore_ascii_case(currency)) {
+        return Err(ApiError::invalid_param(
+            "currency",
+            "The currency must match that of the PaymentIntent.",
+        ));
+    }
+    let missing = int(&intent["next_action"][INSTRUCTIONS], "amount_remaining");
+    let there = held(world, customer, currency);
+    let amount = params.int("amount").unwrap_or_else(|| missing.min(there));
+    if amount < 1 || amount > missing.min(there) {
+        let message = "The amount must be positive, and no more than the customer's cash balance and what the \
+                       PaymentIntent still waits for.";
+        return Err(ApiError::invalid_param("amount", message));
+    }
+    apply(world, customer, currency, id, amount);
     Ok(world.copy(id))
 }
 
@@ -140,7 +207,7 @@ fn customer_of<'a>(account: &'a Account, id: &str) -> Result<&'a Stored, ApiErro
 /// `GET /v1/customers/{id}/cash_balance`.
 fn retrieve(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
     let customer = customer_of(account, asked.ids.id)?;
-    Ok(balance::cash_balance(asked.ids.id, customer.hidden()["cash"].clone()))
+    Ok(shown(asked.ids.id, customer.hidden()))
 }
 
 /// `GET /v1/customers/{id}/cash_balance_transactions`.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::credit_balance::{self, Why};
 use super::redemption::{self, Buyer};
-use super::{World, payment, source, subscription, tax_id, test_clock};
+use super::{World, automatic_tax, cash_balance, payment, source, subscription, tax_id, test_clock};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
@@ -79,10 +79,10 @@ pub(crate) const CREATE: Table = &[
     ("promotion_code", Is::Text),
     ("source", Is::Text),
     ("default_source", Is::Text),
-    ("tax", Is::NotModelled),
+    ("tax", automatic_tax::CUSTOMER),
     ("tax_id_data", Is::Rows(tax_id::DATA)),
     ("test_clock", Is::Text),
-    ("cash_balance", Is::NotModelled),
+    ("cash_balance", Is::Fields(cash_balance::SETTINGS)),
 ];
 
 const FIELDS: [&str; 11] = [
@@ -116,6 +116,8 @@ fn make(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     set_card(world, &id, params)?;
     adopt(world, &id);
     set_balance(world, &id, params);
+    automatic_tax::set_location(world, &id, params)?;
+    cash_balance::set(world, &id, &params.inside("cash_balance"));
     world.tell("customer.created", &id);
     if let Some(discount) = discount.as_deref().and_then(<[_]>::first) {
         redemption::set_on_customer(world, &id, Some(discount));
@@ -128,6 +130,10 @@ fn make(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
 
 /// `POST /v1/customers/{id}`.
 pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    world.attempt(|world| change(world, id, params))
+}
+
+fn change(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::Customer, id)?;
     if params.given("test_clock").is_some() {
         return Err(ApiError::unknown_param("test_clock"));
@@ -136,6 +142,8 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
     set_card(world, id, params)?;
     world.change(id, |customer| params.apply(customer, &FIELDS));
     set_balance(world, id, params);
+    automatic_tax::set_location(world, id, params)?;
+    cash_balance::set(world, id, &params.inside("cash_balance"));
     if let Some(discount) = discount {
         redemption::set_on_customer(world, id, discount.first());
     }

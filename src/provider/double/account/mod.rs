@@ -25,6 +25,7 @@ pub(crate) mod credit_balance;
 pub(crate) mod credit_note;
 pub(crate) mod customer;
 pub(crate) mod customer_balance;
+pub(crate) mod customer_subscription;
 pub(crate) mod decimal;
 pub(crate) mod discount;
 pub(crate) mod dispute;
@@ -62,6 +63,7 @@ pub(crate) mod refund;
 pub(crate) mod renewal;
 pub(crate) mod resume;
 pub(crate) mod schedule;
+pub(crate) mod setup_attempt;
 pub(crate) mod setup_intent;
 pub(crate) mod shipping_rate;
 pub(crate) mod source;
@@ -104,6 +106,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     credit_note::ROUTES,
     customer::ROUTES,
     customer_balance::ROUTES,
+    customer_subscription::ROUTES,
     dispute::ROUTES,
     entitlement::ROUTES,
     event::ROUTES,
@@ -125,6 +128,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     redemption::ROUTES,
     refund::ROUTES,
     schedule::ROUTES,
+    setup_attempt::ROUTES,
     setup_intent::ROUTES,
     shipping_rate::ROUTES,
     source::ROUTES,
@@ -468,6 +472,16 @@ impl World<'_> {
     /// What belongs to an object without being part of it.
     pub(crate) fn hidden(&self, id: &str) -> &Value {
         self.stored(id).map_or(&NONE, Stored::hidden)
+    }
+
+    /// Keeps something beside an object, under a name.
+    pub(crate) fn keep_beside(&mut self, id: &str, name: &str, value: impl Into<Value>) {
+        self.change_hidden(id, |hidden| {
+            if !hidden.is_object() {
+                *hidden = Value::Object(Map::new());
+            }
+            put(hidden, name, value);
+        });
     }
 
     /// Changes what belongs to an object without being part of it.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::intent::{check_owner, method_given};
 use super::payment::{Collect, declined_error};
 use super::test_card::{Decline, Does, decline_of, does};
-use super::{World, payment_method as method, put_all};
+use super::{World, payment_method as method, put_all, setup_attempt};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -141,6 +141,7 @@ pub(crate) fn go_through(
     world.change(id, |intent| {
         put_all(intent, [("customer", customer.into()), ("payment_method", method.into())]);
     });
+    setup_attempt::begin(world, id, method);
     match how {
         Collect::Declined => fail(world, id, method, decline_of(world.peek(method))),
         Collect::ActionRequired => ask(world, id),
@@ -151,6 +152,7 @@ pub(crate) fn go_through(
 
 /// Nobody will go through the page any more.
 pub(crate) fn abandon(world: &mut World<'_>, id: &str) {
+    setup_attempt::abandon(world, id);
     world.change(id, |intent| {
         put_all(
             intent,
@@ -234,6 +236,7 @@ fn confirm(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
              payment method and then confirm it again.",
         ));
     };
+    setup_attempt::begin(world, id, method);
     match does(world.peek(method)) {
         Does::Asks | Does::AsksUntilSetUp | Does::AsksOnSession => ask(world, id),
         Does::Declines(how) => {
@@ -249,6 +252,7 @@ fn confirm(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
 
 fn ask(world: &mut World<'_>, id: &str) {
     let action = method::next_action(id, method::return_url_of(world, id).as_deref());
+    setup_attempt::becomes(world, id, "requires_action", NULL);
     world.change(id, |intent| {
         put_all(intent, [("next_action", action), ("status", "requires_action".into())]);
     });
@@ -259,6 +263,7 @@ fn ask(world: &mut World<'_>, id: &str) {
 fn succeed(world: &mut World<'_>, id: &str, method: &str) {
     let customer = text(world.peek(id), "customer").to_owned();
     method::set_up(world, method);
+    setup_attempt::becomes(world, id, "succeeded", NULL);
     world.change(id, |intent| {
         put_all(intent, [("last_setup_error", NULL), ("next_action", NULL), ("status", "succeeded".into())]);
     });
@@ -271,6 +276,7 @@ fn succeed(world: &mut World<'_>, id: &str, method: &str) {
 
 fn fail(world: &mut World<'_>, id: &str, method: &str, how: Decline) {
     let error = declined_error("", world.copy(method), how);
+    setup_attempt::becomes(world, id, "failed", error.clone());
     world.change(id, |intent| method::failed(intent, "last_setup_error", error));
     world.tell("setup_intent.setup_failed", id);
 }
@@ -313,6 +319,7 @@ fn cancel(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
         return Err(unexpected(world, id, &message));
     }
     let reason = params.given("cancellation_reason").cloned().unwrap_or_default();
+    setup_attempt::abandon(world, id);
     world.change(id, |intent| {
         put_all(
             intent,

@@ -1,5 +1,6 @@
 //! The double as its users meet it: through actions, and over HTTP.
 
+mod attempts;
 mod billing;
 mod bounds;
 mod bursts;
@@ -7,6 +8,7 @@ mod cases;
 mod catalog;
 mod checkout;
 mod crowd;
+mod customers;
 mod discounts;
 mod dunning;
 mod fuzz;

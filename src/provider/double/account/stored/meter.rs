@@ -1,15 +1,18 @@
-//! Meters, and the events that they count. Nothing is added up or billed.
+//! Meters, and the events that they count. They are added up where somebody asks, and nothing is billed.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::{Op, Resource};
-use crate::provider::double::account::{World, put_all};
+use crate::provider::double::account::{Home, World, put_all};
 use crate::provider::double::error::ApiError;
-use crate::provider::double::list::AS_USUAL;
-use crate::provider::double::params::{Is, Params, Table};
-use crate::provider::double::route::Route;
+use crate::provider::double::list::{self, AS_USUAL, PARAMS};
+use crate::provider::double::params::{Is, Params, Table, joined};
+use crate::provider::double::route::{Asked, Route};
+use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
-use crate::stripe::object::{NULL, other, put, text};
+use crate::stripe::object::{NULL, int, other, put, text};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list("/v1/billing/meters", Kind::Meter, &[("status", Is::Text)], AS_USUAL),
@@ -19,6 +22,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::change("/v1/billing/meters/{id}/deactivate", &[], deactivate),
     Route::change("/v1/billing/meters/{id}/reactivate", &[], reactivate),
     Route::create("/v1/billing/meter_events", EVENT, count).made(),
+    Route::read("/v1/billing/meters/{id}/event_summaries", SUMMARIES, summaries),
 ];
 
 static METER: Resource = Resource {
@@ -55,6 +59,94 @@ const EVENT: Table = &[
     ("payload", Is::Needed(&Is::Map)),
     ("timestamp", Is::Int),
 ];
+
+const SUMMARIES: Table = joined![
+    &[
+        ("customer", Is::Needed(&Is::Text)),
+        ("start_time", Is::Needed(&Is::TimeOr(&[]))),
+        ("end_time", Is::Needed(&Is::TimeOr(&[]))),
+        ("value_grouping_window", Is::Choice(&["day", "hour"])),
+    ],
+    PARAMS
+];
+
+/// `GET /v1/billing/meters/{id}/event_summaries`: what a customer's events come to between two moments, in one or by hour or
+/// day, the newest first (<https://docs.stripe.com/api/billing/meter-event-summary/list>).
+fn summaries(account: &Account, asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let found = account.find(asked.ids.id).filter(|stored| stored.kind == Kind::Meter);
+    let meter = found.ok_or_else(|| ApiError::no_such(Kind::Meter.noun(), asked.ids.id))?.value();
+    let (from, to) = between(asked.params)?;
+    let width = match asked.params.text("value_grouping_window") {
+        Some("day") => DAY,
+        Some(_) => HOUR,
+        None => to.saturating_sub(from),
+    };
+    let customer = asked.params.needed("customer")?;
+    let key = text(&meter["customer_mapping"], "event_payload_key");
+    let store = &account.part(account.home(asked.ids.id).unwrap_or(Home::Large)).store;
+    let mut windows: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
+    for stored in store.of(Kind::MeterEvent) {
+        let event = stored.value();
+        if event["event_name"] != meter["event_name"] {
+            continue;
+        }
+        let at = int(event, "timestamp");
+        if event["payload"][key] == customer && (from..to).contains(&at) {
+            let since = from.saturating_add((at - from) / width * width);
+            windows.entry(since).or_default().push(event.clone());
+        }
+    }
+    let summary = |(since, events): (i64, Vec<Value>)| {
+        let id = format!("mtrusg_test_{}_{customer}_{since}", asked.ids.id);
+        let until = since.saturating_add(width).min(to);
+        other::meter_event_summary(&id, asked.ids.id, (since, until), aggregated(meter, events))
+    };
+    let all: Vec<Value> = windows.into_iter().rev().map(summary).collect();
+    list::page_of(asked, &all, Kind::MeterEvent, asked.path)
+}
+
+/// The time that is summed up, which begins and ends on a whole minute; by hour or by day, on one of those.
+fn between(params: &Params) -> Result<(i64, i64), ApiError> {
+    let time = |name: &str| params.int(name).unwrap_or_default();
+    let (from, to) = (time("start_time"), time("end_time"));
+    if to <= from {
+        return Err(ApiError::invalid_param("end_time", "end_time must be after start_time."));
+    }
+    let (step, what) = match params.text("value_grouping_window") {
+        Some("day") => (DAY, "day"),
+        Some(_) => (HOUR, "hour"),
+        None => (60, "minute"),
+    };
+    match [("start_time", from), ("end_time", to)].into_iter().find(|(_, at)| at % step != 0) {
+        Some((name, _)) => {
+            Err(ApiError::invalid_param(name, format!("{name} must be aligned with {what} boundaries.")))
+        }
+        None => Ok((from, to)),
+    }
+}
+
+const HOUR: i64 = 60 * 60;
+const DAY: i64 = 24 * HOUR;
+
+/// What a meter makes of events.
+fn aggregated(meter: &Value, mut events: Vec<Value>) -> Value {
+    let formula = text(&meter["default_aggregation"], "formula");
+    if formula == "count" {
+        return events.len().into();
+    }
+    let key = text(&meter["value_settings"], "event_payload_key");
+    // Of one second, the one that was told last.
+    events.sort_by_key(|event| int(event, "timestamp"));
+    let value = |event: &Value| match &event["payload"][key] {
+        Value::String(text) => text.parse::<f64>().unwrap_or_default(),
+        number => number.as_f64().unwrap_or_default(),
+    };
+    let sum = match formula {
+        "last" => events.last().map_or(0.0, value),
+        _ => events.iter().map(value).sum(),
+    };
+    if sum.fract() == 0.0 && sum.abs() < 9e15 { Value::from(sum as i64) } else { Value::from(sum) }
+}
 
 /// The active meter that counts this kind of event.
 fn active(world: &World<'_>, event_name: &str) -> Option<Value> {
