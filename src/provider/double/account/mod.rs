@@ -77,6 +77,7 @@ pub(crate) mod tax_rate;
 pub(crate) mod test_card;
 pub(crate) mod test_clock;
 pub(crate) mod total;
+mod undo;
 pub(crate) mod webhook_endpoint;
 
 use std::collections::HashMap;
@@ -88,7 +89,7 @@ use super::case::Part;
 use super::error::ApiError;
 use super::index::WHOLE;
 use super::route::Route;
-use super::store::{Kind, Mark, Store, Stored};
+use super::store::{Kind, Store, Stored};
 use super::webhook::listener;
 use crate::id::CaseId;
 use crate::stripe::action::Leaves;
@@ -184,37 +185,6 @@ pub(crate) struct World<'a> {
 
 /// The time that a world was in before it [entered](World::enter) that of a test clock.
 pub(crate) struct Outside(Option<(jiff::Timestamp, Option<Arc<str>>)>);
-
-/// Where a world can go back to. Ids are not minted twice: those of what was undone are gone.
-struct Marks {
-    part: Mark,
-    shop: Mark,
-    outbox: usize,
-    now: jiff::Timestamp,
-    cause: Cause,
-}
-
-impl Marks {
-    fn keep(self, world: &mut World<'_>) {
-        world.part.store.keep(&self.part);
-        world.shop.keep(&self.shop);
-    }
-
-    fn undo(self, world: &mut World<'_>) {
-        for (id, was_there) in world.part.store.undo(&self.part) {
-            world.part.agenda.touch(&id);
-            if was_there {
-                world.own(id);
-            } else {
-                world.owners.remove(&id);
-            }
-        }
-        world.shop.undo(&self.shop);
-        world.part.outbox.truncate(self.outbox);
-        world.part.now = self.now;
-        world.cause = self.cause;
-    }
-}
 
 impl World<'_> {
     /// Seconds since the epoch by this part's clock, or by the test clock whose time was entered: all that
@@ -425,40 +395,6 @@ impl World<'_> {
         let destinations = destinations.filter(|stored| !event_destination::is_thin(stored.value()));
         let listeners = store.of(Kind::WebhookEndpoint).chain(destinations);
         listeners.filter(|stored| listener::wants(stored, event)).count()
-    }
-
-    /// Does something of which nothing stays if it fails.
-    pub(crate) fn attempt<T>(
-        &mut self,
-        does: impl FnOnce(&mut Self) -> Result<T, ApiError>,
-    ) -> Result<T, ApiError> {
-        let undo = self.mark();
-        let done = does(self);
-        match done {
-            Ok(_) => undo.keep(self),
-            Err(_) => undo.undo(self),
-        }
-        done
-    }
-
-    /// Does something of which nothing stays, for what it would come to. Invoices stay drafts.
-    pub(crate) fn rehearse<T>(&mut self, does: impl FnOnce(&mut Self) -> T) -> T {
-        let undo = self.mark();
-        let before = std::mem::replace(&mut self.drafts_only, true);
-        let done = does(self);
-        self.drafts_only = before;
-        undo.undo(self);
-        done
-    }
-
-    fn mark(&mut self) -> Marks {
-        Marks {
-            part: self.part.store.mark(),
-            shop: self.shop.mark(),
-            outbox: self.part.outbox.len(),
-            now: self.part.now,
-            cause: self.cause.clone(),
-        }
     }
 
     /// Forgets an object.
