@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{self, Due};
 use super::renewal::move_to;
-use super::{World, checkout, later, quote, schedule, test_clock};
+use super::{World, checkout, coupon, later, promotion_code, quote, schedule, test_clock};
 use crate::provider::double::agenda::Entry;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{int, text};
@@ -25,6 +25,8 @@ enum Happens {
     /// A debit or a refund that was on its way.
     Ends(String),
     QuoteExpires(String),
+    CouponLapses(String),
+    CodeLapses(String),
     ClockIsDeleted(String),
 }
 
@@ -102,7 +104,7 @@ fn next(world: &mut World<'_>, whose: Whose<'_>, until: i64) -> Option<Entry> {
 
 fn look_at(world: &mut World<'_>, id: &str) {
     let entry = next_of(world, id).and_then(|(at, _)| {
-        let stored = world.part.store.get(id)?;
+        let stored = world.timed(id)?;
         let clock = clock_of(world, id).map(Arc::from);
         Some(Entry { clock, at, rank: rank(stored.kind), seq: stored.seq, id: id.into() })
     });
@@ -131,7 +133,7 @@ fn rank(kind: Kind) -> u8 {
 
 /// What is next due for an object; of one second, what comes first.
 fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
-    let stored = world.part.store.get(id)?;
+    let stored = world.timed(id)?;
     if let Some(at) = later::at(stored) {
         return Some((at, Happens::Ends(id.to_owned())));
     }
@@ -143,6 +145,10 @@ fn next_of(world: &World<'_>, id: &str) -> Option<(i64, Happens)> {
         Kind::Schedule => schedule::due(world, id).map(|(at, due)| (at, Happens::Schedule(due))),
         Kind::Session if text(stored.value(), "status") == "open" => {
             Some((int(stored.value(), "expires_at"), Happens::SessionExpires(id.to_owned())))
+        }
+        Kind::Coupon => Some((coupon::lapses(stored.value())?, Happens::CouponLapses(id.to_owned()))),
+        Kind::PromotionCode => {
+            Some((promotion_code::lapses(stored.value())?, Happens::CodeLapses(id.to_owned())))
         }
         Kind::Quote => Some((quote::expires(stored.value())?, Happens::QuoteExpires(id.to_owned()))),
         Kind::TestClock => {
@@ -159,6 +165,8 @@ fn happen(world: &mut World<'_>, what: Happens) {
         Happens::SessionExpires(id) => checkout::expire_now(world, &id),
         Happens::Ends(id) => later::end(world, &id),
         Happens::QuoteExpires(id) => quote::cancel_now(world, &id),
+        Happens::CouponLapses(id) => coupon::lapse(world, &id),
+        Happens::CodeLapses(id) => promotion_code::lapse(world, &id),
         Happens::ClockIsDeleted(id) => test_clock::delete_now(world, &id),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::decimal::{as_number, scaled};
-use super::{World, put_all};
+use super::{World, promotion_code};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED};
 use crate::provider::double::params::{Is, Params, Table};
@@ -161,8 +161,23 @@ pub(crate) fn redeemable(coupon: &Value, now: i64) -> Result<(), String> {
 pub(crate) fn count(world: &mut World<'_>, id: &str) {
     world.change(id, |coupon| {
         let times = int(coupon, "times_redeemed").saturating_add(1);
-        let left = coupon["max_redemptions"].as_i64().is_none_or(|most| times < most);
-        let valid = coupon["valid"] == true && left;
-        put_all(coupon, [("times_redeemed", times.into()), ("valid", valid.into())]);
+        put(coupon, "times_redeemed", times);
     });
+    let coupon = world.peek(id);
+    if coupon["max_redemptions"].as_i64().is_some_and(|most| int(coupon, "times_redeemed") >= most) {
+        lapse(world, id);
+    }
+}
+
+/// When a coupon lapses, if it can.
+pub(crate) fn lapses(coupon: &Value) -> Option<i64> {
+    let last = coupon["redeem_by"].as_i64().filter(|_| coupon["valid"] == true)?;
+    Some(last.saturating_add(1))
+}
+
+/// Nobody can redeem a coupon any more, nor its codes: a code is active only as long as its coupon is valid
+/// (<https://docs.stripe.com/api/promotion_codes/object#promotion_code_object-active>).
+pub(crate) fn lapse(world: &mut World<'_>, id: &str) {
+    world.change(id, |coupon| put(coupon, "valid", false));
+    promotion_code::lapse_of(world, id);
 }

@@ -292,11 +292,19 @@ impl World<'_> {
         self.touch(id);
     }
 
+    /// An object that lives by this part's time: its own; what all cases share lives by that of the account at large.
+    pub(crate) fn timed(&self, id: &str) -> Option<&Stored> {
+        self.part.store.get(id).or_else(|| self.shop.get(id).filter(|_| self.home == Home::Large))
+    }
+
     /// Notes that something may be due at another time than before, now that this object is another.
     fn touch(&mut self, id: &str) {
-        let Some(stored) = self.part.store.get(id) else { return };
+        let shared = || self.shop.get(id).filter(|_| self.home == Home::Large);
+        let Some(stored) = self.part.store.get(id).or_else(shared) else { return };
         match stored.kind {
-            Kind::PaymentIntent
+            Kind::Coupon
+            | Kind::PaymentIntent
+            | Kind::PromotionCode
             | Kind::Quote
             | Kind::Refund
             | Kind::Schedule

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{World, coupon, put_all};
 use crate::provider::double::error::ApiError;
+use crate::provider::double::index::WHOLE;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
@@ -213,6 +214,28 @@ fn has_paid(world: &World<'_>, customer: &str) -> bool {
                 .any(|id| text(world.peek(id), "status") == status)
     };
     any(Kind::Charge, "succeeded") || any(Kind::Invoice, "paid")
+}
+
+/// When a code lapses, if it can.
+pub(crate) fn lapses(code: &Value) -> Option<i64> {
+    let last = code["expires_at"].as_i64().filter(|_| code["active"] == true)?;
+    Some(last.saturating_add(1))
+}
+
+/// Nobody can redeem a code any more.
+pub(crate) fn lapse(world: &mut World<'_>, id: &str) {
+    world.change(id, |code| put(code, "active", false));
+}
+
+/// The same of all codes of a coupon.
+pub(crate) fn lapse_of(world: &mut World<'_>, coupon: &str) {
+    let shared = world.shop.ids_with(Kind::PromotionCode, "coupon", coupon, WHOLE);
+    let shared: Vec<String> = shared.into_iter().map(|id| (**id).to_owned()).collect();
+    for id in world.ids_where(Kind::PromotionCode, "coupon", coupon).into_iter().chain(shared) {
+        if world.peek(&id)["active"] == true {
+            lapse(world, &id);
+        }
+    }
 }
 
 /// Counts a redemption. What is used up is no longer active.

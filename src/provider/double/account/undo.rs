@@ -29,7 +29,9 @@ impl Marks {
                 world.owners.remove(&id);
             }
         }
-        world.shop.undo(&self.shop);
+        for (id, _) in world.shop.undo(&self.shop) {
+            world.part.agenda.touch(&id);
+        }
         world.part.outbox.truncate(self.outbox);
         world.part.now = self.now;
         world.cause = self.cause;

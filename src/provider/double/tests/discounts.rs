@@ -260,3 +260,56 @@ async fn a_checkout_takes_discounts_and_taxes() {
     assert_eq!(shop.get(&format!("/v1/coupons/{coupon}")).await["times_redeemed"], 1);
     assert_eq!(shop.totals(1).await, [9_801, 10_890]);
 }
+
+/// A coupon, two codes of it, and a customer who can pay.
+async fn coded(more: &str) -> (Stand, App, [String; 2]) {
+    let stand = Stand::new().await;
+    let app = App::of(&stand);
+    let form = format!("id=tenth&percent_off=10&duration=once{more}");
+    app.make("/v1/coupons", &form).await;
+    let mut codes = [String::new(), String::new()];
+    for code in &mut codes {
+        let made = app.make("/v1/promotion_codes", "promotion[type]=coupon&promotion[coupon]=tenth").await;
+        *code = format!("/v1/promotion_codes/{}", text(&made, "id"));
+    }
+    (stand, app, codes)
+}
+
+async fn states(app: &App, codes: &[String; 2]) -> [bool; 3] {
+    let is = async |path: &str, field: &str| app.get(path).await.json()[field] == true;
+    [is("/v1/coupons/tenth", "valid").await, is(&codes[0], "active").await, is(&codes[1], "active").await]
+}
+
+#[tokio::test]
+async fn a_coupon_that_is_used_up_takes_its_codes_along() {
+    let (_stand, app, codes) = coded("&max_redemptions=1").await;
+    assert_eq!(states(&app, &codes).await, [true, true, true]);
+    let card = "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa";
+    let customer = app.make("/v1/customers", card).await;
+    let form =
+        format!("customer={}&items[0][price]=price_pro&discounts[0][coupon]=tenth", text(&customer, "id"));
+    app.make("/v1/subscriptions", &form).await;
+    assert_eq!(states(&app, &codes).await, [false, false, false]);
+}
+
+#[tokio::test]
+async fn a_coupon_lapses_when_its_time_is_over() {
+    let now = Stand::new().await.double.advance_all(SignedDuration::ZERO).unwrap().as_second();
+    let (stand, app, codes) = coded(&format!("&redeem_by={}", now + 5_000)).await;
+    stand.double.advance_all(SignedDuration::from_secs(4_000)).unwrap();
+    assert_eq!(states(&app, &codes).await, [true, true, true]);
+    stand.double.advance_all(SignedDuration::from_secs(1_100)).unwrap();
+    assert_eq!(states(&app, &codes).await, [false, false, false]);
+}
+
+#[tokio::test]
+async fn a_code_lapses_by_itself() {
+    let (stand, app, codes) = coded("").await;
+    let now = stand.double.advance_all(SignedDuration::ZERO).unwrap().as_second();
+    let form = format!("promotion[type]=coupon&promotion[coupon]=tenth&expires_at={}", now + 5_000);
+    let third = app.make("/v1/promotion_codes", &form).await;
+    stand.double.advance_all(SignedDuration::from_secs(5_100)).unwrap();
+    let third = app.get(&format!("/v1/promotion_codes/{}", text(&third, "id"))).await.json();
+    assert_eq!(third["active"], false);
+    assert_eq!(states(&app, &codes).await, [true, true, true], "the others go on");
+}
