@@ -52,3 +52,16 @@ pub(crate) fn item(price: &str, quantity: Option<i64>) -> Value {
     }
     item
 }
+
+/// What a phase sells once when it begins: with discounts, metadata and tax rates.
+pub(crate) fn extra(
+    price: &str,
+    quantity: i64,
+    (discounts, metadata, rates): (Vec<Value>, Value, Vec<Value>),
+) -> Value {
+    object! {
+        "discounts": discounts, "metadata": metadata,
+        "period": json!({ "end": { "type": "min_item_period_end" }, "start": { "type": "max_item_period_start" } }),
+        "price": price, "quantity": quantity, "tax_rates": rates,
+    }
+}

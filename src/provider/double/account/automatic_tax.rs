@@ -94,7 +94,16 @@ pub(crate) fn check(world: &World<'_>, given: Option<&Value>, customer: &str) ->
 
 /// Checks who is liable, where the parameter says it.
 pub(crate) fn check_liability(world: &World<'_>, given: Option<&Value>) -> Result<(), ApiError> {
-    check_party(world, given.map_or(&NULL, |given| &given["liability"]), "automatic_tax[liability]")
+    check_liability_in(world, given, "automatic_tax")
+}
+
+/// The same of a parameter with another name: one inside another.
+pub(crate) fn check_liability_in(
+    world: &World<'_>,
+    given: Option<&Value>,
+    param: &str,
+) -> Result<(), ApiError> {
+    check_party(world, given.map_or(&NULL, |given| &given["liability"]), &format!("{param}[liability]"))
 }
 
 /// What Stripe says where it cannot tell which taxes apply.
@@ -149,6 +158,23 @@ pub(crate) fn of_subscription(fields: &mut Value, given: Option<&Value>) {
     }
 }
 
+/// What a phase of a schedule says of its own; it has no such key where it says nothing.
+pub(crate) fn of_phase(phase: &mut Value, given: &Value) {
+    if given.is_object() {
+        put(phase, "automatic_tax", json!({ "disabled_reason": null, "enabled": false, "liability": null }));
+        lay(phase, Some(given), true);
+    }
+}
+
+/// As a parameter, from the object that shows it.
+pub(crate) fn as_given(tax: &Value) -> Value {
+    let mut given = json!({ "enabled": tax["enabled"] == true });
+    if tax["enabled"] == true && tax["liability"].is_object() {
+        put(&mut given, "liability", tax["liability"].clone());
+    }
+    given
+}
+
 /// The same for a new invoice.
 pub(crate) fn of_invoice(fields: &mut Value, given: Option<&Value>, located: bool) {
     if given.is_some_and(Value::is_object) {
@@ -184,8 +210,11 @@ pub(crate) fn ready_by_itself(world: &mut World<'_>, invoice: &str) -> Result<()
             disable(invoice, "finalization_requires_location_inputs");
         });
         world.update("customer.subscription.updated", &subscription, |subscription| {
-            disable(subscription, "requires_location_inputs");
+            disable(subscription, UNTAXED);
         });
+        if let Some(schedule) = world.peek(&subscription)["schedule"].as_str().map(str::to_owned) {
+            world.update("subscription_schedule.updated", &schedule, disable_schedule);
+        }
         return Ok(());
     }
     fail(world, invoice, |invoice| {
@@ -221,6 +250,21 @@ fn fail(world: &mut World<'_>, invoice: &str, also: impl FnOnce(&mut Value)) {
         also(invoice);
     });
     world.tell("invoice.finalization_failed", invoice);
+}
+
+/// Why a subscription and its schedule are not taxed any more.
+const UNTAXED: &str = "requires_location_inputs";
+
+/// Of a schedule: what is the default, and what the current phase says.
+fn disable_schedule(schedule: &mut Value) {
+    let current = schedule["current_phase"]["start_date"].clone();
+    let on = |object: &Value| object["automatic_tax"]["enabled"] == true;
+    if let Some(settings) = schedule.get_mut("default_settings").filter(|settings| on(settings)) {
+        disable(settings, UNTAXED);
+    }
+    let phases = schedule.get_mut("phases").and_then(Value::as_array_mut);
+    let now = phases.into_iter().flatten().filter(|phase| phase["start_date"] == current && on(phase));
+    now.for_each(|phase| disable(phase, UNTAXED));
 }
 
 fn disable(object: &mut Value, why: &str) {

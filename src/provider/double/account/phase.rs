@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::redemption::{self, Buyer};
-use super::{World, catalog, change, item, period, tax_rate};
+use super::{World, automatic_tax, catalog, change, invoice_item, item, period, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
@@ -35,9 +35,9 @@ pub(crate) const PHASE: Table = &[
     ("invoice_settings", Is::Map),
     ("metadata", Is::Meta),
     ("proration_behavior", PRORATIONS),
-    ("add_invoice_items", Is::NotModelled),
+    ("add_invoice_items", Is::Rows(invoice_item::EXTRA)),
     ("application_fee_percent", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("billing_thresholds", Is::NotModelled),
     ("coupon", Is::NotModelled),
     ("on_behalf_of", Is::NotModelled),
@@ -117,8 +117,52 @@ fn one(
         item
     });
     let mut phase = schedule::phase(items.collect(), text(&first, "currency"), (starts, ends));
+    let rows = given["add_invoice_items"].as_array().map_or(&[][..], Vec::as_slice);
+    let extra = invoice_item::read_extra(world, customer, rows)?;
+    put(
+        &mut phase,
+        "add_invoice_items",
+        extra.iter().map(|sold| shown_extra(world, sold)).collect::<Vec<_>>(),
+    );
+    automatic_tax::check_liability_in(world, given.get("automatic_tax"), &format!("{param}[automatic_tax]"))?;
+    automatic_tax::of_phase(&mut phase, &given["automatic_tax"]);
     lay(world, customer, &mut phase, given, param)?;
     Ok(phase)
+}
+
+/// What is sold once when a phase begins, as the phase shows it.
+fn shown_extra(world: &World<'_>, sold: &item::New) -> Value {
+    let discounts: Vec<Value> = sold.discounts.iter().map(|redeem| shown_discount(world, redeem)).collect();
+    let metadata = if sold.metadata.is_object() { sold.metadata.clone() } else { json!({}) };
+    schedule::extra(text(&sold.price, "id"), sold.quantity, (discounts, metadata, sold.tax_rates.clone()))
+}
+
+fn shown_discount(world: &World<'_>, redeem: &redemption::Redeem) -> Value {
+    let mut shown = redeem.shown(world);
+    put(&mut shown, "discount", NULL);
+    shown
+}
+
+/// What a phase that begins sells once, for the next invoice of its subscription.
+pub(crate) fn sell_extra(world: &mut World<'_>, subscription: &str, phase: &Value) -> Result<(), ApiError> {
+    let held = world.copy(subscription);
+    for extra in invoice_item::read_extra(world, text(&held, "customer"), &extra_rows(phase))? {
+        invoice_item::extra(world, &held, &extra);
+    }
+    Ok(())
+}
+
+/// `add_invoice_items` as parameters.
+fn extra_rows(phase: &Value) -> Vec<Value> {
+    let row = |row: &Value| {
+        let mut given = sold(row);
+        let discounts = given_discounts(row);
+        if !discounts.is_empty() {
+            put(&mut given, "discounts", discounts);
+        }
+        given
+    };
+    phase["add_invoice_items"].as_array().into_iter().flatten().map(row).collect()
 }
 
 /// What a phase says beside its items and dates.
@@ -141,11 +185,7 @@ fn lay(
     let list = |name: &str| given[name].as_array().map_or(&[][..], Vec::as_slice);
     let buyer = Buyer { customer, amount: None };
     let discounts = redemption::rows(world, list("discounts"), &format!("{param}[discounts]"), buyer)?;
-    let shown = discounts.iter().map(|redeem| {
-        let mut shown = redeem.shown(world);
-        put(&mut shown, "discount", NULL);
-        shown
-    });
+    let shown = discounts.iter().map(|redeem| shown_discount(world, redeem));
     put(phase, "discounts", shown.collect::<Vec<_>>());
     let rates = tax_rate::named(world, list("default_tax_rates"), &format!("{param}[default_tax_rates]"))?;
     put(phase, "default_tax_rates", rates);
@@ -211,6 +251,9 @@ pub(crate) fn of_subscription(subscription: &Value) -> Value {
     for name in ["collection_method", "default_payment_method", "default_tax_rates", "description"] {
         put(&mut phase, name, subscription[name].clone());
     }
+    if subscription["automatic_tax"]["enabled"] == true {
+        automatic_tax::of_phase(&mut phase, &automatic_tax::as_given(&subscription["automatic_tax"]));
+    }
     if text(subscription, "status") == "trialing" {
         put(&mut phase, "trial_end", subscription["trial_end"].clone());
     }
@@ -223,6 +266,10 @@ pub(crate) fn starting(phase: &Value, settings: &Value, customer: &str) -> Value
     let items: Vec<_> = rows(phase).iter().map(sold).collect();
     put(&mut params, "customer", customer);
     put(&mut params, "items", items);
+    let extra = extra_rows(phase);
+    if !extra.is_empty() {
+        put(&mut params, "add_invoice_items", extra);
+    }
     params
 }
 
@@ -263,15 +310,10 @@ fn settings_of(phase: &Value, settings: &Value) -> Value {
     if !phase["trial_end"].is_null() {
         put(&mut params, "trial_end", phase["trial_end"].clone());
     }
-    let discounts: Vec<_> = phase["discounts"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|row| {
-            let named = row.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-            Value::Object(named.map(|(key, value)| (key.clone(), value.clone())).collect())
-        })
-        .collect();
+    let tax =
+        if phase["automatic_tax"].is_object() { &phase["automatic_tax"] } else { &settings["automatic_tax"] };
+    put(&mut params, "automatic_tax", automatic_tax::as_given(tax));
+    let discounts = given_discounts(phase);
     if !discounts.is_empty() {
         put(&mut params, "discounts", discounts);
     }
@@ -281,6 +323,15 @@ fn settings_of(phase: &Value, settings: &Value) -> Value {
         put(&mut params, "default_tax_rates", rates);
     }
     params
+}
+
+/// `discounts` as a parameter: what each row names.
+fn given_discounts(object: &Value) -> Vec<Value> {
+    let row = |row: &Value| {
+        let named = row.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        Value::Object(named.map(|(key, value)| (key.clone(), value.clone())).collect())
+    };
+    object["discounts"].as_array().into_iter().flatten().map(row).collect()
 }
 
 /// Makes a subscription what the phase says: items of prices that stay keep their ids.

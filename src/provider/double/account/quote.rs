@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::redemption::{self, Buyer, Redeem};
 use super::{
-    World, catalog, checkout, invoice_line, invoice_route, item, payment, put_all, schedule, subscription,
-    tax_rate,
+    World, automatic_tax, catalog, checkout, invoice_line, invoice_route, item, payment, put_all, schedule,
+    subscription, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CUSTOMER, PARAMS};
@@ -72,7 +72,7 @@ const CREATE: Table = &[
     ("test_clock", Is::Text),
     ("application_fee_amount", Is::NotModelled),
     ("application_fee_percent", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("customer_account", Is::NotModelled),
     ("from_quote", Is::NotModelled),
     ("on_behalf_of", Is::NotModelled),
@@ -94,7 +94,7 @@ const UPDATE: Table = &[
     ("subscription_data", SUBSCRIPTION_DATA),
     ("application_fee_amount", Is::NotModelled),
     ("application_fee_percent", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("customer_account", Is::NotModelled),
     ("on_behalf_of", Is::NotModelled),
     ("transfer_data", Is::NotModelled),
@@ -183,6 +183,11 @@ fn lay(
         return Err(ApiError::invalid_param("expires_at", "The expires_at must be in the future."));
     }
     params.apply(quote, &FIELDS);
+    automatic_tax::check_liability(world, params.given("automatic_tax"))?;
+    // Who the customer is, and where, may be known only now.
+    let taxed = automatic_tax::as_given(&quote["automatic_tax"]);
+    let located = automatic_tax::is_located(world, text(quote, "customer"));
+    automatic_tax::lay(quote, params.given("automatic_tax").or(Some(&taxed)), located);
     if params.given("default_tax_rates").is_some() {
         let rates = tax_rate::named(world, params.list("default_tax_rates"), "default_tax_rates")?;
         put(quote, "default_tax_rates", rates.iter().map(|rate| rate["id"].clone()).collect::<Vec<_>>());
@@ -377,6 +382,9 @@ fn terms(quote: &Value, hidden: &Value) -> Value {
             }
         }
     }
+    if quote["automatic_tax"]["enabled"] == true {
+        put(&mut given, "automatic_tax", automatic_tax::as_given(&quote["automatic_tax"]));
+    }
     let days = &quote["invoice_settings"]["days_until_due"];
     if let Some(days) = days.as_i64().or_else(|| days.as_str().and_then(|days| days.parse().ok())) {
         put(&mut given, "days_until_due", days);
@@ -424,9 +432,6 @@ fn plan(
     lines: &[Value],
     at: i64,
 ) -> Result<String, ApiError> {
-    if lines.iter().any(|line| !recurs(line)) {
-        return Err(ApiError::not_modelled("one-time prices of a quote that takes effect later"));
-    }
     if on_trial(quote) {
         return Err(ApiError::not_modelled("a trial of a quote that takes effect later"));
     }
@@ -434,7 +439,12 @@ fn plan(
     if let Some(days) = first.as_object_mut().and_then(|first| first.shift_remove("days_until_due")) {
         put(&mut first, "invoice_settings", json!({ "days_until_due": days }));
     }
-    put(&mut first, "items", lines.iter().map(row).collect::<Vec<_>>());
+    let rows =
+        |recurring: bool| lines.iter().filter(|line| recurs(line) == recurring).map(row).collect::<Vec<_>>();
+    put(&mut first, "items", rows(true));
+    if !rows(false).is_empty() {
+        put(&mut first, "add_invoice_items", rows(false));
+    }
     let data = &quote["subscription_data"];
     for name in ["description", "metadata"] {
         if !data[name].is_null() {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{World, item, period, phase, put_all, subscription};
+use super::{World, automatic_tax, item, period, phase, put_all, subscription};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -42,7 +42,7 @@ const SETTINGS: Is = Is::Fields(&[
     ("description", Is::Text),
     ("invoice_settings", Is::Map),
     ("application_fee_percent", Is::NotModelled),
-    ("automatic_tax", Is::NotModelled),
+    ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("billing_thresholds", Is::NotModelled),
     ("on_behalf_of", Is::NotModelled),
     ("transfer_data", Is::NotModelled),
@@ -132,6 +132,8 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
     world.named_by(Kind::Customer, &customer, "customer")?;
     let now = world.second();
     let starts = params.int("start_date").unwrap_or(now);
+    let tax = params.inside("default_settings");
+    automatic_tax::check_liability_in(world, tax.given("automatic_tax"), "default_settings[automatic_tax]")?;
     world.attempt(|world| {
         let phases = phase::read(world, &customer, params.list("phases"), starts)?;
         let id = make(world, &customer, params, phases);
@@ -146,11 +148,20 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
 fn make(world: &mut World<'_>, customer: &str, params: &Params, phases: Vec<Value>) -> String {
     let id = world.mint("sub_sched");
     let mut made = schedule::schedule(&id, world.second(), customer);
-    params.apply(&mut made, &["default_settings", "end_behavior", "metadata"]);
+    apply(&mut made, params);
     put(&mut made, "phases", phases);
     let warned = last_end(&made) - WARNING <= world.second();
     world.insert_with(Kind::Schedule, made, json!({ "warned": warned }));
     id
+}
+
+/// Lays parameters over a schedule, but for its phases.
+fn apply(schedule: &mut Value, params: &Params) {
+    params.apply(schedule, &["default_settings", "end_behavior", "metadata"]);
+    let settings = params.inside("default_settings");
+    if let Some(kept) = schedule.get_mut("default_settings") {
+        automatic_tax::lay(kept, settings.given("automatic_tax"), true);
+    }
 }
 
 /// A schedule for a subscription that runs: its current period is the first phase.
@@ -232,6 +243,7 @@ fn next_phase(world: &mut World<'_>, id: &str) {
     let span = (int(next, "start_date"), int(next, "end_date"));
     let proration = text(next, "proration_behavior");
     // What a phase needs was there when it was read; where it is gone since, the subscription stays as it is.
+    let _ = phase::sell_extra(world, &owner, next);
     let _ = phase::apply(world, &owner, next, &schedule["default_settings"], proration);
     world.by_itself();
     world.update("subscription_schedule.updated", id, |schedule| activate(schedule, &owner, span));
@@ -260,7 +272,10 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
     open(&before, "update")?;
     world.attempt(|world| {
         let mut after = before.clone();
-        params.apply(&mut after, &["default_settings", "end_behavior", "metadata"]);
+        let tax = params.inside("default_settings");
+        let param = "default_settings[automatic_tax]";
+        automatic_tax::check_liability_in(world, tax.given("automatic_tax"), param)?;
+        apply(&mut after, params);
         if params.given("phases").is_some() {
             let phases = rephased(world, &before, params.list("phases"))?;
             put(&mut after, "phases", phases);
@@ -321,6 +336,9 @@ fn settle(world: &mut World<'_>, before: &Value, after: &mut Value, params: &Par
     });
     if !same {
         let proration = params.text("proration_behavior").unwrap_or("create_prorations");
+        if current["start_date"] != before["current_phase"]["start_date"] {
+            phase::sell_extra(world, &owner, &current)?;
+        }
         phase::apply(world, &owner, &current, &settings, proration)?;
     }
     let span = (int(&current, "start_date"), int(&current, "end_date"));

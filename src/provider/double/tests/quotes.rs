@@ -120,3 +120,43 @@ async fn what_a_quote_refuses(#[case] body: &str, #[case] message: &str) {
     let pdf = app.get(&format!("/v1/quotes/{}/pdf", text(&empty, "id"))).await;
     assert_eq!(pdf.status, 501, "the document is refused by name");
 }
+
+#[tokio::test]
+async fn a_taxed_quote_makes_a_taxed_subscription() {
+    let (_stand, app, customer) = stand().await;
+    let body = "line_items[0][price]=price_pro&automatic_tax[enabled]=true";
+    let quote = app.make("/v1/quotes", body).await;
+    let status = |quote: &Value| text(&quote["automatic_tax"], "status").to_owned();
+    assert_eq!(status(&quote), "requires_location_inputs");
+    let path = format!("/v1/quotes/{}", text(&quote, "id"));
+    app.make(&format!("/v1/customers/{customer}"), "address[country]=FR").await;
+    let quote = app.make(&path, &format!("customer={customer}")).await;
+    assert_eq!(status(&quote), "complete", "the customer is known, and where it is");
+    app.make(&format!("{path}/finalize"), "").await;
+    let accepted = app.make(&format!("{path}/accept"), "").await;
+    let held = app.get(&format!("/v1/subscriptions/{}", text(&accepted, "subscription"))).await.json();
+    assert_eq!(held["automatic_tax"]["enabled"], true);
+}
+
+#[tokio::test]
+async fn a_quote_for_later_bills_what_is_sold_once_when_it_begins() {
+    let (stand, app, customer) = stand().await;
+    let fee = setup_fee(&app).await;
+    let now = int(&app.make("/v1/customers", "name=X").await, "created");
+    let day = 24 * 60 * 60;
+    let body = format!(
+        "customer={customer}&line_items[0][price]=price_pro&line_items[1][price]={fee}\
+         &subscription_data[effective_date]={}",
+        now + 3 * day
+    );
+    let quote = app.make("/v1/quotes", &body).await;
+    let path = format!("/v1/quotes/{}", text(&quote, "id"));
+    app.make(&format!("{path}/finalize"), "").await;
+    let accepted = app.make(&format!("{path}/accept"), "").await;
+    let schedule = format!("/v1/subscription_schedules/{}", text(&accepted, "subscription_schedule"));
+    stand.double.advance_all(SignedDuration::from_secs(4 * day)).unwrap();
+    let schedule = app.get(&schedule).await.json();
+    let held = app.get(&format!("/v1/subscriptions/{}", text(&schedule, "subscription"))).await.json();
+    let first = app.get(&format!("/v1/invoices/{}", text(&held, "latest_invoice"))).await.json();
+    assert_eq!(int(&first, "total"), 9_900 + 5_000);
+}

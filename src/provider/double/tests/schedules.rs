@@ -226,3 +226,75 @@ async fn a_scenario_schedules_a_change() {
         ]
     );
 }
+
+const PHASES: &str = "start_date=now&end_behavior=release&phases[0][items][0][price]=price_pro\
+    &phases[0][duration][interval]=month&phases[1][items][0][price]=price_pro&phases[1][duration][interval]=month";
+
+#[tokio::test]
+async fn a_phase_sells_something_once_when_it_begins() {
+    let (stand, app, customer) = stand().await;
+    let fee = app.make("/v1/prices", "currency=usd&unit_amount=5000&product_data[name]=Setup").await;
+    let fee = text(&fee, "id");
+    let body = format!(
+        "customer={customer}&{PHASES}&phases[0][add_invoice_items][0][price]={fee}\
+         &phases[1][add_invoice_items][0][price]={fee}&phases[1][add_invoice_items][0][quantity]=2\
+         &phases[1][add_invoice_items][0][metadata][of]=second"
+    );
+    let schedule = app.make("/v1/subscription_schedules", &body).await;
+    let extra = &schedule["phases"][1]["add_invoice_items"][0];
+    assert_eq!((&extra["price"], &extra["quantity"]), (&json!(fee), &json!(2)));
+    let latest = async || {
+        let held = app.get(&format!("/v1/subscriptions/{}", text(&schedule, "subscription"))).await.json();
+        app.get(&format!("/v1/invoices/{}", text(&held, "latest_invoice"))).await.json()
+    };
+    assert_eq!(int(&latest().await, "total"), 9_900 + 5_000);
+    let path = format!("/v1/subscription_schedules/{}", text(&schedule, "id"));
+    app.make(&path, "metadata[seen]=1").await;
+    stand.double.advance_all(days(31)).unwrap();
+    let second = latest().await;
+    assert_eq!(
+        (text(&second, "billing_reason"), int(&second, "total")),
+        ("subscription_cycle", 9_900 + 10_000)
+    );
+    let line = data(&second["lines"]).iter().find(|line| int(line, "amount") == 10_000).unwrap();
+    assert_eq!(line["metadata"], json!({"of": "second"}));
+    stand.double.advance_all(days(31)).unwrap();
+    assert_eq!(int(&latest().await, "total"), 9_900, "only once");
+}
+
+#[tokio::test]
+async fn a_phase_is_taxed_as_it_or_the_schedule_says() {
+    let (stand, app, customer) = stand().await;
+    let body = format!(
+        "customer={customer}&{PHASES}&default_settings[automatic_tax][enabled]=true\
+         &phases[1][automatic_tax][enabled]=false"
+    );
+    let got = app.post("/v1/subscription_schedules", &body).await;
+    assert_eq!(got.json()["error"]["code"], "customer_tax_location_invalid");
+    app.make(&format!("/v1/customers/{customer}"), "address[country]=FR").await;
+    let schedule = app.make("/v1/subscription_schedules", &body).await;
+    let on = json!({"disabled_reason": null, "enabled": true, "liability": {"type": "self"}});
+    assert_eq!(schedule["default_settings"]["automatic_tax"], on);
+    assert_eq!(schedule["phases"][0].get("automatic_tax"), None, "it says nothing of its own");
+    assert_eq!(schedule["phases"][1]["automatic_tax"]["enabled"], false);
+    let path = format!("/v1/subscriptions/{}", text(&schedule, "subscription"));
+    assert_eq!(app.get(&path).await.json()["automatic_tax"], on);
+    stand.double.advance_all(days(31)).unwrap();
+    assert_eq!(app.get(&path).await.json()["automatic_tax"]["enabled"], false);
+}
+
+#[tokio::test]
+async fn a_schedule_is_not_taxed_any_more_where_nobody_knows_the_customers_place() {
+    let (stand, app, customer) = stand().await;
+    app.make(&format!("/v1/customers/{customer}"), "address[country]=FR").await;
+    let body = format!("customer={customer}&{PHASES}&default_settings[automatic_tax][enabled]=true");
+    let schedule = app.make("/v1/subscription_schedules", &body).await;
+    app.make(&format!("/v1/customers/{customer}"), "address=").await;
+    stand.double.advance_all(days(32)).unwrap();
+    let after = app.get(&format!("/v1/subscription_schedules/{}", text(&schedule, "id"))).await.json();
+    let tax = &after["default_settings"]["automatic_tax"];
+    assert_eq!(
+        (&tax["enabled"], &tax["disabled_reason"]),
+        (&json!(false), &json!("requires_location_inputs"))
+    );
+}
