@@ -247,8 +247,10 @@ table! {
     net_timestamp_retry: NetTimestampRetry => [
         "duplicates/asked-again-while-at-work",
         "mapping/cancel-at-period-end",
+        "mapping/first-payment-never-came",
         "mapping/thirty-one-days",
         "mapping/trial-is-over",
+        "mapping/trial-without-a-card",
         "transport/retry-three-days-later",
     ];
     net_body_reserialised: NetBodyReserialised => ["transport/other-spelling"];
