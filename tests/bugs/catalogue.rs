@@ -179,8 +179,6 @@ const CLAIMED_IN_VAIN: &[(&str, &str)] = &[
     ("mapping/renewal", "shape-period-end-moved"),
     ("shape/older-versions", "shape-invoice-subscription-moved"),
     ("shape/older-versions", "shape-period-end-moved"),
-    ("transport/forged", "net-body-reserialised"),
-    ("transport/forged", "net-wrong-secret"),
     ("transport/secret-being-rolled", "net-wrong-secret"),
 ];
 
