@@ -16,6 +16,8 @@ mod http;
 mod invoice_payments;
 mod laws;
 mod locations;
+mod methods;
+mod money_back;
 mod payments;
 mod quotes;
 mod replay;

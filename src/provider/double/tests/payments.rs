@@ -3,7 +3,7 @@
 use super::*;
 
 /// A double, an app, and a customer at large.
-async fn stand() -> (Stand, App, String) {
+pub(super) async fn stand() -> (Stand, App, String) {
     let stand = Stand::new().await;
     let app = App::of(&stand);
     let customer = text(&app.make("/v1/customers", "name=Jenny").await, "id").to_owned();
@@ -11,7 +11,7 @@ async fn stand() -> (Stand, App, String) {
 }
 
 /// The types of all events that are about something other than the customer, oldest first.
-async fn told(app: &App) -> Vec<String> {
+pub(super) async fn told(app: &App) -> Vec<String> {
     let events = app.get("/v1/events?limit=100").await.json();
     let events = events["data"].as_array().unwrap().iter().rev();
     events
@@ -20,7 +20,7 @@ async fn told(app: &App) -> Vec<String> {
         .collect()
 }
 
-const CONFIRMED: &str = "amount=2000&currency=usd&confirm=true&payment_method_types[]=card";
+pub(super) const CONFIRMED: &str = "amount=2000&currency=usd&confirm=true&payment_method_types[]=card";
 
 #[rstest::rstest]
 #[case("pm_card_visa", "card_declined", "", "")]
@@ -268,238 +268,6 @@ async fn debits_settle_when_time_passes(
             assert_eq!(after["last_payment_error"]["code"], "insufficient_funds");
         }
     }
-}
-
-#[tokio::test]
-async fn refunds_fail_or_take_a_while() {
-    for (card, at_first, at_last, kinds) in [
-        ("pm_card_visa", "succeeded", "succeeded", &[][..]),
-        ("pm_card_pendingRefund", "pending", "succeeded", &["refund.updated", "charge.refund.updated"]),
-        (
-            "pm_card_refundFail",
-            "succeeded",
-            "failed",
-            &["refund.failed", "refund.updated", "charge.refund.updated"],
-        ),
-    ] {
-        let stand = Stand::new().await;
-        let app = App::of(&stand);
-        let customer = text(&stand.truth()["customer"], "id").to_owned();
-        let form = format!("{CONFIRMED}&payment_method={card}&customer={customer}");
-        let intent = app.make("/v1/payment_intents", &form).await;
-        let refund = app.make("/v1/refunds", &format!("payment_intent={}", text(&intent, "id"))).await;
-        assert_eq!(refund["status"], at_first, "{card}");
-        let got = app.post("/v1/refunds", &format!("payment_intent={}", text(&intent, "id"))).await;
-        assert_eq!(got.json()["error"]["code"], "charge_already_refunded");
-        let _ = stand.double.drain(CASE);
-        let events = stand.act("advance", json!({"by": "3d"}));
-        assert_eq!(types(&events), kinds, "{card}");
-        let refund = app.get(&format!("/v1/refunds/{}", text(&refund, "id"))).await.json();
-        assert_eq!(refund["status"], at_last, "{card}");
-        let charge = app.get(&format!("/v1/charges/{}", text(&refund, "charge"))).await.json();
-        assert_eq!(charge["refunded"], at_last == "succeeded", "{card}");
-    }
-}
-
-#[rstest::rstest]
-#[case("uncategorized_text", "winning_evidence", "won", &["charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_reinstated"])]
-#[case("uncategorized_text", "losing_evidence", "lost", &["charge.dispute.updated", "charge.dispute.closed"])]
-#[case("product_description", "a book", "under_review", &["charge.dispute.updated"])]
-#[tokio::test]
-async fn evidence_decides_a_dispute(
-    #[case] field: &str,
-    #[case] evidence: &str,
-    #[case] status: &str,
-    #[case] kinds: &[&str],
-) {
-    let (_stand, app, _) = stand().await;
-    let intent =
-        app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_createDispute")).await;
-    let id = text(&intent, "id");
-    let disputes = app.get(&format!("/v1/disputes?payment_intent={id}&expand[]=data.charge")).await.json();
-    let dispute = &disputes["data"][0];
-    assert_eq!(
-        (&dispute["status"], &dispute["charge"]["disputed"]),
-        (&json!("needs_response"), &json!(true))
-    );
-    assert_eq!(dispute["balance_transactions"][0]["net"], -3500);
-    let opened = told(&app).await;
-    assert_eq!(opened[3..], ["charge.dispute.created", "charge.dispute.funds_withdrawn"]);
-    let got = app.post("/v1/refunds", &format!("payment_intent={id}")).await;
-    assert_eq!(got.json()["error"]["code"], "charge_disputed");
-    let path = format!("/v1/disputes/{}", text(dispute, "id"));
-    let after = app.make(&path, &format!("evidence[{field}]={evidence}")).await;
-    assert_eq!(after["status"], status);
-    assert_eq!(told(&app).await[opened.len()..], *kinds);
-    let moved: i64 = after["balance_transactions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|moved| moved["amount"].as_i64().unwrap())
-        .sum();
-    assert_eq!(moved, if status == "won" { 0 } else { -2000 });
-    if status != "under_review" {
-        let got = app.post(&format!("{path}/close"), "").await;
-        assert_eq!(got.error(), (400, "This dispute is already closed".to_owned()));
-    }
-}
-
-#[tokio::test]
-async fn an_inquiry_takes_no_money_and_is_closed() {
-    let (_stand, app, _) = stand().await;
-    app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_createDisputeInquiry"))
-        .await;
-    let dispute = app.get("/v1/disputes").await.json()["data"][0].clone();
-    assert_eq!(
-        (&dispute["status"], &dispute["balance_transactions"]),
-        (&json!("warning_needs_response"), &json!([]))
-    );
-    let closed = app.make(&format!("/v1/disputes/{}/close", text(&dispute, "id")), "").await;
-    assert_eq!(closed["status"], "lost");
-    assert_eq!(told(&app).await[3..], ["charge.dispute.created", "charge.dispute.closed"]);
-}
-
-#[tokio::test]
-async fn payment_methods_come_and_go() {
-    let (_stand, app, customer) = stand().await;
-    let on = format!("customer={customer}");
-    let card = app.make("/v1/payment_methods/pm_card_visa/attach", &on).await;
-    let id = text(&card, "id");
-    assert_eq!((&card["customer"], &card["card"]["last4"]), (&json!(customer), &json!("4242")));
-    let changed = app.make(&format!("/v1/payment_methods/{id}"), "metadata[foo]=bar&card[exp_month]=7").await;
-    assert_eq!((&changed["card"]["exp_month"], &changed["metadata"]["foo"]), (&json!(7), &json!("bar")));
-    assert_eq!(app.get(&format!("/v1/customers/{customer}/payment_methods/{id}")).await.json(), changed);
-    let gone = app.make(&format!("/v1/payment_methods/{id}/detach"), "").await;
-    assert_eq!(gone["customer"], json!(null));
-    let again = app.post(&format!("/v1/payment_methods/{id}/attach"), &on).await;
-    assert!(again.error().1.contains("may not be used again"), "{}", again.text);
-    let got = app.post(&format!("/v1/payment_methods/{id}"), "metadata[a]=b").await;
-    assert!(got.error().1.contains("must save this PaymentMethod"), "{}", got.text);
-    let declined = app.post("/v1/payment_methods/pm_card_chargeDeclined/attach", &on).await;
-    assert_eq!((declined.status, &declined.json()["error"]["code"]), (402, &json!("card_declined")));
-    assert_eq!(
-        told(&app).await,
-        ["payment_method.attached", "payment_method.updated", "payment_method.detached"]
-    );
-}
-
-#[rstest::rstest]
-#[case("type=card&card[number]=4242424242424242&card[exp_month]=8&card[exp_year]=2031", 200, "")]
-#[case("type=card&card[token]=tok_mastercard", 200, "")]
-#[case(
-    "type=us_bank_account&us_bank_account[account_number]=000123456789&us_bank_account[routing_number]=110000000",
-    200,
-    ""
-)]
-#[case("type=sepa_debit&sepa_debit[iban]=AT611904300234573201", 200, "")]
-#[case(
-    "type=card&card[number]=4242424242424241&card[exp_month]=8&card[exp_year]=2031",
-    402,
-    "incorrect_number"
-)]
-#[case("type=card&card[number]=4111111111111111&card[exp_month]=8&card[exp_year]=2031", 402, "card_declined")]
-#[case(
-    "type=card&card[number]=4242424242424242&card[exp_month]=13&card[exp_year]=2031",
-    402,
-    "invalid_expiry_month"
-)]
-#[case(
-    "type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2020",
-    402,
-    "invalid_expiry_year"
-)]
-#[case("type=card", 400, "parameter_missing")]
-#[case("type=card&card[token]=tok_x", 400, "resource_missing")]
-#[case("type=sepa_debit&sepa_debit[iban]=x", 400, "")]
-#[case("type=klarna", 501, "")]
-#[tokio::test]
-async fn payment_methods_are_made_from_test_numbers(
-    #[case] form: &str,
-    #[case] status: u16,
-    #[case] code: &str,
-) {
-    let (_stand, app, _) = stand().await;
-    let got = app.post("/v1/payment_methods", form).await;
-    assert_eq!(got.status, status, "{}", got.text);
-    assert_eq!(text(&got.json()["error"], "code"), code);
-}
-
-#[tokio::test]
-async fn the_older_api_charges_tokens_and_sources() {
-    let (_stand, app, customer) = stand().await;
-    let sources = format!("/v1/customers/{customer}/sources");
-    let card = app.make(&sources, "source=tok_visa").await;
-    assert_eq!(
-        (&card["object"], &card["brand"], &card["customer"]),
-        (&json!("card"), &json!("Visa"), &json!(customer))
-    );
-    let id = text(&card, "id");
-    assert_eq!(app.get(&format!("/v1/customers/{customer}")).await.json()["default_source"], id);
-    let changed = app.make(&format!("{sources}/{id}"), "metadata[foo]=bar&name=Jenny").await;
-    assert_eq!(changed["name"], "Jenny");
-    let charge = app.make("/v1/charges", &format!("amount=1000&currency=usd&customer={customer}")).await;
-    assert_eq!(
-        (&charge["source"]["id"], &charge["payment_intent"], &charge["status"]),
-        (&json!(id), &json!(null), &json!("succeeded"))
-    );
-    let held = app.make("/v1/charges", "amount=1000&currency=usd&source=tok_visa&capture=false").await;
-    let taken = app.make(&format!("/v1/charges/{}/capture", text(&held, "id")), "amount=600").await;
-    assert_eq!((&taken["captured"], &taken["amount_captured"]), (&json!(true), &json!(600)));
-    let declined = app.post("/v1/charges", "amount=1000&currency=usd&source=tok_chargeDeclined").await;
-    assert_eq!((declined.status, text(&declined.json()["error"], "decline_code")), (402, "generic_decline"));
-    let token =
-        app.make("/v1/tokens", "card[number]=4242424242424242&card[exp_month]=8&card[exp_year]=2031").await;
-    let by_token = format!("source={}", text(&token, "id"));
-    app.make(&sources, &by_token).await;
-    assert_eq!(app.post(&sources, &by_token).await.json()["error"]["code"], "token_already_used");
-    assert_eq!(app.get(&sources).await.json()["data"].as_array().unwrap().len(), 2);
-    let gone = app.send("DELETE", &format!("{sources}/{id}"), "", &[]).await.unwrap().json();
-    assert_eq!(gone, json!({"id": id, "object": "card", "deleted": true}));
-    let kinds = told(&app).await;
-    for kind in [
-        "customer.source.created",
-        "customer.source.updated",
-        "charge.captured",
-        "charge.failed",
-        "customer.source.deleted",
-    ] {
-        assert!(kinds.iter().any(|told| told == kind), "no {kind} in {kinds:?}");
-    }
-}
-
-#[tokio::test]
-async fn money_that_bypasses_waiting_is_available() {
-    let (_stand, app, _) = stand().await;
-    app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_visa")).await;
-    let balance = app.get("/v1/balance").await.json();
-    assert_eq!(
-        (&balance["available"][0]["amount"], &balance["pending"][0]["amount"]),
-        (&json!(0), &json!(1912))
-    );
-    app.make("/v1/payment_intents", &format!("{CONFIRMED}&payment_method=pm_card_bypassPending")).await;
-    let balance = app.get("/v1/balance").await.json();
-    assert_eq!(balance["available"][0]["amount"], 1912);
-    assert!(told(&app).await.contains(&"balance.available".to_owned()));
-}
-
-#[rstest::rstest]
-#[case("won", &["charge.dispute.closed", "charge.dispute.funds_reinstated"])]
-#[case("lost", &["charge.dispute.closed"])]
-#[tokio::test]
-async fn a_scenario_says_how_a_dispute_ends(#[case] outcome: &str, #[case] then: &[&str]) {
-    let stand = Stand::new().await;
-    stand.act("checkout", json!({"price": "credits_100"}));
-    let keys = json!({"outcome": outcome, "name": "claim", "set": {"reason": "duplicate"}});
-    let events = stand.act("dispute", keys);
-    assert_eq!(types(&events)[..2], ["charge.dispute.created", "charge.dispute.funds_withdrawn"]);
-    assert_eq!(types(&events)[2..], *then);
-    let truth = stand.truth();
-    assert_eq!(
-        (&truth["claim"]["status"], &truth["claim"]["reason"]),
-        (&json!(outcome), &json!("duplicate"))
-    );
-    assert_eq!(truth["charge"]["disputed"], true);
-    assert_eq!(stand.try_act("dispute", json!({})), Err(ActError::NothingToDispute));
 }
 
 #[tokio::test]
