@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::id::CaseId;
 use crate::probe::{Reading, RequestOutcome};
-use crate::scenario::model::Head;
+use crate::scenario::model::{Head, SignatureMode};
 use crate::span::Place;
 
 /// One run event.
@@ -209,6 +209,9 @@ pub struct DeliveryRef {
     pub endpoint: String,
     /// What differs from how Stripe would send it, in words: `set status`, `signed with another secret`.
     pub changes: Vec<String>,
+    /// How it is signed; `changes` says it in words.
+    #[serde(skip)]
+    pub signature: SignatureMode,
 }
 
 /// One HTTP try of a delivery.
@@ -244,6 +247,12 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
+    /// Whether there was an answer at all.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        matches!(self, Self::Answered { .. })
+    }
+
     /// Whether Stripe would count the event as delivered.
     #[must_use]
     pub fn is_accepted(&self) -> bool {

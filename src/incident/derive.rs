@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::findings;
 use super::fingerprint::fingerprint;
 use super::guidance::{self, Guidance, Route, WhoRetries};
 use super::idempotency::{Evidence, Idempotency};
 use super::kind::IncidentKind;
 use super::model::{Finding, Incident, InvoiceState, Sides, SubscriptionState, Zero};
 use super::severity::Severity;
+use super::{findings, forgery};
 use crate::run_event::{AttemptRecord, CaseRecord, DeliveryRef, EventRef, JudgedKind, Verdict};
 
 /// What an incident says beside the case itself.
@@ -51,7 +51,7 @@ pub fn derive(record: &CaseRecord, context: &IncidentContext) -> Option<Incident
         return None;
     }
     let mut incident = told(record, context);
-    let who = guidance::who_retries(incident.event.as_ref(), &incident.deliveries, &incident.findings);
+    let who = guidance::who_retries(&incident);
     let idempotency =
         incident.event.as_ref().map_or(Idempotency::Unproven, |event| context.idempotency.of(&event.kind));
     incident.severity = Severity::of(incident.kind, &who);
@@ -82,7 +82,7 @@ fn told(record: &CaseRecord, context: &IncidentContext) -> Incident {
         retry_of: record.retry_of.clone(),
         started: record.started,
         took: record.took,
-        event: event(record, primary),
+        event: event(record, &findings),
         customer: record.customer.clone(),
         subscription: subscription(record),
         plan: plan(record),
@@ -114,16 +114,25 @@ fn nothing_to_do_yet() -> Guidance {
     }
 }
 
-/// The event on which the promise hung: of the broken step's deliveries the last of the most telling kind; a step
-/// that sent nothing was broken by what came before it.
-fn event(record: &CaseRecord, primary: Option<&Finding>) -> Option<EventRef> {
-    if primary.is_some_and(|finding| finding.kind == Some(JudgedKind::DeliveryRefused))
-        && let Some(refused) = record.deliveries.iter().find(|delivery| !was_accepted(delivery))
-    {
-        return Some(refused.0.event.clone());
+/// The event on which the promise hung: the forged one that was taken, the one that was refused, or the one on which
+/// the app broke down. Else, of what the broken step sent, the last of the most telling kind; a step that sent nothing
+/// was broken by what came before it. What never went out stands for a case only where nothing did.
+fn event(record: &CaseRecord, findings: &[Finding]) -> Option<EventRef> {
+    let primary = findings::primary(findings);
+    if let Some((forged, _)) = forgery::taken(findings, &record.deliveries) {
+        return Some(forged.event.clone());
+    }
+    let sent = || record.deliveries.iter().filter(|(_, attempts)| !attempts.is_empty());
+    let decisive = match primary.map(|finding| finding.kind) {
+        Some(Some(JudgedKind::DeliveryRefused)) => sent().find(|delivery| !was_accepted(delivery)),
+        None => sent().find(|(_, attempts)| attempts.last().is_some_and(|last| !last.outcome.is_answered())),
+        Some(_) => None,
+    };
+    if let Some((decisive, _)) = decisive {
+        return Some(decisive.event.clone());
     }
     let step = primary.and_then(|finding| finding.step);
-    let sent = || record.deliveries.iter().map(|(delivery, _)| delivery);
+    let sent = || sent().map(|(delivery, _)| delivery);
     let of_step = sent().filter(|delivery| step.is_none() || delivery.step == step);
     of_step
         .rev()

@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::derive::EventOrigin;
+use super::forgery;
 use super::idempotency::Idempotency;
 use super::kind::IncidentKind;
-use super::model::{Finding, Incident};
-use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, EventRef, JudgedKind};
+use super::model::Incident;
+use crate::run_event::{AttemptOutcome, AttemptRecord, EventRef, JudgedKind};
+use crate::scenario::model::SignatureMode;
 
 /// What to do, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub enum WhoRetries {
     },
     /// Nobody: nothing was sent.
     NobodyNothingSent,
+    /// Anybody who wants to: Stripe never sent it.
+    Anybody,
 }
 
 impl WhoRetries {
@@ -72,6 +76,11 @@ impl WhoRetries {
                 times(*attempts)
             ),
             Self::NobodyNothingSent => "Nobody: no event of this story was sent.".to_owned(),
+            Self::Anybody => {
+                "Anybody who can send such a request, as often as they like: it does not come from \
+                              Stripe, and the app took it."
+                    .to_owned()
+            }
         }
     }
 }
@@ -80,6 +89,8 @@ impl WhoRetries {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Route {
+    /// Let the app refuse what is not Stripe's; nothing that is sent again helps.
+    VerifySignatures,
     /// Set what the app grants from provider truth.
     ReconcileAccess,
     /// Send the same event again.
@@ -95,6 +106,7 @@ impl Route {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
+            Self::VerifySignatures => "verify signatures",
             Self::ReconcileAccess => "reconcile access",
             Self::RerunIdempotently => "rerun idempotently",
             Self::ContactCustomer => "contact the customer",
@@ -114,15 +126,26 @@ pub struct Action {
     pub command: Option<String>,
 }
 
-/// What the answers to an event's deliveries say about who tries again.
-pub(super) fn who_retries(
-    event: Option<&EventRef>,
-    deliveries: &[(DeliveryRef, Vec<AttemptRecord>)],
-    findings: &[Finding],
-) -> WhoRetries {
+impl Guidance {
+    /// One sentence on whether the event may be sent again.
+    #[must_use]
+    pub fn may_send_again(&self, event: Option<&EventRef>) -> String {
+        if self.route == Route::VerifySignatures {
+            return "No: sending it again is no remedy. The app must refuse it.".to_owned();
+        }
+        may_rerun(&self.idempotency, event)
+    }
+}
+
+/// What the answers to an event's deliveries say about who tries again; `incident` is complete but for it.
+pub(super) fn who_retries(incident: &Incident) -> WhoRetries {
+    let Incident { event, deliveries, findings, kind, .. } = incident;
+    if *kind == IncidentKind::ForgeryAccepted {
+        return WhoRetries::Anybody;
+    }
     let attempts: Vec<&AttemptRecord> = deliveries
         .iter()
-        .filter(|(delivery, _)| event.is_some_and(|event| event.id == delivery.event.id))
+        .filter(|(delivery, _)| event.as_ref().is_some_and(|event| event.id == delivery.event.id))
         .flat_map(|(_, attempts)| attempts)
         .collect();
     if let Some(status) = attempts.iter().find_map(|attempt| accepted(&attempt.outcome)) {
@@ -150,8 +173,7 @@ pub(crate) fn answer(outcome: &AttemptOutcome) -> String {
     }
 }
 
-/// One sentence on whether the event may be sent again.
-pub(crate) fn may_rerun(idempotency: &Idempotency, event: Option<&EventRef>) -> String {
+fn may_rerun(idempotency: &Idempotency, event: Option<&EventRef>) -> String {
     let kind = event.map_or("the event", |event| &event.kind);
     match idempotency {
         Idempotency::Proven { by } => {
@@ -175,6 +197,7 @@ pub(super) fn guidance(
 ) -> Guidance {
     let route = route(incident.kind, &who_retries, &idempotency);
     let way_out = match route {
+        Route::VerifySignatures => verify_signatures(incident),
         Route::ReconcileAccess => reconcile(incident, &who_retries, &idempotency, origin),
         Route::RerunIdempotently => send_again(incident, &who_retries, &idempotency, origin),
         Route::ContactCustomer => contact(incident),
@@ -182,6 +205,7 @@ pub(super) fn guidance(
     };
     let actions = match origin {
         EventOrigin::Double if route == Route::JudgeAgain => vec![way_out],
+        EventOrigin::Double if route == Route::VerifySignatures => vec![way_out, reproduce(incident)],
         EventOrigin::Double => vec![reproduce(incident), way_out],
         EventOrigin::Stripe => vec![way_out],
     };
@@ -193,6 +217,7 @@ fn route(kind: IncidentKind, who: &WhoRetries, idempotency: &Idempotency) -> Rou
     let safe = matches!(idempotency, Idempotency::Proven { .. });
     let unsafe_ = matches!(idempotency, Idempotency::Disproven { .. });
     match kind {
+        IncidentKind::ForgeryAccepted => Route::VerifySignatures,
         IncidentKind::CouldNotJudge => Route::JudgeAgain,
         IncidentKind::NotificationMissing => Route::ContactCustomer,
         // The handler may have acted in part, but an event that was never accepted is owed to it.
@@ -212,6 +237,32 @@ fn reproduce(incident: &Incident) -> Action {
         why: "The customer was minted for this case, so nobody real is harmed.".to_owned(),
         command: Some(incident.rerun.clone()),
     }
+}
+
+/// Handlers that check are told how: <https://docs.stripe.com/webhooks#verify-official-libraries>, and five minutes are
+/// the tolerance of Stripe's libraries: <https://docs.stripe.com/webhooks#replay-attacks>.
+fn verify_signatures(incident: &Incident) -> Action {
+    let taken = forgery::taken(&incident.findings, &incident.deliveries);
+    let stale = taken.is_some_and(|(delivery, _)| delivery.signature == SignatureMode::Stale);
+    let what = if stale {
+        "Refuse a `Stripe-Signature` whose time is more than five minutes ago, as Stripe's libraries do."
+    } else {
+        "Check the `Stripe-Signature` of every delivery with the endpoint's secret, over the body as it was \
+         received, before anything else; answer 400 where it does not fit."
+    };
+    let harm = if stale {
+        "whoever has recorded a delivery can repeat it"
+    } else {
+        "whoever knows the endpoint's address can give themselves what they did not pay for"
+    };
+    let why = taken.map_or_else(String::new, |(delivery, attempts)| {
+        let how = delivery.changes.join(", ");
+        let said = attempts.last().map_or("never answered".to_owned(), |last| answer(&last.outcome));
+        let refused = !attempts.iter().any(|attempt| attempt.outcome.is_accepted());
+        let yet = if refused { ", and yet something changed" } else { "" };
+        format!("#{} {} ({how}) was {said}{yet}: {harm}.", delivery.number, delivery.event.kind)
+    });
+    Action { what: what.to_owned(), why, command: None }
 }
 
 fn reconcile(
@@ -390,6 +441,7 @@ mod tests {
     #[case(IncidentKind::StateDisagrees, accepted(), proven(), Route::ReconcileAccess)]
     #[case(IncidentKind::NotificationMissing, accepted(), proven(), Route::ContactCustomer)]
     #[case(IncidentKind::CouldNotJudge, accepted(), proven(), Route::JudgeAgain)]
+    #[case(IncidentKind::ForgeryAccepted, accepted(), proven(), Route::VerifySignatures)]
     fn the_route_follows_from_evidence(
         #[case] kind: IncidentKind,
         #[case] who: WhoRetries,

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::forgery;
 use crate::run_event::{AttemptRecord, CaseRecord, Verdict};
 
 /// Whether an event of a type can be sent again without harm, and what says so.
@@ -63,7 +64,7 @@ fn accepted_twice(record: &CaseRecord) -> Vec<(String, Option<usize>)> {
     let mut seen: HashMap<&str, u32> = HashMap::new();
     let mut twice = Vec::new();
     for (delivery, attempts) in &record.deliveries {
-        if !attempts.iter().any(is_accepted) {
+        if forgery::is_forged(delivery) || !attempts.iter().any(is_accepted) {
             continue;
         }
         let count = seen.entry(&delivery.event.id).or_default();

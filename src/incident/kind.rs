@@ -7,12 +7,15 @@ use std::fmt;
 
 use self::direction::Direction;
 use self::entitled::Entitled;
+use super::{findings, forgery};
 use crate::run_event::{CaseRecord, Judged, JudgedKind, Verdict};
 
 /// What the customer suffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentKind {
+    /// The app took an event whose signature is broken: anybody can send one.
+    ForgeryAccepted,
     /// An event was not accepted, to the end of Stripe's retries.
     DeliveryRefused,
     /// The customer has less than what was paid for and promised.
@@ -34,6 +37,9 @@ impl IncidentKind {
     /// whose subscription is active or trialing (or whose checkout is paid) it is paid-without-access.
     #[must_use]
     pub fn of(record: &CaseRecord) -> Self {
+        if forgery::taken(&findings::of(record), &record.deliveries).is_some() {
+            return Self::ForgeryAccepted;
+        }
         record
             .judged
             .iter()
@@ -47,6 +53,7 @@ impl IncidentKind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ForgeryAccepted => "forgery-accepted",
             Self::DeliveryRefused => "delivery-refused",
             Self::PaidWithoutAccess => "paid-without-access",
             Self::AccessWithoutPayment => "access-without-payment",

@@ -9,6 +9,7 @@ pub mod model;
 pub mod derive;
 mod findings;
 pub mod fingerprint;
+mod forgery;
 pub mod guidance;
 pub mod idempotency;
 pub mod kind;

@@ -15,7 +15,7 @@ use crate::run_event::{
     ActRecord, AttemptOutcome, AttemptRecord, CallRecord, CaseRecord, CustomerRef, DeliveryRef, EventRef,
     Fact, Judged, JudgedKind, ObservationRecord, Reason, Reconciliation, RequestRecord, Verdict,
 };
-use crate::scenario::model::Head;
+use crate::scenario::model::{Head, SignatureMode};
 use crate::span::{Place, Source};
 
 pub(crate) const SCENARIO: &str = r#"promise = "A paid checkout gives Pro and one receipt."
@@ -106,10 +106,7 @@ pub(crate) fn passed(sample: Sample) -> CaseRecord {
             outcome: Ok(RequestOutcome::Answered(201)),
             body: "{\"user_id\":1}".into(),
         }],
-        deliveries: vec![(
-            DeliveryRef { number: 0, step: Some(0), event, endpoint: "main".into(), changes: vec![] },
-            vec![attempt(sample, 1, 150, answered(200, "ok"))],
-        )],
+        deliveries: vec![delivered(sample, event)],
         calls: vec![CallRecord {
             at: sample.at(155),
             method: "GET".into(),
@@ -131,6 +128,19 @@ pub(crate) fn passed(sample: Sample) -> CaseRecord {
         reason: None,
         customer,
     }
+}
+
+/// The event, delivered as Stripe would, and answered 200.
+fn delivered(sample: Sample, event: EventRef) -> (DeliveryRef, Vec<AttemptRecord>) {
+    let delivery = DeliveryRef {
+        number: 0,
+        step: Some(0),
+        event,
+        endpoint: "main".into(),
+        changes: vec![],
+        signature: SignatureMode::Right,
+    };
+    (delivery, vec![attempt(sample, 1, 150, answered(200, "ok"))])
 }
 
 /// The event was answered 200, and the customer has nothing.
@@ -249,6 +259,36 @@ pub(crate) fn not_judged(sample: Sample) -> CaseRecord {
     last.headline = "never read: connection refused".into();
     record.observations[1].reading.fields = Err(problem);
     record.log = vec!["panicked at src/main.rs:12".into()];
+    record
+}
+
+/// The app ended by itself on the first delivery of a burst; the more telling event was never sent.
+pub(crate) fn crashed(sample: Sample) -> CaseRecord {
+    let mut record = passed(sample);
+    record.verdict = Verdict::Errored;
+    let mut unsent = record.deliveries[0].0.clone();
+    unsent.number = 1;
+    record.deliveries[0].0.event = record.acts[0].events[1].clone();
+    record.deliveries[0].1 = vec![attempt(sample, 1, 150, AttemptOutcome::Reset)];
+    record.deliveries.push((unsent, vec![]));
+    record.judged.clear();
+    record.calls.clear();
+    record.observations.truncate(1);
+    record.log = vec!["web: panicked at src/main.rs:12".into()];
+    record.reason = Some(Reason { message: "the app under test ended by itself".into(), place: None });
+    record
+}
+
+/// An event with a broken signature was answered 200, and gave the customer Pro.
+pub(crate) fn forged(sample: Sample) -> CaseRecord {
+    let mut record = passed(sample);
+    record.verdict = Verdict::Failed;
+    record.deliveries[0].0.signature = SignatureMode::OtherSecret;
+    record.deliveries[0].0.changes = vec!["signed with another secret".into()];
+    let mut changed = judged(JudgedKind::Unchanged, "access", "", "then.access", "{\"plan\":\"free\"}");
+    let headline = "after 12 ms plan became \"pro\" and had to stay \"free\"".into();
+    fail(&mut changed, "{\"plan\":\"pro\"}", headline);
+    record.judged = vec![changed];
     record
 }
 

@@ -15,7 +15,7 @@ pub enum Severity {
     Medium,
     /// Somebody has what they did not pay for, or something may still repair itself.
     High,
-    /// A customer paid, has not got it, and nothing will repair it.
+    /// A customer paid, has not got it, and nothing will repair it; or anybody can take what they did not pay for.
     Critical,
 }
 
@@ -25,7 +25,7 @@ impl Severity {
     pub fn of(kind: IncidentKind, who: &WhoRetries) -> Self {
         match kind {
             IncidentKind::PaidWithoutAccess if who.will_retry() => Self::High,
-            IncidentKind::PaidWithoutAccess => Self::Critical,
+            IncidentKind::PaidWithoutAccess | IncidentKind::ForgeryAccepted => Self::Critical,
             IncidentKind::AccessWithoutPayment | IncidentKind::DeliveryRefused => Self::High,
             IncidentKind::StateDisagrees | IncidentKind::NotificationMissing => Self::Medium,
             IncidentKind::CouldNotJudge => Self::Low,
@@ -59,6 +59,7 @@ mod tests {
     #[rstest]
     #[case(IncidentKind::PaidWithoutAccess, NOBODY, Severity::Critical)]
     #[case(IncidentKind::PaidWithoutAccess, stripe(), Severity::High)]
+    #[case(IncidentKind::ForgeryAccepted, NOBODY, Severity::Critical)]
     #[case(IncidentKind::AccessWithoutPayment, NOBODY, Severity::High)]
     #[case(IncidentKind::DeliveryRefused, NOBODY, Severity::High)]
     #[case(IncidentKind::StateDisagrees, stripe(), Severity::Medium)]

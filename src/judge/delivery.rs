@@ -178,6 +178,7 @@ mod tests {
 
     use super::*;
     use crate::run_event::EventRef;
+    use crate::scenario::model::SignatureMode;
     use crate::span::Source;
 
     fn place() -> Place {
@@ -192,8 +193,14 @@ mod tests {
             took: Duration::from_millis(1_500),
             outcome: outcome.clone(),
         });
-        let delivery =
-            DeliveryRef { number: 0, step: Some(0), event, endpoint: "main".into(), changes: vec![] };
+        let delivery = DeliveryRef {
+            number: 0,
+            step: Some(0),
+            event,
+            endpoint: "main".into(),
+            changes: vec![],
+            signature: SignatureMode::Right,
+        };
         (delivery, tried.collect())
     }
 

@@ -259,8 +259,14 @@ impl Case {
             changes.push(shape.to_string());
         }
         let number = self.deliveries.len();
-        let reference =
-            DeliveryRef { number, step, event: event_ref(&event), endpoint: endpoint.name.clone(), changes };
+        let reference = DeliveryRef {
+            number,
+            step,
+            event: event_ref(&event),
+            endpoint: endpoint.name.clone(),
+            changes,
+            signature: change.signature,
+        };
         let retry = step.map_or(Retry::AsStripe, |step| Retry::of(&change, &self.plan.story.steps[step]));
         self.deliveries.push(Delivery {
             reference,

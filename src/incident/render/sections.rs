@@ -87,6 +87,9 @@ fn of_delivery(
         format!("#{:<3} {}  {}{endpoint}{changes}", delivery.number, delivery.event.kind, delivery.event.id);
     let told: Vec<String> = attempts.iter().map(|attempt| of_attempt(incident, attempt)).collect();
     let ink = |attempt: &AttemptRecord| if attempt.outcome.is_accepted() { Ink::Faint } else { Ink::Bad };
+    if attempts.is_empty() {
+        return vec![fit(&format!("{head}  not sent"), inner(layout))];
+    }
     // The usual case on one line: a burst has a dozen of them.
     if let ([only], [line], []) = (attempts, told.as_slice(), delivery.changes.as_slice()) {
         return vec![layout.color.paint(ink(only), &fit(&format!("{head}  {line}"), inner(layout)))];
@@ -248,9 +251,9 @@ fn output(log: &[String], layout: Layout) -> Vec<String> {
 }
 
 fn next(incident: &Incident, layout: Layout) -> Vec<String> {
-    let Guidance { who_retries, idempotency, route, actions, draft } = &incident.guidance;
+    let Guidance { who_retries, route, actions, draft, .. } = &incident.guidance;
     let mut out = wrapped("Who tries again?  ", &who_retries.sentence(), layout);
-    let may = guidance::may_rerun(idempotency, incident.event.as_ref());
+    let may = incident.guidance.may_send_again(incident.event.as_ref());
     out.extend(wrapped("Send it again?    ", &may, layout));
     out.extend(wrapped("The way out:      ", route.words(), layout));
     for (number, action) in actions.iter().enumerate() {

@@ -17,6 +17,8 @@ fn incident(record: &CaseRecord) -> Incident {
 #[case("disagrees", sample::disagrees(Sample::seed(1)))]
 #[case("bystander", sample::bystander(Sample::seed(1)))]
 #[case("not_judged", sample::not_judged(Sample::seed(1)))]
+#[case("crashed", sample::crashed(Sample::seed(1)))]
+#[case("forged", sample::forged(Sample::seed(1)))]
 #[case("hostile", sample::hostile(Sample::seed(1)))]
 fn as_text(#[case] name: &str, #[case] record: CaseRecord) {
     insta::assert_snapshot!(format!("text_{name}"), text(&incident(&record), Layout::FILE));
