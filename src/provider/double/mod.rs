@@ -35,6 +35,7 @@ mod route;
 mod search;
 mod server;
 mod shape;
+mod start_error;
 mod state;
 mod store;
 mod stored;
@@ -65,6 +66,7 @@ pub use self::config::{Alone, AnswersIn, DoubleConfig, ForwardTo, Forwarded, Lim
 use self::error::ApiError;
 pub use self::fault::{ApiFault, Effect};
 use self::server::Shared;
+pub use self::start_error::DoubleError;
 use self::state::Account;
 use self::watch::Watch;
 pub use self::watch::{ApiCall, CallKind};
@@ -77,63 +79,6 @@ use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::text;
 use crate::stripe::version::{Kin, Version};
 use crate::time::Clock;
-
-/// Why the double did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum DoubleError {
-    /// Somebody else listens there.
-    #[error("listen on 127.0.0.1:{port}: the port is in use")]
-    PortInUse {
-        /// The port.
-        port: u16,
-    },
-    /// The system refused a socket.
-    #[error("listen on 127.0.0.1:{port}")]
-    Listen {
-        /// The port; 0 where any would do.
-        port: u16,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A price of a product that is not in the catalogue.
-    #[error("find product `{product}` of price `{price}` in the catalogue")]
-    UnknownProduct {
-        /// The price's key.
-        price: String,
-        /// What it names.
-        product: String,
-    },
-    /// A price's `every` is no interval.
-    #[error("read every = \"{every}\" of price `{price}`: write \"month\", \"year\", \"3 months\", …")]
-    Interval {
-        /// The price's key.
-        price: String,
-        /// What it says.
-        every: String,
-    },
-    /// An endpoint that Stripe would refuse.
-    #[error("forward to `{url}`: {why}")]
-    Endpoint {
-        /// Its address.
-        url: String,
-        /// What Stripe would say.
-        why: String,
-    },
-    /// An address elsewhere.
-    #[error(
-        "forward to `{url}`: only addresses on this machine are called, and hosts that are allowed by name"
-    )]
-    Far {
-        /// The address.
-        url: String,
-    },
-    /// A clock that stands still or goes back.
-    #[error("run the clock {0} times as fast: it must be more than 0")]
-    Speed(f64),
-    /// Two products or prices with one id.
-    #[error("put two things with id `{0}` into the catalogue")]
-    IdTwice(String),
-}
 
 /// Why an action could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

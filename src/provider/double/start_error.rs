@@ -1,0 +1,58 @@
+//! Why a double could not be started.
+
+/// Why the double did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DoubleError {
+    /// Somebody else listens there.
+    #[error("listen on 127.0.0.1:{port}: the port is in use")]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// The system refused a socket.
+    #[error("listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port; 0 where any would do.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A price of a product that is not in the catalogue.
+    #[error("find product `{product}` of price `{price}` in the catalogue")]
+    UnknownProduct {
+        /// The price's key.
+        price: String,
+        /// What it names.
+        product: String,
+    },
+    /// A price's `every` is no interval.
+    #[error("read every = \"{every}\" of price `{price}`: write \"month\", \"year\", \"3 months\", …")]
+    Interval {
+        /// The price's key.
+        price: String,
+        /// What it says.
+        every: String,
+    },
+    /// An endpoint that Stripe would refuse.
+    #[error("forward to `{url}`: {why}")]
+    Endpoint {
+        /// Its address.
+        url: String,
+        /// What Stripe would say.
+        why: String,
+    },
+    /// An address elsewhere.
+    #[error(
+        "forward to `{url}`: only addresses on this machine are called, and hosts that are allowed by name"
+    )]
+    Far {
+        /// The address.
+        url: String,
+    },
+    /// A clock that stands still or goes back.
+    #[error("run the clock {0} times as fast: it must be more than 0")]
+    Speed(f64),
+    /// Two products or prices with one id.
+    #[error("put two things with id `{0}` into the catalogue")]
+    IdTwice(String),
+}
