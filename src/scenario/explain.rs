@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 2. upgrade
-//!    stripe    change_price { price = "team_monthly" }: the first item moves to another price, prorated
+//!    stripe    change_price { price = "team_monthly" }: the first item moves to another price, prorated, or billed at once
 //!    makes     invoiceitem.created (nth = 1), invoiceitem.created (nth = 2), customer.subscription.updated
 //!    sent      the burst, in Stripe's order
 //!    judged    access.plan = "team", within 10 s

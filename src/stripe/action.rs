@@ -54,8 +54,8 @@ pub enum What {
     PaymentActionRequired,
     /// What was open is paid.
     PaymentRecovers,
-    /// The first item moves to another price, named by its catalogue key.
-    ChangePrice(String),
+    /// The first item moves to another price.
+    ChangePrice(PriceChange),
     /// The first item's quantity changes.
     ChangeQuantity(i64),
     /// The items become these.
@@ -112,7 +112,7 @@ pub struct Item {
     pub quantity: i64,
 }
 
-/// How the first payment of a subscription goes.
+/// How the first payment of a subscription goes, or that of a change which is billed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FirstPayment {
     /// It succeeds.
@@ -122,6 +122,17 @@ pub enum FirstPayment {
     Fails,
     /// The bank asks the customer: `incomplete` until that is done.
     ActionRequired,
+}
+
+/// A move to another price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceChange {
+    /// The catalogue key.
+    pub price: String,
+    /// The difference is billed at once, and the payment goes so; left out, it waits for the next invoice.
+    pub payment: Option<FirstPayment>,
+    /// The subscription changes only when that is paid: Stripe's `payment_behavior=pending_if_incomplete`.
+    pub waits: bool,
 }
 
 /// A completed checkout.
@@ -308,7 +319,7 @@ fn read_what(kind: ActionKind, keys: &mut Keys<'_>) -> Result<What, KeyProblem> 
         ActionKind::PaymentFails => What::PaymentFails(read_declines(keys)?),
         ActionKind::PaymentActionRequired => What::PaymentActionRequired,
         ActionKind::PaymentRecovers => What::PaymentRecovers,
-        ActionKind::ChangePrice => What::ChangePrice(keys.needed("price", Keys::word)?),
+        ActionKind::ChangePrice => What::ChangePrice(read_price_change(keys)?),
         ActionKind::ChangeQuantity => What::ChangeQuantity(keys.needed("quantity", Keys::quantity)?),
         ActionKind::ChangeItems => What::ChangeItems(keys.needed("items", Keys::items)?),
         ActionKind::Schedule => What::Schedule(read_scheduled(keys)?),
@@ -345,14 +356,7 @@ fn read_purchase(keys: &mut Keys<'_>) -> Result<Purchase, KeyProblem> {
     if keys.has("quantity") && (items.is_empty() || keys.has("items")) {
         return Err(KeyProblem::new("quantity", "needs `price` beside it"));
     }
-    let first_payment = keys.choice(
-        "first_payment",
-        &[
-            ("paid", FirstPayment::Paid),
-            ("fails", FirstPayment::Fails),
-            ("action_required", FirstPayment::ActionRequired),
-        ],
-    )?;
+    let first_payment = keys.choice("first_payment", &FIRST_PAYMENTS)?;
     let trial_days = keys.days("trial")?;
     Ok(Purchase { items, trial_days, first_payment: first_payment.unwrap_or_default(), card: Card::OnFile })
 }
@@ -391,6 +395,26 @@ fn read_cancel_at(keys: &mut Keys<'_>) -> Result<CancelAt, KeyProblem> {
         Some(after) if after.as_secs() > 0 => Ok(CancelAt::After(after)),
         _ => Err(KeyProblem::new("at", "must be later than now; \"now\" cancels at once")),
     }
+}
+
+const FIRST_PAYMENTS: [(&str, FirstPayment); 3] = [
+    ("paid", FirstPayment::Paid),
+    ("fails", FirstPayment::Fails),
+    ("action_required", FirstPayment::ActionRequired),
+];
+
+fn read_price_change(keys: &mut Keys<'_>) -> Result<PriceChange, KeyProblem> {
+    let price = keys.needed("price", Keys::word)?;
+    let payment = keys.choice("payment", &FIRST_PAYMENTS)?;
+    let waits =
+        keys.choice("payment_behavior", &[("allow_incomplete", false), ("pending_if_incomplete", true)])?;
+    if waits.is_some() && payment.is_none() {
+        return Err(KeyProblem::new(
+            "payment_behavior",
+            "needs `payment` beside it: without, nothing is billed yet",
+        ));
+    }
+    Ok(PriceChange { price, payment, waits: waits.unwrap_or_default() })
 }
 
 fn read_checkout(keys: &mut Keys<'_>) -> Result<Checkout, KeyProblem> {
@@ -519,6 +543,8 @@ mod tests {
     #[case("advance", json!({"by": "31d"}), What::Advance(SignedDuration::from_hours(31 * 24)))]
     #[case("advance", json!({"by": "1.5h"}), What::Advance(SignedDuration::from_mins(90)))]
     #[case("change_quantity", json!({"quantity": 4}), What::ChangeQuantity(4))]
+    #[case("change_price", json!({"price": "p"}), What::ChangePrice(PriceChange { price: "p".into(), payment: None, waits: false }))]
+    #[case("change_price", json!({"price": "p", "payment": "fails", "payment_behavior": "pending_if_incomplete"}), What::ChangePrice(PriceChange { price: "p".into(), payment: Some(FirstPayment::Fails), waits: true }))]
     fn keys_are_read(#[case] kind: &str, #[case] keys: Value, #[case] expected: What) {
         assert_eq!(read(kind, keys).unwrap().what, expected);
     }

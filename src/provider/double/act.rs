@@ -1,7 +1,11 @@
 //! Scenario actions on the account: each ends in the functions that the HTTP routes use.
 
+mod truth;
+
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::truth::truth;
+use self::truth::{choose, latest_charge};
 use super::ActError;
 use super::account::dispute;
 use super::account::payment::{self, Collect};
@@ -14,7 +18,7 @@ use super::params::{Params, Table};
 use super::store::{Kind, Stored};
 use crate::stripe::action::{
     Action, ActionKind, Becomes, CancelAt, Card, Checkout, DisputeEnds, FirstPayment, Item, Outcome, Payment,
-    PaymentKind, Purchase, Scheduled, What,
+    PaymentKind, PriceChange, Purchase, Scheduled, What,
 };
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{data, int, merge, put, text};
@@ -70,12 +74,7 @@ impl Stage<'_, '_> {
                 Ok(Some(renewal::renew(self.world, &id, Collect::ActionRequired)))
             }
             What::PaymentRecovers => self.recover(which).map(Some),
-            What::ChangePrice(price) => {
-                let id = self.running(which)?;
-                let item = self.first_item(&id)?;
-                let price = self.price(price)?;
-                self.update(&id, json!({ "items": [{ "id": item, "price": price }] })).map(Some)
-            }
+            What::ChangePrice(change) => self.change_price(which, change).map(Some),
             What::ChangeQuantity(quantity) => {
                 let id = self.running(which)?;
                 let item = self.first_item(&id)?;
@@ -302,9 +301,27 @@ impl Stage<'_, '_> {
     }
 
     fn update(&mut self, id: &str, given: Value) -> Result<String, ActError> {
+        self.update_paid(id, given, None)
+    }
+
+    fn update_paid(&mut self, id: &str, given: Value, how: Option<Collect>) -> Result<String, ActError> {
         self.asked();
-        change::update(self.world, id, &read(&given, change::UPDATE)?)?;
+        change::update_paid(self.world, id, &read(&given, change::UPDATE)?, how)?;
         Ok(id.to_owned())
+    }
+
+    fn change_price(&mut self, which: Option<&str>, change: &PriceChange) -> Result<String, ActError> {
+        let id = self.running(which)?;
+        let item = self.first_item(&id)?;
+        let price = self.price(&change.price)?;
+        let mut given = json!({ "items": [{ "id": item, "price": price }] });
+        if change.payment.is_some() {
+            put(&mut given, "proration_behavior", "always_invoice");
+        }
+        if change.waits {
+            put(&mut given, "payment_behavior", "pending_if_incomplete");
+        }
+        self.update_paid(&id, given, change.payment.map(collect))
     }
 
     /// Items that keep their price keep their id.
@@ -443,57 +460,4 @@ fn collect(first: FirstPayment) -> Collect {
         FirstPayment::Fails => Collect::Declined,
         FirstPayment::ActionRequired => Collect::ActionRequired,
     }
-}
-
-/// A slot's subscription: the named one, else the first that has not ended, else the last that did.
-fn choose(world: &World<'_>, slot: usize, name: Option<&str>) -> Option<String> {
-    let slot = world.part.slots.get(slot)?;
-    if let Some(name) = name {
-        let named = world.get(slot.names.get(name)?)?;
-        return match text(named, "object") {
-            "subscription" => Some(text(named, "id").to_owned()),
-            _ => named["subscription"].as_str().map(str::to_owned),
-        };
-    }
-    let all = world.ids_where(Kind::Subscription, "customer", &slot.customer);
-    let running = all.iter().find(|id| !subscription::is_over(world.peek(id)));
-    running.or_else(|| all.last()).cloned()
-}
-
-fn latest_charge(world: &World<'_>, customer: &str, wanted: impl Fn(&Value) -> bool) -> Option<String> {
-    let charges = world.ids_where(Kind::Charge, "customer", customer);
-    charges.into_iter().rev().find(|id| world.get(id).is_some_and(&wanted))
-}
-
-/// Provider truth about a slot: the objects a scenario can speak of. See [`super::Double::truth`].
-pub(crate) fn truth(world: &World<'_>, slot: usize, name: Option<&str>) -> Map<String, Value> {
-    let mut truth = Map::new();
-    let Some(held) = world.part.slots.get(slot) else { return truth };
-    let mut put = |name: &str, id: Option<String>| {
-        if let Some(object) = id.and_then(|id| world.get(&id)) {
-            truth.insert(name.to_owned(), object.clone());
-        }
-    };
-    let subscription = choose(world, slot, name);
-    let newest = |kind: Kind| world.ids_where(kind, "customer", &held.customer).pop();
-    let latest = subscription.as_deref().and_then(|id| world.get(id)?["latest_invoice"].as_str());
-    put("customer", Some(held.customer.clone()));
-    put("invoice", latest.map(str::to_owned).or_else(|| newest(Kind::Invoice)));
-    put("subscription", subscription);
-    put("checkout", newest_session(world, slot));
-    put("charge", latest_charge(world, &held.customer, |_| true));
-    for (name, id) in &held.names {
-        put(name, Some(id.clone()));
-    }
-    truth
-}
-
-/// The newest session that the slot's customer opened or that the app opened for its e-mail.
-fn newest_session(world: &World<'_>, slot: usize) -> Option<String> {
-    let slot = world.part.slots.get(slot)?;
-    let newest = |field: &str, text: &str| world.part.store.with(Kind::Session, field, text).next_back();
-    let named = newest("customer", &slot.customer);
-    let session =
-        named.into_iter().chain(newest("customer_email", &slot.email)).max_by_key(|one| one.place())?;
-    Some(text(session.value(), "id").to_owned())
 }

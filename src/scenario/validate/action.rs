@@ -108,6 +108,7 @@ fn key_schema(key: &str) -> Value {
         "card" => {
             "`false`: no card is on file, so that the trial ends as the subscription's trial_settings say."
         }
+        "payment_behavior" => "What becomes of the change while that is not paid: Stripe's word.",
         "by" => "How far Stripe's clock moves: \"31d\".",
         _ => return Value::Bool(true),
     };

@@ -79,13 +79,25 @@ struct Change<'a> {
     /// The moment from which time is prorated.
     at: i64,
     params: &'a Params,
+    /// How a payment goes that is asked for at once, where the scenario decides it.
+    how: Option<Collect>,
 }
 
 /// `POST /v1/subscriptions/{id}`.
 pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
+    update_paid(world, id, params, None)
+}
+
+/// The same. `how` overrides what the payment method would do: the scenario decides.
+pub(crate) fn update_paid(
+    world: &mut World<'_>,
+    id: &str,
+    params: &Params,
+    how: Option<Collect>,
+) -> Result<Value, ApiError> {
     let before = world.at_path(Kind::Subscription, id)?;
     allowed(&before, params)?;
-    world.attempt(|world| change(world, &before, params))?;
+    world.attempt(|world| change(world, &before, params, how))?;
     Ok(world.copy(id))
 }
 
@@ -105,7 +117,12 @@ fn allowed(before: &Value, params: &Params) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn change(world: &mut World<'_>, before: &Value, params: &Params) -> Result<(), ApiError> {
+fn change(
+    world: &mut World<'_>,
+    before: &Value,
+    params: &Params,
+    how: Option<Collect>,
+) -> Result<(), ApiError> {
     let now = world.second();
     let mut after = before.clone();
     params.apply(&mut after, &FIELDS);
@@ -136,7 +153,7 @@ fn change(world: &mut World<'_>, before: &Value, params: &Params) -> Result<(), 
         invoice_item::extra(world, &after, &extra);
     }
     let at = prorated_at(before, params, now)?;
-    apply(world, Change { before, after, cycle, at, params })
+    apply(world, Change { before, after, cycle, at, params, how })
 }
 
 /// `discounts` and `default_tax_rates`.
@@ -348,7 +365,7 @@ pub(crate) fn set_end(world: &mut World<'_>, id: &str, params: &Params) -> Resul
 
 /// Prorates, tells, and bills what cannot wait.
 fn apply(world: &mut World<'_>, change: Change<'_>) -> Result<(), ApiError> {
-    let Change { before, after, cycle, at, params } = change;
+    let Change { before, after, cycle, at, params, how } = change;
     let id = text(before, "id").to_owned();
     let customer = text(before, "customer").to_owned();
     let behavior = params.text("proration_behavior").unwrap_or("create_prorations");
@@ -364,7 +381,10 @@ fn apply(world: &mut World<'_>, change: Change<'_>) -> Result<(), ApiError> {
     let invoice = (anew || running && behavior == "always_invoice").then(|| world.mint("in"));
     let waits = params.text("payment_behavior") == Some("pending_if_incomplete");
     match invoice {
-        Some(invoice) if waits => bill_first(world, &id, &after, invoice, anew, params),
+        Some(invoice) if waits => {
+            let invoice = draft(world, &after, invoice, anew);
+            bill_first(world, &id, &after, invoice, params, how);
+        }
         invoice => {
             let mut after = after;
             if let Some(invoice) = &invoice {
@@ -375,7 +395,8 @@ fn apply(world: &mut World<'_>, change: Change<'_>) -> Result<(), ApiError> {
             redemption::tell_changes(world, &redemption::held_by(before), &redemption::held_by(&after));
             tell_trial_end(world, before, &after);
             if let Some(invoice) = invoice {
-                bill_after(world, &after, invoice, anew, params)?;
+                let invoice = draft(world, &after, invoice, anew);
+                bill_after(world, &after, &invoice, params, how)?;
             }
         }
     }
@@ -416,31 +437,36 @@ fn draft(world: &mut World<'_>, subscription: &Value, invoice: String, anew: boo
 fn bill_after(
     world: &mut World<'_>,
     after: &Value,
-    invoice: String,
-    anew: bool,
+    invoice: &str,
     params: &Params,
+    how: Option<Collect>,
 ) -> Result<(), ApiError> {
     let behavior = params.text("payment_behavior").unwrap_or("allow_incomplete");
-    let invoice = draft(world, after, invoice, anew);
-    let how = (behavior == "default_incomplete").then_some(Collect::Later);
-    let how = bill::collect(world, &invoice, how, None);
+    let how = how.or_else(|| (behavior == "default_incomplete").then_some(Collect::Later));
+    let how = bill::collect(world, invoice, how, None);
     let automatic = text(after, "collection_method") == "charge_automatically";
     match (behavior, how) {
         _ if !automatic => {}
-        (_, Collect::Paid) => subscription::after_payment(world, &invoice, how),
+        (_, Collect::Paid) => subscription::after_payment(world, invoice, how),
         ("error_if_incomplete", Collect::ActionRequired) => return Err(ApiError::action_required()),
         ("error_if_incomplete", Collect::Declined) => return Err(ApiError::declined()),
         // It waits for the customer to confirm the payment.
         ("default_incomplete", _) => become_(world, text(after, "id"), "past_due"),
-        _ => subscription::after_payment(world, &invoice, how),
+        _ => subscription::after_payment(world, invoice, how),
     }
     Ok(())
 }
 
 /// Bills a change that is only made once it is paid.
-fn bill_first(world: &mut World<'_>, id: &str, after: &Value, invoice: String, anew: bool, params: &Params) {
-    let invoice = draft(world, after, invoice, anew);
-    bill::collect(world, &invoice, None, None);
+fn bill_first(
+    world: &mut World<'_>,
+    id: &str,
+    after: &Value,
+    invoice: String,
+    params: &Params,
+    how: Option<Collect>,
+) {
+    bill::collect(world, &invoice, how, None);
     if text(world.peek(&invoice), "status") == "open" {
         return pending_update::wait(world, id, after, params, &invoice);
     }

@@ -310,6 +310,39 @@ async fn proration_is_billed_with_the_renewal() {
     assert_eq!(paid["lines"]["data"].as_array().unwrap().len(), 3);
 }
 
+/// An upgrade whose difference is billed at once, by how the payment goes: the status and price that come of it, and
+/// those after the invoice was paid in the end.
+#[rstest::rstest]
+#[case(json!({"payment": "paid"}), ("active", "team_monthly"), None)]
+#[case(json!({"payment": "fails"}), ("past_due", "team_monthly"), Some("customer.subscription.updated"))]
+#[case(json!({"payment": "action_required"}), ("past_due", "team_monthly"), Some("customer.subscription.updated"))]
+#[case(
+    json!({"payment": "fails", "payment_behavior": "pending_if_incomplete"}), ("active", "pro_monthly"),
+    Some("customer.subscription.pending_update_applied")
+)]
+#[tokio::test]
+async fn an_upgrade_is_billed_at_once(
+    #[case] mut keys: Value,
+    #[case] (status, price): (&str, &str),
+    #[case] recovers_with: Option<&str>,
+) {
+    let stand = Stand::new().await;
+    stand.act("subscribe", json!({"price": "pro_monthly"}));
+    keys["price"] = json!("team_monthly");
+    stand.act("change_price", keys);
+    let has = |status: &str, price: &str| {
+        let subscription = stand.truth()["subscription"].clone();
+        let item = &subscription["items"]["data"][0];
+        assert_eq!((&subscription["status"], &item["price"]["lookup_key"]), (&json!(status), &json!(price)));
+    };
+    has(status, price);
+    assert_eq!(stand.truth()["invoice"]["amount_due"], 20_000, "Team costs so much more");
+    if let Some(kind) = recovers_with {
+        event(&stand.act("payment_recovers", json!({})), kind);
+        has("active", "team_monthly");
+    }
+}
+
 #[tokio::test]
 async fn another_interval_is_billed_at_once() {
     let stand = Stand::new().await;
