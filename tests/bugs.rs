@@ -56,6 +56,7 @@ table! {
     order_stale_update_wins: OrderStaleUpdateWins => [
         "identity/one-subscription-one-row[order=reversed]",
         "identity/user-named-by-the-session",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
         "order/created-while-updated-is-at-work",
         "order/invoice-before-checkout",
         "order/late-update",
@@ -64,16 +65,19 @@ table! {
         "order/update-before-any-row",
         "order/updated-before-created",
         "redirect/never-comes-back",
+        "shape/product-is-an-id",
     ];
     order_zombie_after_delete: OrderZombieAfterDelete => [
         "identity/one-subscription-one-row[order=reversed]",
         "identity/user-named-by-the-session",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
         "order/created-while-updated-is-at-work",
         "order/invoice-before-checkout",
         "order/late-update-after-the-end",
         "order/same-second[order=reversed]",
         "order/updated-before-created",
         "redirect/never-comes-back",
+        "shape/product-is-an-id",
     ];
     order_same_second_tie: OrderSameSecondTie => [
         "acknowledgement/stripe-is-down",
@@ -82,14 +86,17 @@ table! {
         "identity/user-named-by-the-session",
         "mapping/seats",
         "mapping/unpaid",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
         "order/invoice-before-checkout",
         "order/same-second[order=natural]",
         "outside/declined-payment-is-told",
         "outside/mail-server-refuses-once",
         "redirect/never-comes-back",
         "redirect/pending-never-free",
+        "shape/product-is-an-id",
     ];
     order_concurrent_pair: OrderConcurrentPair => ["order/created-while-updated-is-at-work"];
+    order_refund_before_purchase: OrderRefundBeforePurchase => ["order/refund-before-purchase"];
     order_webhook_before_local_row: OrderWebhookBeforeLocalRow => ["order/event-before-the-order"];
     redirect_first: RedirectFirst => ["redirect/pending-never-free"];
     redirect_never: RedirectNever => [
@@ -108,8 +115,21 @@ table! {
         "duplicates/same-event-after-restart",
         "duplicates/same-event-again",
         "duplicates/same-event-at-once",
+        "duplicates/two-events-one-payment",
         "duplicates/two-instances[together=false]",
         "duplicates/two-instances[together=true]",
+        "shape/renewal-invoice[shape=2024-06-20]",
+        "shape/renewal-invoice[shape=basil]",
+        "shape/renewal-invoice[shape=endive]",
+    ];
+    dup_two_events_one_fact: DupTwoEventsOneFact => [
+        "acknowledgement/stripe-is-down",
+        "checkout-grants-pro",
+        "duplicates/two-events-one-payment",
+        "outside/mail-server-refuses-once",
+        "shape/renewal-invoice[shape=2024-06-20]",
+        "shape/renewal-invoice[shape=basil]",
+        "shape/renewal-invoice[shape=endive]",
     ];
     dup_notification: DupNotification => [
         "acknowledgement/mail-server-is-down",
@@ -157,16 +177,47 @@ table! {
         "mapping/renewal",
         "mapping/thirty-one-days",
         "mapping/unpaid",
+        "money/bank-asks-at-renewal",
         "outside/declined-payment-is-told",
         "shape/older-versions[shape=2024-06-20]",
         "shape/older-versions[shape=basil]",
         "shape/older-versions[shape=endive]",
+        "shape/renewal-invoice[shape=2024-06-20]",
+        "shape/renewal-invoice[shape=basil]",
+        "shape/renewal-invoice[shape=endive]",
+    ];
+    shape_period_end_moved: ShapePeriodEndMoved => [
+        "acknowledgement/invoice-created",
+        "mapping/payment-recovers",
+        "mapping/renewal",
+        "mapping/thirty-one-days",
+        "mapping/unpaid",
+        "money/bank-asks-at-renewal",
+        "outside/declined-payment-is-told",
+        "shape/older-versions[shape=basil]",
+        "shape/older-versions[shape=endive]",
+        "shape/renewal-invoice[shape=basil]",
+        "shape/renewal-invoice[shape=endive]",
+    ];
+    shape_invoice_subscription_moved: ShapeInvoiceSubscriptionMoved => [
+        "duplicates/two-events-one-payment",
+        "shape/renewal-invoice[shape=basil]",
+        "shape/renewal-invoice[shape=endive]",
     ];
     shape_endpoint_older_than_code: ShapeEndpointOlderThanCode => [
         "shape/older-versions[shape=2024-06-20]",
         "shape/older-versions[shape=basil]",
+        "shape/renewal-invoice[shape=2024-06-20]",
+        "shape/renewal-invoice[shape=basil]",
     ];
     shape_thin_vs_snapshot: ShapeThinVsSnapshot => ["shape/thin-event"];
+    shape_cancel_at: ShapeCancelAt => ["shape/cancelled-in-the-portal[flag=false]"];
+    shape_list_truncated: ShapeListTruncated => ["shape/twelve-features"];
+    shape_unexpanded_ref: ShapeUnexpandedRef => ["shape/product-is-an-id"];
+    shape_refund_event_renamed: ShapeRefundEventRenamed => [
+        "shape/refund-by-either-name[told_by=refund.created]",
+    ];
+    shape_expandable_null: ShapeExpandableNull => ["shape/no-quantity"];
     map_incomplete_grants: MapIncompleteGrants => [
         "mapping/first-payment-declined",
         "mapping/first-payment-never-came",
@@ -176,25 +227,41 @@ table! {
     map_pastdue_revokes_at_once: MapPastdueRevokesAtOnce => [
         "mapping/payment-recovers",
         "mapping/unpaid",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
+        "money/bank-asks-at-renewal",
     ];
     map_paused_status: MapPausedStatus => ["mapping/trial-without-a-card"];
     map_pause_collection: MapPauseCollection => ["mapping/collection-paused"];
-    map_cancel_early: MapCancelEarly => ["mapping/cancel-at-period-end"];
+    map_upgrade_before_payment: MapUpgradeBeforePayment => [
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
+    ];
+    map_cancel_early: MapCancelEarly => [
+        "mapping/cancel-at-period-end",
+        "shape/cancelled-in-the-portal[flag=false]",
+        "shape/cancelled-in-the-portal[flag=true]",
+    ];
     map_portal_plan_change: MapPortalPlanChange => [
         "acknowledgement/dies-half-way",
         "mapping/item-replaced",
         "mapping/plan-change-in-the-portal",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
+        "mapping/upgrade-before-payment[payment_behavior=pending_if_incomplete]",
         "order/late-update",
     ];
     map_unknown_price_noop: MapUnknownPriceNoop => [
         "acknowledgement/dies-half-way",
         "mapping/plan-change-in-the-portal",
         "mapping/price-made-by-hand",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
+        "mapping/upgrade-before-payment[payment_behavior=pending_if_incomplete]",
         "order/late-update",
     ];
     map_unknown_price_free: MapUnknownPriceFree => ["mapping/price-made-by-hand"];
     map_unknown_price_500: MapUnknownPrice500 => ["mapping/price-made-by-hand"];
-    map_stale_items: MapStaleItems => ["mapping/item-replaced", "mapping/plan-change-in-the-portal"];
+    map_stale_items: MapStaleItems => [
+        "mapping/item-replaced",
+        "mapping/plan-change-in-the-portal",
+    ];
     map_quantity: MapQuantity => [
         "acknowledgement/stripe-fails-once",
         "mapping/renewal",
@@ -226,9 +293,21 @@ table! {
         "transport/partner-leaves",
     ];
     id_livemode: IdLivemode => ["identity/live-event"];
-    money_async_unpaid: MoneyAsyncUnpaid => ["money/payment-on-its-way"];
+    money_refund_no_clawback: MoneyRefundNoClawback => [
+        "money/dispute-is-lost",
+        "money/given-back",
+        "order/refund-before-purchase",
+        "shape/refund-by-either-name[told_by=charge.refunded]",
+        "shape/refund-by-either-name[told_by=refund.created]",
+    ];
+    money_async_unpaid: MoneyAsyncUnpaid => [
+        "money/debit-arrives",
+        "money/debit-bounces",
+    ];
+    money_async_forgotten: MoneyAsyncForgotten => ["money/debit-arrives"];
     money_zero_amount: MoneyZeroAmount => ["money/nothing-to-pay"];
     money_zero_trial_mail: MoneyZeroTrialMail => ["money/trial"];
+    money_sca_renewal: MoneyScaRenewal => ["money/bank-asks-at-renewal"];
     net_wrong_secret: NetWrongSecret => [
         "identity/connected-account[endpoint=connect]",
         "transport/other-endpoints-secret",
@@ -251,6 +330,8 @@ table! {
         "mapping/thirty-one-days",
         "mapping/trial-is-over",
         "mapping/trial-without-a-card",
+        "shape/cancelled-in-the-portal[flag=false]",
+        "shape/cancelled-in-the-portal[flag=true]",
         "transport/retry-three-days-later",
     ];
     net_body_reserialised: NetBodyReserialised => ["transport/other-spelling"];
@@ -292,12 +373,18 @@ table! {
         "mapping/seats",
         "mapping/trial-without-a-card",
         "mapping/unpaid",
+        "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
+        "mapping/upgrade-before-payment[payment_behavior=pending_if_incomplete]",
+        "money/debit-arrives",
+        "money/dispute-is-lost",
+        "money/given-back",
         "money/nothing-to-pay",
         "money/trial",
         "order/created-while-updated-is-at-work",
         "order/invoice-before-checkout",
         "order/late-update",
         "order/late-update-after-the-end",
+        "order/refund-before-purchase",
         "order/same-second[order=natural]",
         "order/same-second[order=reversed]",
         "order/update-before-any-row",
@@ -309,9 +396,16 @@ table! {
         "redirect/never-comes-back",
         "redirect/page-and-webhook-together",
         "redirect/pending-never-free",
+        "shape/no-quantity",
         "shape/older-versions[shape=2024-06-20]",
         "shape/older-versions[shape=basil]",
         "shape/older-versions[shape=endive]",
+        "shape/refund-by-either-name[told_by=charge.refunded]",
+        "shape/refund-by-either-name[told_by=refund.created]",
+        "shape/renewal-invoice[shape=2024-06-20]",
+        "shape/renewal-invoice[shape=basil]",
+        "shape/renewal-invoice[shape=endive]",
+        "shape/twelve-features",
         "transport/endpoint-switched-off",
         "transport/missed-for-ten-days",
         "transport/not-subscribed",

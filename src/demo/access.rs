@@ -30,12 +30,18 @@ pub(super) struct Entitlement {
     /// End of the period that is paid for, in seconds since 1970.
     pub(super) renews_at: Option<i64>,
     pub(super) credits: i64,
-    pub(super) features: &'static [&'static str],
+    pub(super) features: Vec<String>,
 }
 
 impl Entitlement {
-    /// Of a customer with these subscriptions and credits.
-    pub(super) fn of(rules: Rules, subscriptions: &[Record], credits: i64, now: i64) -> Self {
+    /// Of a customer with these subscriptions and credits, and these features at Stripe.
+    pub(super) fn of(
+        rules: Rules,
+        subscriptions: &[Record],
+        credits: i64,
+        at_stripe: Vec<String>,
+        now: i64,
+    ) -> Self {
         let deciding = deciding(rules, subscriptions, now);
         let granted = deciding.filter(|record| grants(rules, record, now));
         let plan = granted.map_or(Plan::Free, |record| record.plan);
@@ -46,9 +52,18 @@ impl Entitlement {
             status: deciding.map_or_else(|| "none".to_owned(), |record| record.status.clone()),
             renews_at: deciding.and_then(|record| record.renews_at),
             credits,
-            features: plan.features(),
+            features: features(plan, at_stripe),
         }
     }
+}
+
+/// Those of the plan, then those that Stripe adds; none without a plan.
+fn features(plan: Plan, mut at_stripe: Vec<String>) -> Vec<String> {
+    if plan == Plan::Free {
+        return Vec::new();
+    }
+    at_stripe.retain(|feature| !plan.features().contains(&feature.as_str()));
+    plan.features().iter().map(|feature| (*feature).to_owned()).chain(at_stripe).collect()
 }
 
 /// The subscription that decides: the best that gives access, else the one heard of last.
@@ -159,14 +174,23 @@ mod tests {
     #[test]
     fn of_two_paid_ones_the_better_plan_decides() {
         let both = [record("team", "past_due", Plan::Team, 1), record("basic", "active", Plan::Basic, 2)];
-        assert_eq!(Entitlement::of(by(None), &both, 0, NOW).plan, Plan::Team);
+        assert_eq!(Entitlement::of(by(None), &both, 0, Vec::new(), NOW).plan, Plan::Team);
     }
 
     #[test]
     fn what_ended_gives_nothing_but_is_still_told() {
-        let over = Entitlement::of(by(None), &[record("sub_1", "canceled", Plan::Team, 1)], 100, NOW);
+        let canceled = [record("sub_1", "canceled", Plan::Team, 1)];
+        let over = Entitlement::of(by(None), &canceled, 100, vec!["scim".to_owned()], NOW);
         assert_eq!((over.plan, over.active, over.seats, over.credits), (Plan::Free, false, 0, 100));
         assert_eq!((over.status.as_str(), over.features.len()), ("canceled", 0));
+    }
+
+    #[rstest::rstest]
+    #[case(Plan::Free, &[])]
+    #[case(Plan::Pro, &["exports", "sso", "scim"])]
+    #[case(Plan::Everything, &["sso", "scim"])]
+    fn features_of_plan_and_stripe_are_one_list(#[case] plan: Plan, #[case] expected: &[&str]) {
+        assert_eq!(features(plan, vec!["sso".to_owned(), "scim".to_owned()]), expected);
     }
 
     #[rstest::rstest]

@@ -47,8 +47,9 @@ pub(super) async fn entitlement(app: &App, customer: &str) -> Result<Entitlement
         Err(before) => before,
     };
     let subscriptions = app.store.subscriptions(customer).await?;
-    let read =
-        Entitlement::of(app.rules, &subscriptions, app.store.credits(customer).await?, clock::seconds());
+    let credits = app.store.credits(customer).await?;
+    let at_stripe = app.store.features(customer).await?;
+    let read = Entitlement::of(app.rules, &subscriptions, credits, at_stripe, clock::seconds());
     app.cache.put(customer, before, read.clone());
     Ok(read)
 }
@@ -71,6 +72,7 @@ pub(super) async fn billing(
         "status": record.status,
         "plan": record.plan,
         "price": record.price,
+        "product": record.product,
         "seats": record.seats,
         "renews_at": record.renews_at,
         "ending": record.ending,

@@ -1,5 +1,6 @@
 //! Writing: all changes of one delivery in one transaction, each under the name of the fact behind it.
 
+use serde_json::Value;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::App;
@@ -19,8 +20,10 @@ pub(super) enum Change {
     Fulfilled { session: String },
     /// Credits, paid by a payment intent unless they cost nothing.
     Credits { fact: String, amount: i64, payment: Option<String> },
-    /// So much of a payment was given back up to now.
-    Refunded { payment: String, refunded: i64, total: i64 },
+    /// So much of a payment is with the customer again.
+    Returned { payment: String, returned: i64, total: i64 },
+    /// The features that the customer has at Stripe.
+    Features(Vec<String>),
     /// A mail.
     Mail { fact: String, kind: MailKind, subject: String },
 }
@@ -30,6 +33,8 @@ pub(super) enum Change {
 pub(super) enum MailKind {
     Receipt,
     Dunning,
+    /// The bank wants a payment confirmed.
+    Confirm,
     /// To the people who run the app.
     Alert,
 }
@@ -39,13 +44,14 @@ impl MailKind {
         match self {
             Self::Receipt => "receipt",
             Self::Dunning => "dunning",
+            Self::Confirm => "confirm",
             Self::Alert => "alert",
         }
     }
 
     fn recipient(self, user: &User) -> &str {
         match self {
-            Self::Receipt | Self::Dunning => &user.email,
+            Self::Receipt | Self::Dunning | Self::Confirm => &user.email,
             Self::Alert => "billing@demo.example",
         }
     }
@@ -165,21 +171,22 @@ async fn write(
         Change::Credits { fact, amount, payment } => sqlx::query(
             "INSERT INTO credits (fact, customer, amount, payment) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         )
-        .bind(match app.bug {
-            Some(bug @ (Bug::DupTimeoutThenRetry | Bug::Ack4xxBusinessError)) => key(app, bug, fact),
-            _ => key(app, Bug::DupSameEventCredits, fact),
-        })
+        .bind(key_of_credits(app, fact))
         .bind(&user.customer)
         .bind(amount)
         .bind(payment),
-        // Refunds of a payment add up; an event that is late names a smaller sum.
-        Change::Refunded { payment, refunded, total } => sqlx::query(
-            "INSERT INTO refunds (payment, refunded, total) VALUES ($1, $2, $3) \
-             ON CONFLICT DO UPDATE SET refunded = MAX(refunded, excluded.refunded)",
-        )
-        .bind(payment)
-        .bind(refunded)
-        .bind(total),
+        // Of the payment, not of its purchase, which may not have been heard of yet.
+        Change::Returned { payment, returned, total } => {
+            sqlx::query("INSERT OR REPLACE INTO returns (payment, returned, total) VALUES ($1, $2, $3)")
+                .bind(payment)
+                .bind(returned)
+                .bind(total)
+        }
+        Change::Features(names) => {
+            sqlx::query("INSERT OR REPLACE INTO features (customer, names) VALUES ($1, $2)")
+                .bind(&user.customer)
+                .bind(Value::from(names.as_slice()).to_string())
+        }
         Change::Mail { fact, kind, subject } => sqlx::query(
             "INSERT INTO outbox (fact, customer, kind, recipient, subject) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT DO NOTHING",
@@ -193,6 +200,16 @@ async fn write(
     query.execute(&mut **tx).await.map(drop)
 }
 
+fn key_of_credits(app: &App, fact: &str) -> String {
+    match app.bug {
+        // These are about checkouts; the credits of a period are named after its invoice.
+        Some(bug @ (Bug::DupTimeoutThenRetry | Bug::Ack4xxBusinessError)) if !fact.starts_with("period:") => {
+            key(app, bug, fact)
+        }
+        _ => key(app, Bug::DupSameEventCredits, fact),
+    }
+}
+
 /// The name under which an effect happens once; with the bug, a new one for every delivery.
 fn key(app: &App, bug: Bug, fact: &str) -> String {
     if app.has(bug) { format!("{fact} at {}", clock::now().as_nanos()) } else { remembered(app, fact) }
@@ -202,15 +219,16 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn upsert(record: &Record) -> Query<'_> {
     sqlx::query(
-        "INSERT OR REPLACE INTO subscriptions (id, customer, status, plan, price, seats, renews_at, ending, \
-         paused, latest_invoice, event_created, written, bought) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT OR REPLACE INTO subscriptions (id, customer, status, plan, price, product, seats, renews_at, \
+         ending, paused, latest_invoice, event_created, written, bought) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(&record.id)
     .bind(&record.customer)
     .bind(&record.status)
     .bind(record.plan.name())
     .bind(&record.price)
+    .bind(&record.product)
     .bind(record.seats)
     .bind(record.renews_at)
     .bind(record.ending)

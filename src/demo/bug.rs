@@ -61,6 +61,8 @@ bugs! {
         "Takes only events newer than the last one, and Stripe's timestamps are whole seconds: the second of a pair is dropped.";
     OrderConcurrentPair = "order-concurrent-pair", "order-concurrent-pair",
         "Looks whether a subscription is new before it waits for its turn, and overwrites what was written meanwhile.";
+    OrderRefundBeforePurchase = "order-refund-before-purchase", "order-refund-before-purchase",
+        "Finds no purchase for a refund that came first, answers 200, and hands out everything afterwards.";
     OrderWebhookBeforeLocalRow = "order-webhook-before-local-row", "order-webhook-before-local-row",
         "Answers 200 to a payment whose order is not saved yet, and the order that is saved afterwards stays pending.";
     RedirectFirst = "redirect-first", "redirect-first",
@@ -71,6 +73,8 @@ bugs! {
         "Both the success page and the webhook hand out what was bought.";
     DupSameEventCredits = "dup-same-event-credits", "dup-same-event-credits",
         "Adds the credits with every delivery, and Stripe delivers an event more than once.";
+    DupTwoEventsOneFact = "dup-two-events-one-fact", "dup-two-events-one-fact",
+        "Does once what an event asks for, and Stripe tells of one paid invoice with two events.";
     DupNotification = "dup-notification", "dup-notification",
         "Writes its state once, but sends the mail with every delivery.";
     DupMemoryOnly = "dup-memory-only", "dup-memory-only",
@@ -89,10 +93,24 @@ bugs! {
         "Takes the old plan away before it has read the new one: whatever fails in between leaves the customer nothing.";
     AckInvoiceCreated = "ack-invoice-created", "ack-invoice-created",
         "Looks for the payment of a renewal when its invoice is created, and fails because there is none yet.";
+    ShapePeriodEndMoved = "shape-period-end-moved", "shape-period-end-moved",
+        "Moves the end of the period only where the event has it on the subscription: since 2025-03-31 the items have it.";
+    ShapeInvoiceSubscriptionMoved = "shape-invoice-subscription-moved", "shape-invoice-subscription-moved",
+        "Looks for an invoice's subscription where it was before 2025-03-31, and finds none.";
     ShapeEndpointOlderThanCode = "shape-endpoint-older-than-code", "shape-endpoint-older-than-code",
         "Takes only events of the API version that it calls Stripe in, and the endpoint is pinned to an older one.";
     ShapeThinVsSnapshot = "shape-thin-vs-snapshot", "shape-thin-vs-snapshot",
         "Answers 200 to a thin event, finds no object in it and does nothing.";
+    ShapeCancelAt = "shape-cancel-at", "shape-cancel-at",
+        "Reads `cancel_at_period_end` only, and Stripe's portal says with `cancel_at` that a subscription ends.";
+    ShapeListTruncated = "shape-list-truncated", "shape-list-truncated",
+        "Takes the features that the event embeds for all of them, and it embeds ten.";
+    ShapeUnexpandedRef = "shape-unexpanded-ref", "shape-unexpanded-ref",
+        "Reads the name of a product that came as an id: it is undefined, and the old name stays.";
+    ShapeRefundEventRenamed = "shape-refund-event-renamed", "shape-refund-event-renamed",
+        "Listens to `charge.refunded` only, and not to the newer `refund.created`.";
+    ShapeExpandableNull = "shape-expandable-null", "shape-expandable-null",
+        "Demands a quantity of every item, and a metered one has none.";
     MapIncompleteGrants = "map-incomplete-grants", "map-incomplete-grants",
         "Gives access to a subscription whose first payment has not gone through.";
     MapIncompleteExpired = "map-incomplete-expired", "map-incomplete-expired",
@@ -105,6 +123,8 @@ bugs! {
         "Does not know the status `paused`, and keeps the one it had: a trial without a card goes on.";
     MapPauseCollection = "map-pause-collection", "map-pause-collection",
         "Looks at the status only, and that of a subscription whose collection is paused stays `active`.";
+    MapUpgradeBeforePayment = "map-upgrade-before-payment", "map-upgrade-before-payment",
+        "Gives the better plan as soon as it is ordered, also where its payment was declined.";
     MapCancelEarly = "map-cancel-early", "map-cancel-early",
         "Takes access away when the customer cancels, though the period is paid.";
     MapPortalPlanChange = "map-portal-plan-change", "map-portal-plan-change",
@@ -143,12 +163,18 @@ bugs! {
         "Takes what happened in somebody else's Stripe account for something that happened in its own.";
     IdLivemode = "id-livemode", "id-livemode",
         "Does not look whether an event is a live or a test one.";
+    MoneyRefundNoClawback = "money-refund-no-clawback", "money-refund-no-clawback",
+        "Leaves the customer what was bought with a payment that went back.";
     MoneyAsyncUnpaid = "money-async-unpaid", "money-async-unpaid",
         "Hands out what was bought when the checkout is completed, though the payment is still on its way.";
+    MoneyAsyncForgotten = "money-async-forgotten", "money-async-unpaid",
+        "Waits for a payment that is on its way, and does not listen to the event that tells of its arrival.";
     MoneyZeroAmount = "money-zero-amount", "money-zero-amount",
         "Waits for a payment intent, and a checkout that costs nothing has none.";
     MoneyZeroTrialMail = "money-zero-trial-mail", "money-zero-trial-mail",
         "Sends a receipt for an invoice of nothing.";
+    MoneyScaRenewal = "money-sca-renewal", "money-sca-renewal",
+        "Does not tell the customer that the bank wants a payment confirmed.";
     NetWrongSecret = "net-wrong-secret", "net-wrong-secret",
         "Checks the second endpoint with the secret of the first, so every delivery there is refused.";
     NetSignatureUnchecked = "net-signature-unchecked", "net-empty-secret",

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_not_served_from_before() {
-        let (cache, free) = (Cache::new(None), Entitlement::of(Rules::default(), &[], 0, 0));
+        let (cache, free) = (Cache::new(None), Entitlement::of(Rules::default(), &[], 0, Vec::new(), 0));
         let Err(before) = cache.get("cus_1") else { panic!("an empty cache answered") };
         cache.put("cus_1", before, free.clone());
         assert!(cache.get("cus_1").is_ok());
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_reading_that_a_write_overtook_is_not_kept() {
-        let (cache, free) = (Cache::new(None), Entitlement::of(Rules::default(), &[], 0, 0));
+        let (cache, free) = (Cache::new(None), Entitlement::of(Rules::default(), &[], 0, Vec::new(), 0));
         let Err(before) = cache.get("cus_1") else { panic!("an empty cache answered") };
         cache.forget("cus_1");
         cache.put("cus_1", before, free);
@@ -97,7 +97,7 @@ mod tests {
         for number in 0..2 * AT_MOST {
             let customer = format!("cus_{number}");
             let Err(before) = cache.get(&customer) else { panic!("an empty cache answered") };
-            cache.put(&customer, before, Entitlement::of(Rules::default(), &[], 0, 0));
+            cache.put(&customer, before, Entitlement::of(Rules::default(), &[], 0, Vec::new(), 0));
         }
         assert!(cache.kept.lock().unwrap().entries.len() <= AT_MOST);
     }

@@ -9,7 +9,7 @@ use super::event::{Event, reference, text};
 use super::handle::HandleError;
 use super::plan::credits_of;
 use super::store::{Record, User};
-use super::subscription;
+use super::subscription::{self, Heard};
 
 /// What to write when a session is completed.
 pub(super) async fn completed(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, HandleError> {
@@ -32,7 +32,7 @@ async fn subscribed(
     // A session does not carry the subscription's state.
     let mut changes = match subscription::trusts_payload(app) || app.has(Bug::OrderInvoiceBeforeCheckout) {
         true => Vec::new(),
-        false => subscription::read_back(app, user, event.created, &subscription).await?,
+        false => subscription::read_back(app, user, &Heard::of(app, event), &subscription).await?,
     };
     if app.has(Bug::IdDuplicateRows) {
         changes = changes.into_iter().map(|change| beside(change, &session)).collect();

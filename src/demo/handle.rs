@@ -52,7 +52,7 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
     let Some(task) = Task::of(app.bug, &event.kind) else {
         return Ok(Outcome::Ignored("nothing depends on this type"));
     };
-    let Some(customer) = task.customer(event) else {
+    let Some(customer) = task.customer(app, event).await? else {
         return Ok(Outcome::Ignored("it is about no customer"));
     };
     let Some(user) = owner::of(app, task, event, &customer).await? else {

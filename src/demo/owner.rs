@@ -14,7 +14,7 @@ use super::bug::Bug;
 use super::event::{Event, text};
 use super::handle::HandleError;
 use super::store::{Account, Record, User};
-use super::subscription;
+use super::subscription::{self, Heard};
 use super::task::Task;
 
 /// Where an event's object may name the account, and the wrong decision that overlooks it.
@@ -85,7 +85,7 @@ pub(super) async fn claim(app: &App, session: &Value) -> Result<(), HandleError>
     app.store.link(id, &customer).await?;
     let Some(user) = app.store.user_of_customer(&customer).await? else { return Ok(()) };
     let Some(bought) = text(session, "subscription") else { return Ok(()) };
-    let changes = subscription::read_back(app, &user, 0, &bought).await?;
+    let changes = subscription::read_back(app, &user, &Heard { at: 0, period_end: None }, &bought).await?;
     commit(app, &user, Origin::SuccessPage, &changes).await?;
     Ok(())
 }

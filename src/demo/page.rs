@@ -32,10 +32,12 @@ pub(super) async fn home() -> Html<String> {
 
 /// What there is to buy, after signing up.
 pub(super) fn plans(user: &User) -> String {
-    const FOR_SALE: [(&str, &str); 4] = [
+    const FOR_SALE: [(&str, &str); 6] = [
         ("basic_monthly", "Basic, $9 a month"),
+        ("plus_monthly", "Plus, with 50 credits a month, $19"),
         ("pro_monthly", "Pro, $99 a month"),
         ("team_monthly", "Team, $299 a month"),
+        ("everything_monthly", "Everything, $999 a month"),
         ("credits_100", "100 credits, $100"),
     ];
     let customer = escape(&user.customer);

@@ -12,21 +12,29 @@ pub(super) enum Plan {
     #[default]
     Free,
     Basic,
+    /// Basic, and credits every month.
+    Plus,
     Pro,
     Team,
+    /// Its features are at Stripe, as Stripe entitlements.
+    Everything,
 }
+
+/// The plans that are sold, and the lookup keys of their prices.
+const SOLD: [(Plan, &str); 5] = [
+    (Plan::Basic, "basic_monthly"),
+    (Plan::Plus, "plus_monthly"),
+    (Plan::Pro, "pro_monthly"),
+    (Plan::Team, "team_monthly"),
+    (Plan::Everything, "everything_monthly"),
+];
 
 impl Plan {
     /// The plan sold under a price, if the app sells it.
     pub(super) fn of(bug: Option<Bug>, lookup_key: &str) -> Option<Self> {
-        match lookup_key {
-            "basic_monthly" => Some(Self::Basic),
-            "pro_monthly" => Some(Self::Pro),
-            // Marketing added the team plan at Stripe; nobody told this app.
-            "team_monthly" if bug == Some(Bug::MapUnknownPriceNoop) => None,
-            "team_monthly" => Some(Self::Team),
-            _ => None,
-        }
+        let (plan, _) = SOLD.into_iter().find(|(_, key)| *key == lookup_key)?;
+        // Marketing added the team plan at Stripe; nobody told this app.
+        Some(plan).filter(|plan| *plan != Self::Team || bug != Some(Bug::MapUnknownPriceNoop))
     }
 
     /// The name it is stored and shown under.
@@ -34,27 +42,31 @@ impl Plan {
         match self {
             Self::Free => "free",
             Self::Basic => "basic",
+            Self::Plus => "plus",
             Self::Pro => "pro",
             Self::Team => "team",
+            Self::Everything => "everything",
         }
     }
 
     /// The plan of that name; one that is not known counts as nothing bought.
     pub(super) fn named(name: &str) -> Self {
-        [Self::Basic, Self::Pro, Self::Team]
-            .into_iter()
-            .find(|plan| plan.name() == name)
-            .unwrap_or(Self::Free)
+        SOLD.into_iter().map(|(plan, _)| plan).find(|plan| plan.name() == name).unwrap_or(Self::Free)
     }
 
-    /// Features the plan includes.
+    /// Features the plan includes, beside those that Stripe knows of.
     pub(super) fn features(self) -> &'static [&'static str] {
         match self {
-            Self::Free => &[],
-            Self::Basic => &["exports"],
+            Self::Free | Self::Everything => &[],
+            Self::Basic | Self::Plus => &["exports"],
             Self::Pro => &["exports", "sso"],
             Self::Team => &["exports", "sso", "audit_log"],
         }
+    }
+
+    /// Credits that come with every period that is paid for.
+    pub(super) fn credits_of_period(self) -> i64 {
+        if self == Self::Plus { 50 } else { 0 }
     }
 }
 
@@ -79,7 +91,7 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for plan in [Plan::Free, Plan::Basic, Plan::Pro, Plan::Team] {
+        for plan in SOLD.map(|(plan, _)| plan).into_iter().chain([Plan::Free]) {
             assert_eq!(Plan::named(plan.name()), plan);
         }
         assert_eq!(Plan::named("gold"), Plan::Free);

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     status         TEXT NOT NULL,
     plan           TEXT NOT NULL,
     price          TEXT,
+    product        TEXT,
     seats          INTEGER NOT NULL,
     renews_at      INTEGER,
     ending         INTEGER NOT NULL,
@@ -50,9 +51,9 @@ CREATE TABLE IF NOT EXISTS credits (
     payment  TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS credits_customer ON credits (customer);
-CREATE TABLE IF NOT EXISTS refunds (
+CREATE TABLE IF NOT EXISTS returns (
     payment  TEXT PRIMARY KEY,
-    refunded INTEGER NOT NULL,
+    returned INTEGER NOT NULL,
     total    INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS partners (
@@ -60,6 +61,7 @@ CREATE TABLE IF NOT EXISTS partners (
     customer TEXT NOT NULL,
     shop     TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS features (customer TEXT PRIMARY KEY, names TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
     fact      TEXT PRIMARY KEY,
     customer  TEXT NOT NULL,
@@ -80,6 +82,8 @@ pub(super) struct Record {
     pub(super) plan: Plan,
     /// Lookup key of the price, or its id where it has none.
     pub(super) price: Option<String>,
+    /// The name of the product, as customers read it.
+    pub(super) product: Option<String>,
     pub(super) seats: i64,
     pub(super) renews_at: Option<i64>,
     /// It ends with the period.
@@ -260,16 +264,29 @@ impl Store {
         found.fetch_all(&self.read).await?.iter().map(record).collect()
     }
 
-    /// Credits bought, less those whose payment was given back, in any order of purchase and refund.
+    /// Whether something was handed out for that payment.
+    pub(super) async fn is_bought_with(&self, payment: &str) -> Result<bool, sqlx::Error> {
+        let bought = "SELECT EXISTS (SELECT 1 FROM credits WHERE payment = $1)";
+        sqlx::query_scalar(bought).bind(payment).fetch_one(&self.read).await
+    }
+
+    /// The features that Stripe says a customer has, by lookup key.
+    pub(super) async fn features(&self, customer: &str) -> Result<Vec<String>, sqlx::Error> {
+        let names =
+            "SELECT f.value FROM features, json_each(features.names) f WHERE customer = $1 ORDER BY f.key";
+        sqlx::query_scalar(names).bind(customer).fetch_all(&self.read).await
+    }
+
+    /// Credits bought, less those whose payment went back, in any order of purchase and refund.
     pub(super) async fn credits(&self, customer: &str) -> Result<i64, sqlx::Error> {
-        let sum = "SELECT COALESCE(SUM(c.amount - COALESCE(c.amount * r.refunded / r.total, 0)), 0) \
-                   FROM credits c LEFT JOIN refunds r ON r.payment = c.payment WHERE c.customer = $1";
+        let sum = "SELECT COALESCE(SUM(c.amount - COALESCE(c.amount * r.returned / r.total, 0)), 0) \
+                   FROM credits c LEFT JOIN returns r ON r.payment = c.payment WHERE c.customer = $1";
         sqlx::query_scalar(sum).bind(customer).fetch_one(&self.read).await
     }
 
-    /// How much of a payment was given back, as far as the app knows.
-    pub(super) async fn refunded(&self, payment: &str) -> Result<i64, sqlx::Error> {
-        let found = sqlx::query_scalar("SELECT refunded FROM refunds WHERE payment = $1").bind(payment);
+    /// How much of a payment went back, as far as the app knows.
+    pub(super) async fn returned(&self, payment: &str) -> Result<i64, sqlx::Error> {
+        let found = sqlx::query_scalar("SELECT returned FROM returns WHERE payment = $1").bind(payment);
         Ok(found.fetch_optional(&self.read).await?.unwrap_or(0))
     }
 
@@ -334,6 +351,7 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
         status: row.try_get("status")?,
         plan: Plan::named(row.try_get("plan")?),
         price: row.try_get("price")?,
+        product: row.try_get("product")?,
         seats: row.try_get("seats")?,
         renews_at: row.try_get("renews_at")?,
         ending: row.try_get("ending")?,

@@ -54,8 +54,33 @@ impl Stripe {
         self.key.starts_with("sk_live_") || self.key.starts_with("rk_live_")
     }
 
+    /// A subscription with the products that it sells.
     pub(super) async fn subscription(&self, id: &str) -> Result<Value, StripeError> {
+        self.get(&format!("/v1/subscriptions/{}?expand[]=items.data.price.product", segment(id))).await
+    }
+
+    /// A subscription with ids where its products would be.
+    pub(super) async fn bare_subscription(&self, id: &str) -> Result<Value, StripeError> {
         self.get(&format!("/v1/subscriptions/{}", segment(id))).await
+    }
+
+    /// An invoice with the payments that it was paid with.
+    pub(super) async fn invoice(&self, id: &str) -> Result<Value, StripeError> {
+        self.get(&format!("/v1/invoices/{}?expand[]=payments", segment(id))).await
+    }
+
+    pub(super) async fn charge(&self, id: &str) -> Result<Value, StripeError> {
+        self.get(&format!("/v1/charges/{}", segment(id))).await
+    }
+
+    /// The disputes of a charge: one as a rule.
+    pub(super) async fn disputes(&self, charge: &str) -> Result<Vec<Value>, StripeError> {
+        self.all("/v1/disputes", &[("charge", charge)]).await
+    }
+
+    /// The Stripe entitlements of a customer.
+    pub(super) async fn entitlements(&self, customer: &str) -> Result<Vec<Value>, StripeError> {
+        self.all("/v1/entitlements/active_entitlements", &[("customer", customer)]).await
     }
 
     /// A checkout session with what was bought.

@@ -22,10 +22,10 @@ pub(super) async fn changed(app: &App, user: &User, event: &Event) -> Result<Vec
         return as_told(app, user, event).await;
     }
     if app.has(Bug::OrderUpdatedBeforeCreated) && event.kind == CREATED {
-        return written(app, user, event.created, &event.object, None);
+        return written(app, user, &Heard::of(app, event), &event.object, None);
     }
     let id = text(&event.object, "id").ok_or(HandleError::Lacks("data.object.id"))?;
-    read_back(app, user, event.created, &id).await
+    read_back(app, user, &Heard::of(app, event), &id).await
 }
 
 /// Whether the app writes what events carry instead of asking Stripe.
@@ -39,15 +39,18 @@ pub(super) fn trusts_payload(app: &App) -> bool {
 pub(super) async fn read_back(
     app: &App,
     user: &User,
-    heard_at: i64,
+    heard: &Heard,
     id: &str,
 ) -> Result<Vec<Change>, HandleError> {
     let known = app.store.subscription(id).await?;
     if app.has(Bug::AckPartialWrite) {
         take_away(app, id).await?;
     }
-    let truth = app.stripe.subscription(id).await?;
-    written(app, user, heard_at, &truth, known.as_ref())
+    let truth = match app.has(Bug::ShapeUnexpandedRef) {
+        true => app.stripe.bare_subscription(id).await?,
+        false => app.stripe.subscription(id).await?,
+    };
+    written(app, user, heard, &truth, known.as_ref())
 }
 
 /// The wrong way, in three degrees of care.
@@ -63,10 +66,24 @@ async fn as_told(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, H
     if !is_news {
         return Ok(Vec::new());
     }
-    // What has ended needs no guard any more: so somebody thought.
-    let unguarded = app.has(Bug::OrderZombieAfterDelete) && event.kind == "customer.subscription.deleted";
-    let heard_at = if unguarded { i64::MIN } else { event.created };
-    written(app, user, heard_at, &event.object, known.as_ref())
+    written(app, user, &Heard::of(app, event), &event.object, known.as_ref())
+}
+
+/// What an event says beside which subscription it is about.
+pub(super) struct Heard {
+    /// When it was made.
+    pub(super) at: i64,
+    /// The end of the period, where it stood before 2025-03-31.basil.
+    pub(super) period_end: Option<i64>,
+}
+
+impl Heard {
+    pub(super) fn of(app: &App, event: &Event) -> Self {
+        // What has ended needs no guard any more: so somebody thought.
+        let unguarded = app.has(Bug::OrderZombieAfterDelete) && event.kind == "customer.subscription.deleted";
+        let at = if unguarded { i64::MIN } else { event.created };
+        Self { at, period_end: period_end(&event.object) }
+    }
 }
 
 /// What to write of a new subscription, by one who thinks that nothing can have been written of it yet, and looks
@@ -82,7 +99,7 @@ pub(super) async fn early_look(
     let id = text(&event.object, "id").ok_or(HandleError::Lacks("data.object.id"))?;
     match app.store.subscription(&id).await? {
         Some(_) => Ok(None),
-        None => written(app, user, event.created, &event.object, None).map(Some),
+        None => written(app, user, &Heard::of(app, event), &event.object, None).map(Some),
     }
 }
 
@@ -90,7 +107,7 @@ pub(super) async fn early_look(
 pub(super) fn written(
     app: &App,
     user: &User,
-    heard_at: i64,
+    heard: &Heard,
     subscription: &Value,
     known: Option<&Record>,
 ) -> Result<Vec<Change>, HandleError> {
@@ -98,35 +115,57 @@ pub(super) fn written(
     if customer != user.customer {
         return Err(HandleError::NotTheCustomers);
     }
+    if app.has(Bug::ShapeExpandableNull) && !all_have_quantities(subscription) {
+        return Err(HandleError::Lacks("quantity"));
+    }
+    let status = status(app.bug, subscription, known).ok_or(HandleError::Lacks("status"))?;
     let item = SoldItem::of(app.bug, subscription);
-    let plan = match (item.plan, known) {
-        (Some(_), Some(known)) if app.has(Bug::MapPortalPlanChange) => known.plan,
-        (Some(plan), Some(known)) if app.has(Bug::MapStaleItems) => plan.max(known.plan),
-        (Some(plan), _) => plan,
-        (None, _) if app.has(Bug::MapUnknownPriceNoop) => return Ok(Vec::new()),
-        (None, _) if app.has(Bug::MapUnknownPrice500) => return Err(HandleError::UnknownPrice),
-        (None, _) if app.has(Bug::MapUnknownPriceFree) => Plan::Free,
-        // Somebody sold what this app was not told of. Who has access keeps it until a person has looked.
-        (None, known) => known.map_or(Plan::Free, |known| known.plan),
-    };
+    let Some(plan) = plan(app, &status, item.plan, known)? else { return Ok(Vec::new()) };
     let alert = (item.plan.is_none() && !app.has(Bug::MapUnknownPriceFree))
         .then(|| unknown_price(subscription, &item));
     let record = Record {
         id: text(subscription, "id").ok_or(HandleError::Lacks("id"))?,
         customer,
-        status: status(app.bug, subscription, known).ok_or(HandleError::Lacks("status"))?,
+        status,
         plan,
+        product: item.product.or_else(|| known.and_then(|known| known.product.clone())),
         price: item.price,
         seats: item.seats,
-        renews_at: item.renews_at.or_else(|| subscription.get("current_period_end").and_then(Value::as_i64)),
-        ending: is_ending(subscription),
+        renews_at: match known {
+            Some(known) if app.has(Bug::ShapePeriodEndMoved) => heard.period_end.or(known.renews_at),
+            _ => item.renews_at.or_else(|| period_end(subscription)),
+        },
+        ending: is_ending(app.bug, subscription),
         paused: subscription.get("pause_collection").is_some_and(Value::is_object),
         latest_invoice: reference(subscription, "/latest_invoice"),
-        event_created: heard_at,
+        event_created: heard.at,
         bought: known.map_or_else(clock::seconds, |known| known.bought),
         written: i64::try_from(clock::now().as_nanos()).unwrap_or(i64::MAX),
     };
     Ok([Change::Subscription(record)].into_iter().chain(alert).collect())
+}
+
+/// The plan to write, by the one that was sold; nothing where nothing is to be written.
+fn plan(
+    app: &App,
+    status: &str,
+    sold: Option<Plan>,
+    known: Option<&Record>,
+) -> Result<Option<Plan>, HandleError> {
+    Ok(Some(match (sold, known) {
+        (Some(_), Some(known)) if app.has(Bug::MapPortalPlanChange) => known.plan,
+        (Some(plan), Some(known)) if app.has(Bug::MapStaleItems) => plan.max(known.plan),
+        // Policy: a better plan is there when it is paid.
+        (Some(plan), Some(known)) if status == "past_due" && !app.has(Bug::MapUpgradeBeforePayment) => {
+            plan.min(known.plan)
+        }
+        (Some(plan), _) => plan,
+        (None, _) if app.has(Bug::MapUnknownPriceNoop) => return Ok(None),
+        (None, _) if app.has(Bug::MapUnknownPrice500) => return Err(HandleError::UnknownPrice),
+        (None, _) if app.has(Bug::MapUnknownPriceFree) => Plan::Free,
+        // Somebody sold what this app was not told of. Who has access keeps it until a person has looked.
+        (None, known) => known.map_or(Plan::Free, |known| known.plan),
+    }))
 }
 
 fn unknown_price(subscription: &Value, item: &SoldItem) -> Change {
@@ -149,15 +188,28 @@ fn status(bug: Option<Bug>, subscription: &Value, known: Option<&Record>) -> Opt
 }
 
 /// Stripe's portal sets either field.
-fn is_ending(subscription: &Value) -> bool {
+fn is_ending(bug: Option<Bug>, subscription: &Value) -> bool {
     let flag = subscription.get("cancel_at_period_end").and_then(Value::as_bool).unwrap_or(false);
-    flag || subscription.get("cancel_at").is_some_and(Value::is_i64)
+    let at = subscription.get("cancel_at").is_some_and(Value::is_i64);
+    flag || at && bug != Some(Bug::ShapeCancelAt)
+}
+
+/// Where it was before 2025-03-31.basil.
+fn period_end(subscription: &Value) -> Option<i64> {
+    subscription.get("current_period_end").and_then(Value::as_i64)
+}
+
+fn all_have_quantities(subscription: &Value) -> bool {
+    let items = subscription.pointer("/items/data").and_then(Value::as_array);
+    items.into_iter().flatten().all(|item| item.get("quantity").is_some_and(Value::is_i64))
 }
 
 /// What was sold with the item that carries the plan.
 struct SoldItem {
     plan: Option<Plan>,
     price: Option<String>,
+    /// What customers call it.
+    product: Option<String>,
     seats: i64,
     /// On the item since 2025-03-31.basil, on the subscription before.
     renews_at: Option<i64>,
@@ -169,7 +221,7 @@ impl SoldItem {
         let items = subscription.pointer("/items/data").and_then(Value::as_array);
         let sold = items.into_iter().flatten().map(|item| Self::read(bug, item));
         let best = sold.reduce(|best, item| if item.plan > best.plan { item } else { best });
-        best.unwrap_or(Self { plan: None, price: None, seats: 1, renews_at: None })
+        best.unwrap_or(Self { plan: None, price: None, product: None, seats: 1, renews_at: None })
     }
 
     fn read(bug: Option<Bug>, item: &Value) -> Self {
@@ -178,6 +230,7 @@ impl SoldItem {
         let quantity = item.get("quantity").and_then(Value::as_i64).unwrap_or(1);
         Self {
             plan: lookup_key.and_then(|key| Plan::of(bug, key)),
+            product: item.pointer("/price/product/name").and_then(Value::as_str).map(str::to_owned),
             price: lookup_key.map(str::to_owned).or_else(|| reference(item, "/price")),
             seats: if bug == Some(Bug::MapQuantity) { 1 } else { quantity },
             renews_at: item.get("current_period_end").and_then(Value::as_i64),
@@ -221,7 +274,7 @@ mod tests {
     #[case(json!({ "cancel_at_period_end": true, "cancel_at": null }), true)]
     #[case(json!({ "cancel_at_period_end": false, "cancel_at": 1_764_000_000 }), true)]
     fn either_field_says_that_it_ends(#[case] subscription: Value, #[case] expected: bool) {
-        assert_eq!(is_ending(&subscription), expected);
+        assert_eq!(is_ending(None, &subscription), expected);
     }
 
     #[rstest::rstest]

@@ -11,19 +11,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::App;
 use super::apply::{Change, MailKind, Origin, commit};
 use super::bug::Bug;
 use super::checkout;
+use super::clawback;
 use super::clock;
-use super::event::{reference, text};
+use super::event::text;
 use super::handle::HandleError;
 use super::log;
 use super::mailer::send_waiting;
 use super::store::{Record, User};
-use super::subscription;
+use super::subscription::{self, Heard};
 
 /// How far back an app looks that takes Stripe's retries for all that can be missed: three days.
 const RETRIES: i64 = 3 * 86_400;
@@ -90,8 +91,9 @@ async fn subscriptions(app: &App, user: &User) -> Result<Vec<Vec<Change>>, Handl
     for truth in app.stripe.all("/v1/subscriptions", &query).await? {
         let id = text(&truth, "id").ok_or(HandleError::Lacks("id"))?;
         let known = app.store.subscription(&id).await?;
-        let heard_at = known.as_ref().map_or(i64::MIN, |known| known.event_created);
-        let changes = subscription::written(app, user, heard_at, &truth, known.as_ref())?;
+        let at = known.as_ref().map_or(i64::MIN, |known| known.event_created);
+        let heard = Heard { at, period_end: None };
+        let changes = subscription::written(app, user, &heard, &truth, known.as_ref())?;
         if changes.iter().any(|change| tells_news(change, known.as_ref())) {
             missed.push(changes);
         }
@@ -128,15 +130,15 @@ async fn purchases(app: &App, user: &User) -> Result<Vec<Vec<Change>>, HandleErr
     Ok(missed)
 }
 
-/// What to write for each payment of which more was given back than is known.
+/// What to write for each payment of which more, or less, went back than is known.
 async fn refunds(app: &App, user: &User) -> Result<Vec<Vec<Change>>, HandleError> {
     let mut missed = Vec::new();
     for charge in app.stripe.all("/v1/charges", &[("customer", &user.customer)]).await? {
-        let number = |field| charge.get(field).and_then(Value::as_i64).unwrap_or(0);
-        let Some(payment) = reference(&charge, "/payment_intent") else { continue };
-        let refunded = number("amount_refunded");
-        if refunded > app.store.refunded(&payment).await? {
-            missed.push(vec![Change::Refunded { payment, refunded, total: number("amount") }]);
+        let Some(change) = clawback::returned(app, &charge).await? else { continue };
+        if let Change::Returned { payment, returned, .. } = &change
+            && *returned != app.store.returned(payment).await?
+        {
+            missed.push(vec![change]);
         }
     }
     Ok(missed)

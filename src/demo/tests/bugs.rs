@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::rig::{
-    Rig, SECRET, event, event_at, header, invoice, session, session_of_bob, subscription, with,
+    Rig, SECRET, charge, event, event_at, header, invoice, refund, session, session_of_bob, subscription,
+    with,
 };
 use crate::demo::Bug;
 
@@ -38,11 +39,13 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::OrderStaleUpdateWins => stale_update(rig).await,
         Bug::OrderZombieAfterDelete => zombie(rig).await,
         Bug::OrderSameSecondTie => same_second(rig).await,
+        Bug::OrderRefundBeforePurchase => refunded(rig, &["refund.created", COMPLETED]).await,
         Bug::OrderWebhookBeforeLocalRow => paid_before_saved(rig).await,
         Bug::RedirectFirst => back_first(rig).await,
         Bug::RedirectNever => bob_pays(rig, session_of_bob("client_reference_id")).await,
         Bug::RedirectAndWebhookDouble => redirect_and_webhook(rig).await,
         Bug::DupSameEventCredits | Bug::DupNotification => twice(rig).await,
+        Bug::DupTwoEventsOneFact | Bug::ShapeInvoiceSubscriptionMoved => renewed(rig).await,
         Bug::DupMemoryOnly => across_a_restart(rig).await,
         Bug::DupTimeoutThenRetry => overlapping(rig).await,
         Bug::Ack4xxBusinessError | Bug::OutNotificationLost => mail_refused(rig).await,
@@ -52,6 +55,12 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::AckInvoiceCreated => drafted(rig).await,
         Bug::ShapeEndpointOlderThanCode => in_an_older_version(rig).await,
         Bug::ShapeThinVsSnapshot => thin(rig).await,
+        Bug::ShapePeriodEndMoved => period_moves(rig).await,
+        Bug::ShapeCancelAt => shown_as_ending(rig).await,
+        Bug::ShapeListTruncated => features(rig).await,
+        Bug::ShapeUnexpandedRef => product(rig).await,
+        Bug::ShapeRefundEventRenamed => refunded(rig, &[COMPLETED, "refund.created"]).await,
+        Bug::ShapeExpandableNull => metered(rig).await,
         Bug::MapIncompleteExpired => with_status(rig, "incomplete_expired").await,
         Bug::MapPausedStatus => trial_is_paused(rig).await,
         Bug::MapPauseCollection => collection_is_paused(rig).await,
@@ -59,6 +68,7 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::MapIncompleteGrants => with_status(rig, "incomplete").await,
         Bug::MapUnpaidKeeps => with_status(rig, "unpaid").await,
         Bug::MapPastdueRevokesAtOnce => with_status(rig, "past_due").await,
+        Bug::MapUpgradeBeforePayment => declined_upgrade(rig).await,
         Bug::MapCancelEarly => cancelled_in_the_portal(rig).await,
         Bug::MapPortalPlanChange | Bug::MapUnknownPriceNoop => plan_change(rig, "team_monthly").await,
         Bug::MapUnknownPriceFree | Bug::MapUnknownPrice500 => plan_change(rig, "made_by_hand").await,
@@ -76,9 +86,12 @@ async fn story(bug: Bug, rig: &Rig) -> String {
         Bug::IdForeignEvents => foreign(rig).await,
         Bug::IdConnectAccount => elsewhere(rig).await,
         Bug::IdLivemode => live(rig).await,
+        Bug::MoneyRefundNoClawback => refunded(rig, &[COMPLETED, "charge.refunded"]).await,
+        Bug::MoneyAsyncForgotten => arrives_late(rig).await,
         Bug::MoneyAsyncUnpaid => sold(rig, with(&session("cs_1"), "payment_status", json!("unpaid"))).await,
         Bug::MoneyZeroAmount => sold(rig, free_session()).await,
         Bug::MoneyZeroTrialMail => zero_invoice(rig).await,
+        Bug::MoneyScaRenewal => to_be_confirmed(rig).await,
         Bug::NetWrongSecret | Bug::NetAuthCsrf => partner_leaves(rig).await,
         Bug::NetSignatureUnchecked => forged(rig, None).await,
         Bug::NetEmptySecret => forged(rig, Some(("", 0))).await,
@@ -219,6 +232,105 @@ async fn collection_is_paused(rig: &Rig) -> String {
     let answer =
         rig.tell("evt_1", UPDATED, &with(&pro, "pause_collection", json!({ "behavior": "void" }))).await;
     format!("{answer}, {}", rig.access().await)
+}
+
+/// Half of a purchase is given back; the events come in this order.
+async fn refunded(rig: &Rig, order: &[&str]) -> String {
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.put("charges", &charge(5_000));
+    let mut answers = Vec::new();
+    for kind in order {
+        let object = match *kind {
+            COMPLETED => session("cs_1"),
+            "charge.refunded" => charge(5_000),
+            _ => refund(),
+        };
+        answers.push(rig.deliver(&event(kind, kind, &object)).await);
+    }
+    format!("{answers:?}, {}", rig.credits().await)
+}
+
+/// A renewal, told by both of its events.
+async fn renewed(rig: &Rig) -> String {
+    rig.put("subscriptions", &subscription("sub_1", "active", "plus_monthly", 1));
+    let paid = with(&invoice("in_1", 1900), "billing_reason", json!("subscription_cycle"));
+    rig.put("invoices", &paid);
+    let mut answers = Vec::new();
+    for kind in ["invoice.paid", "invoice.payment_succeeded"] {
+        answers.push(rig.deliver(&event(kind, kind, &paid)).await);
+    }
+    format!("{answers:?}, {}, {}", rig.credits().await, rig.mails("receipt").await)
+}
+
+async fn period_moves(rig: &Rig) -> String {
+    let mut pro = subscription("sub_1", "active", "pro_monthly", 1);
+    rig.tell("evt_1", CREATED, &pro).await;
+    pro["items"]["data"][0]["current_period_end"] = json!(1_769_270_400);
+    let answer = rig.tell("evt_2", UPDATED, &pro).await;
+    format!("{answer}, until {}", rig.get("/api/billing/cus_1").await["renews_at"])
+}
+
+async fn shown_as_ending(rig: &Rig) -> String {
+    let ending = with(&subscription("sub_1", "active", "pro_monthly", 1), "cancel_at", json!(1_766_592_000));
+    let answer = rig.tell("evt_1", UPDATED, &ending).await;
+    format!("{answer}, ending {}", rig.get("/api/billing/cus_1").await["ending"])
+}
+
+/// The event shows one feature of two.
+async fn features(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "everything_monthly", 1)).await;
+    let row = |name: &str| json!({ "id": format!("ent_{name}"), "lookup_key": name });
+    let path = "entitlements/active_entitlements";
+    rig.put_list(path, &json!({ "data": [row("scim"), row("roles")], "has_more": false }));
+    let shown = json!({ "data": [row("scim")], "has_more": true });
+    let summary = json!({ "customer": "cus_1", "entitlements": shown });
+    let kind = "entitlements.active_entitlement_summary.updated";
+    let answer = rig.deliver(&event("evt_2", kind, &summary)).await;
+    format!("{answer}, {}", rig.get("/api/entitlements/cus_1").await["features"])
+}
+
+/// Products come as ids unless they are asked for.
+async fn product(rig: &Rig) -> String {
+    for (id, price, name) in [("evt_1", "basic_monthly", "Basic"), ("evt_2", "plus_monthly", "Plus")] {
+        let mut sold = subscription("sub_1", "active", price, 1);
+        sold["items"]["data"][0]["price"]["product"] = json!({ "id": "prod_1", "name": name });
+        rig.put_list("subscriptions/sub_1?expand[]=items.data.price.product", &sold);
+        sold["items"]["data"][0]["price"]["product"] = json!("prod_1");
+        rig.tell(id, UPDATED, &sold).await;
+    }
+    let record = rig.get("/api/billing/cus_1").await;
+    format!("{} is {}", record["plan"], record["product"])
+}
+
+async fn metered(rig: &Rig) -> String {
+    let mut pro = subscription("sub_1", "active", "pro_monthly", 1);
+    let calls = json!({ "id": "si_2", "price": { "id": "price_2", "lookup_key": "calls_metered" } });
+    pro["items"]["data"].as_array_mut().unwrap().push(calls);
+    let answer = rig.tell("evt_1", CREATED, &pro).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn declined_upgrade(rig: &Rig) -> String {
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "pro_monthly", 1)).await;
+    let answer = rig.tell("evt_2", UPDATED, &subscription("sub_1", "past_due", "team_monthly", 1)).await;
+    format!("{answer}, {}", rig.access().await)
+}
+
+async fn arrives_late(rig: &Rig) -> String {
+    let unpaid = with(&session("cs_1"), "payment_status", json!("unpaid"));
+    rig.put("checkout/sessions", &unpaid);
+    rig.deliver(&event("evt_1", COMPLETED, &unpaid)).await;
+    rig.put("checkout/sessions", &session("cs_1"));
+    let kind = "checkout.session.async_payment_succeeded";
+    let answer = rig.deliver(&event("evt_2", kind, &session("cs_1"))).await;
+    format!("{answer}, {}", rig.credits().await)
+}
+
+async fn to_be_confirmed(rig: &Rig) -> String {
+    rig.put("subscriptions", &subscription("sub_1", "past_due", "pro_monthly", 1));
+    let kind = "invoice.payment_action_required";
+    let answer = rig.deliver(&event("evt_1", kind, &invoice("in_1", 0))).await;
+    format!("{answer}, {}", rig.mails("confirm").await)
 }
 
 async fn paid_before_saved(rig: &Rig) -> String {

@@ -92,7 +92,7 @@ impl Rig {
         self.shelf.lock().unwrap().objects.insert(path, object.clone());
     }
 
-    /// Puts the answer to a list call. The list keeps what was made since `created[gte]`.
+    /// Puts the answer to a list call, or to any call with that query. A list keeps what was made since `created[gte]`.
     pub(super) fn put_list(&self, folder: &str, list: &Value) {
         self.shelf.lock().unwrap().objects.insert(format!("/v1/{folder}"), list.clone());
     }
@@ -250,9 +250,11 @@ fn answer(shelf: &Mutex<Shelf>, request: &Request) -> ResponseTemplate {
     }
     let delay = if shelf.slow > 0 { Duration::from_millis(150) } else { Duration::ZERO };
     shelf.slow = shelf.slow.saturating_sub(1);
+    let asked = request.url.query().map(|query| format!("{path}?{query}"));
+    let found = asked.and_then(|asked| shelf.objects.get(&asked)).or_else(|| shelf.objects.get(&path));
     let since = request.url.query_pairs().find(|(name, _)| name == "created[gte]");
     let since = since.map_or(i64::MIN, |(_, since)| since.parse().unwrap());
-    match shelf.objects.get(&path).cloned().map(|object| made_since(object, since)) {
+    match found.cloned().map(|object| made_since(object, since)) {
         Some(object) => ResponseTemplate::new(200).set_body_json(object).set_delay(delay),
         None => ResponseTemplate::new(404).set_body_json(json!({ "error": { "message": "no such object" } })),
     }
@@ -301,6 +303,17 @@ pub(super) fn session_of_bob(named_by: &str) -> Value {
     let session = with(&with(&session, "subscription", json!("sub_1")), "invoice", json!("in_1"));
     let named = if named_by == "metadata" { json!({ "user": "user_2" }) } else { json!("user_2") };
     with(&session, named_by, named)
+}
+
+/// The charge of `cus_1` that paid [`session`], of which so much was given back.
+pub(super) fn charge(refunded: i64) -> Value {
+    json!({ "id": "ch_1", "object": "charge", "customer": "cus_1", "payment_intent": "pi_1", "amount": 10_000,
+        "amount_refunded": refunded, "disputed": false })
+}
+
+/// A refund of [`charge`]: it names no customer.
+pub(super) fn refund() -> Value {
+    json!({ "id": "re_1", "object": "refund", "charge": "ch_1", "payment_intent": "pi_1", "amount": 5_000 })
 }
 
 /// An invoice of `cus_1` for `sub_1`.

@@ -3,7 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::rig::{Rig, SECRET, event, header, invoice, session, settings, subscription, with};
+use super::rig::{
+    Rig, SECRET, charge, event, header, invoice, refund, session, settings, subscription, with,
+};
 use crate::demo::{DemoSettings, serve};
 
 const CREATED: &str = "customer.subscription.created";
@@ -30,7 +32,7 @@ async fn a_paid_checkout_gives_pro_and_one_receipt() {
     assert!(rig.page("/billing/done?session_id=cs_1").await.contains("Ready"));
     let billing = json!({
         "customer": "cus_1", "subscription": "sub_1", "status": "active", "plan": "pro", "price": "pro_monthly",
-        "seats": 1, "renews_at": 1_766_592_000, "ending": false, "latest_invoice": "in_1", "credits": 0,
+        "product": null, "seats": 1, "renews_at": 1_766_592_000, "ending": false, "latest_invoice": "in_1", "credits": 0,
     });
     assert_eq!(rig.get("/api/billing/cus_1").await, billing);
     let entitlement = json!({
@@ -198,19 +200,76 @@ async fn a_failure_writes_nothing_and_the_retry_repairs_it() {
 }
 
 #[rstest::rstest]
-#[case::refund_last([COMPLETED, "charge.refunded"])]
-#[case::refund_first(["charge.refunded", COMPLETED])]
+#[case::refund_last(&[COMPLETED, "charge.refunded"])]
+#[case::refund_first(&["charge.refunded", COMPLETED])]
+#[case::by_its_newer_name(&["refund.created", COMPLETED])]
+#[case::by_both_names(&[COMPLETED, "refund.created", "charge.refunded", "charge.refund.updated"])]
 #[tokio::test]
-async fn half_the_money_back_is_half_the_credits(#[case] order: [&str; 2]) {
+async fn half_the_money_back_is_half_the_credits(#[case] order: &[&str]) {
     let rig = Rig::start(None).await;
     rig.put("checkout/sessions", &session("cs_1"));
-    let charge = json!({ "id": "ch_1", "customer": "cus_1", "payment_intent": "pi_1", "amount": 10_000,
-        "amount_refunded": 5_000 });
+    rig.put("charges", &charge(5_000));
     for kind in order {
-        let object = if kind == COMPLETED { session("cs_1") } else { charge.clone() };
+        let object = match *kind {
+            COMPLETED => session("cs_1"),
+            // Events may be old: this one is from before the refund.
+            "charge.refunded" => charge(0),
+            _ => refund(),
+        };
         assert_eq!(rig.deliver(&event(kind, kind, &object)).await, 200);
     }
     assert_eq!(rig.credits().await, "50 credits");
+}
+
+#[tokio::test]
+async fn a_dispute_holds_the_credits_until_it_is_won() {
+    let rig = Rig::start(None).await;
+    rig.put("checkout/sessions", &session("cs_1"));
+    rig.deliver(&event("evt_1", COMPLETED, &session("cs_1"))).await;
+    rig.put("charges", &with(&charge(5_000), "disputed", json!(true)));
+    let mut seen = Vec::new();
+    for (kind, status) in [("created", "needs_response"), ("closed", "won"), ("funds_reinstated", "lost")] {
+        let dispute = json!({ "id": "dp_1", "object": "dispute", "charge": "ch_1", "amount": 10_000, "status": status });
+        rig.put_list("disputes", &json!({ "data": [dispute], "has_more": false }));
+        let kind = format!("charge.dispute.{kind}");
+        assert_eq!(rig.deliver(&event(&kind, &kind, &dispute)).await, 200);
+        seen.push(rig.credits().await);
+    }
+    assert_eq!(seen, ["0 credits", "50 credits", "0 credits"], "never less than nothing");
+}
+
+#[tokio::test]
+async fn features_are_read_page_by_page() {
+    let rig = Rig::start(None).await;
+    rig.tell("evt_1", CREATED, &subscription("sub_1", "active", "everything_monthly", 1)).await;
+    let row = |name: &str| json!({ "id": format!("ent_{name}"), "lookup_key": name });
+    let list = |rows: &[&str], more: bool| json!({ "data": rows.iter().map(|name| row(name)).collect::<Vec<_>>(), "has_more": more });
+    let path = "entitlements/active_entitlements?customer=cus_1&limit=100";
+    rig.put_list(path, &list(&["scim", "roles"], true));
+    rig.put_list(&format!("{path}&starting_after=ent_roles"), &list(&["sso"], false));
+    let summary = json!({ "object": "entitlements.active_entitlement_summary", "customer": "cus_1",
+        "entitlements": list(&["scim"], true) });
+    let kind = "entitlements.active_entitlement_summary.updated";
+    assert_eq!(rig.deliver(&event("evt_2", kind, &summary)).await, 200);
+    assert_eq!(rig.get("/api/entitlements/cus_1").await["features"], json!(["scim", "roles", "sso"]));
+}
+
+#[tokio::test]
+async fn credits_of_a_period_come_with_its_invoice_and_go_with_its_payment() {
+    let rig = Rig::start(None).await;
+    rig.put("subscriptions", &subscription("sub_1", "active", "plus_monthly", 2));
+    let paid = with(&invoice("in_1", 1900), "billing_reason", json!("subscription_cycle"));
+    let payment = json!({ "payment": { "type": "payment_intent", "payment_intent": "pi_1" } });
+    rig.put("invoices", &with(&paid, "payments", json!({ "data": [payment] })));
+    for (id, kind) in [("evt_1", "invoice.paid"), ("evt_2", "invoice.payment_succeeded")] {
+        assert_eq!(rig.deliver(&event(id, kind, &paid)).await, 200);
+    }
+    let upgrade = with(&invoice("in_2", 900), "billing_reason", json!("subscription_update"));
+    assert_eq!(rig.deliver(&event("evt_3", "invoice.paid", &upgrade)).await, 200);
+    assert_eq!(rig.credits().await, "100 credits", "fifty for each seat");
+    rig.put("charges", &charge(10_000));
+    assert_eq!(rig.deliver(&event("evt_4", "refund.created", &refund())).await, 200);
+    assert_eq!(rig.credits().await, "0 credits");
 }
 
 #[tokio::test]
