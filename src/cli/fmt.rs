@@ -8,7 +8,7 @@ use super::Global;
 use super::output::{Exit, Output};
 use super::project;
 use crate::scenario::format::format;
-use crate::scenario::{LoadError, find_project, scenario_files, scenario_folder};
+use crate::scenario::{LoadError, check_regular, find_project, scenario_files, scenario_folder};
 
 /// Write scenario files the usual way; comments stay.
 #[derive(Debug, Args)]
@@ -56,6 +56,7 @@ fn files(args: &FmtArgs, global: &Global) -> Result<Vec<PathBuf>, LoadError> {
 
 /// Whether the file is not written the usual way; writes it so, unless it is only to be checked.
 fn one(file: &Path, check: bool, output: &Output) -> Result<bool, String> {
+    check_regular(file).map_err(|error| format!("failed to {error}"))?;
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("failed to read {}: {error}", file.display()))?;
     let formatted = format(&text).map_err(|error| format!("failed to format {}: {error}", file.display()))?;

@@ -27,8 +27,8 @@ use self::settings::Settings;
 #[derive(Debug, Parser)]
 #[command(name = "paydrill", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 passed, 1 a verdict failed, 2 usage or invalid file, 3 could not judge, \
-                        4 nothing selected, 130 interrupted."
+    after_help = "Exit codes: 0 passed, 1 a verdict failed (`fmt --check`: a file would change), 2 usage or \
+                        invalid file, 3 could not judge or report, 4 nothing selected (`lint`: no scenario), 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
         Err(error) => return output::startup_failure(&error),
     };
     let output = Output::new(&settings, cli.global.color);
-    let exit = dispatch(&cli, &settings, &output);
+    let exit = output.settle(dispatch(&cli, &settings, &output));
     ExitCode::from(exit.code())
 }
 

@@ -1,8 +1,9 @@
 //! The one place that writes: data to standard output, talk to standard error.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ColorChoice;
 use super::settings::Settings;
@@ -38,8 +39,10 @@ impl Exit {
 }
 
 /// Where a command writes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Output {
+    /// Standard output did not take what was written.
+    failed: AtomicBool,
     /// Colour on standard output.
     pub(super) color: bool,
     /// Colour on standard error.
@@ -55,13 +58,39 @@ impl Output {
                 terminal && settings.var("NO_COLOR").is_none() && settings.var("TERM") != Some("dumb")
             }
         };
-        Self { color: color(settings.terminal.stdout), talk_color: color(settings.terminal.stderr) }
+        Self {
+            failed: AtomicBool::new(false),
+            color: color(settings.terminal.stdout),
+            talk_color: color(settings.terminal.stderr),
+        }
     }
 
-    /// Data. A reader that has gone away is no error: `paydrill run | head`.
+    /// Data. A reader that has gone away is no error: `paydrill run | head`. Anything else is told, once.
     pub(super) fn data(&self, bytes: impl AsRef<[u8]>) {
         let mut out = std::io::stdout().lock();
-        let _ = out.write_all(bytes.as_ref()).and_then(|()| out.flush());
+        let written = out.write_all(bytes.as_ref()).and_then(|()| out.flush());
+        drop(out);
+        match written {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                if !self.failed.swap(true, Ordering::Relaxed) {
+                    self.error(&format!("failed to write to standard output: {error}"), None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether standard output did not take what was written.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The exit code of a command that ended so: what nobody could be told of is not passed.
+    pub(super) fn settle(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Passed | Exit::NothingSelected if self.has_failed() => Exit::CouldNotJudge,
+            exit => exit,
+        }
     }
 
     /// Talk.

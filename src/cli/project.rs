@@ -74,7 +74,7 @@ pub(super) fn load_failure(error: &LoadError, output: &Output) -> Exit {
         LoadError::NoScenario { .. } => {
             Some("scenarios are the .toml files in the folder `scenarios` beside the project file")
         }
-        LoadError::Read { .. } | LoadError::TooLarge { .. } => None,
+        LoadError::Read { .. } | LoadError::TooLarge { .. } | LoadError::NotRegular { .. } => None,
     };
     output.error(&format!("failed to {error}"), hint);
     match error {

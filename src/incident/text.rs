@@ -35,6 +35,32 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     cut(&one_line(&cut(text, width.saturating_mul(4))), width)
 }
 
+/// One line in rows of at most `width` characters, broken at spaces; a word that is too long is broken anywhere.
+pub(crate) fn broken(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut rows = vec![String::new()];
+    for word in one_line(text).split(' ') {
+        let used = rows.last().map_or(0, |row| row.chars().count());
+        let long = word.chars().count();
+        if used > 0 && used + 1 + long > width {
+            rows.push(String::new());
+        } else if used > 0
+            && let Some(last) = rows.last_mut()
+        {
+            last.push(' ');
+        }
+        for letter in word.chars() {
+            if rows.last().is_some_and(|row| row.chars().count() >= width) {
+                rows.push(String::new());
+            }
+            if let Some(last) = rows.last_mut() {
+                last.push(letter);
+            }
+        }
+    }
+    rows
+}
+
 fn clean(text: &str, tab: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -115,7 +141,23 @@ mod tests {
         assert_eq!(cut(text, width), expected);
     }
 
+    #[rstest]
+    #[case("one two three", 7, &["one two", "three"])]
+    #[case("ab abcdefgh x", 4, &["ab", "abcd", "efgh", "x"])]
+    #[case("", 4, &[""])]
+    fn nothing_is_left_out_of_rows(#[case] text: &str, #[case] width: usize, #[case] expected: &[&str]) {
+        assert_eq!(broken(text, width), expected);
+    }
+
     proptest! {
+        #[test]
+        fn rows_fit_and_say_all(text in any::<String>(), width in 1usize..60) {
+            let rows = broken(&text, width);
+            prop_assert!(rows.iter().all(|row| row.chars().count() <= width));
+            let letters = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(letters(&rows.concat()), letters(&one_line(&text)));
+        }
+
         #[test]
         fn whatever_is_printed_stays_on_its_line_and_in_its_width(text in any::<String>(), width in 1usize..60) {
             let fitted = fit(&text, width);

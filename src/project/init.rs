@@ -21,6 +21,7 @@ pub fn files() -> Vec<InitFile> {
     files! {
         "paydrill.toml" = "init/paydrill.toml",
         "scenarios/checkout-grants-pro.toml" = "init/scenarios/checkout-grants-pro.toml",
+        "scenarios/forged-events.toml" = "init/scenarios/forged-events.toml",
         "scenarios/late-update.toml" = "init/scenarios/late-update.toml",
         "tests/paydrill.rs" = "init/tests.rs.txt",
         ".github/workflows/paydrill.yml" = "init/workflow.yml",
@@ -51,7 +52,7 @@ mod tests {
         let loaded = load(folder.path(), &[]).unwrap();
         assert_eq!(loaded.diagnostics, []);
         let names: Vec<_> = loaded.scenarios.iter().map(|scenario| scenario.head.name.as_str()).collect();
-        assert_eq!(names, ["checkout-grants-pro", "late-update"]);
+        assert_eq!(names, ["checkout-grants-pro", "forged-events", "late-update"]);
         let project = loaded.project.unwrap();
         let environment = &project.environments[project.default_environment.as_ref().unwrap()];
         assert_eq!(refuse_unsupported(environment, &loaded.scenarios), []);

@@ -61,13 +61,20 @@ pub enum FailureOutput {
 pub struct Console {
     settings: ConsoleSettings,
     gathered: Gathered,
+    /// A report could not be written.
+    unwritten: bool,
 }
 
 impl Console {
     /// Nothing is told yet.
     #[must_use]
     pub fn new(settings: ConsoleSettings) -> Self {
-        Self { settings, gathered: Gathered::default() }
+        Self { settings, gathered: Gathered::default(), unwritten: false }
+    }
+
+    /// Lets the last line say that a report could not be written, as the exit code does.
+    pub fn unwritten(&mut self) {
+        self.unwritten = true;
     }
 }
 
@@ -130,7 +137,7 @@ impl Console {
         out.push(self.counts(stats));
         out.extend(cases.iter().filter_map(|case| self.not_passed(case)));
         out.push(self.seed(&cases));
-        out.push(meaning(self.gathered.outcome()));
+        out.push(meaning(self.gathered.outcome(), self.unwritten));
         out
     }
 
@@ -258,8 +265,12 @@ fn why(record: &CaseRecord) -> Option<String> {
     Some(format!("{name}{}", first.headline))
 }
 
-fn meaning(outcome: Outcome) -> String {
-    format!("{} (exit code {})", outcome.meaning(), outcome.code())
+fn meaning(outcome: Outcome, unwritten: bool) -> String {
+    if !unwritten {
+        return format!("{} (exit code {})", outcome.meaning(), outcome.code());
+    }
+    let code = outcome.unreported().code();
+    format!("{} A report could not be written. (exit code {code})", outcome.meaning())
 }
 
 #[cfg(test)]

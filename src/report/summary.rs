@@ -47,6 +47,15 @@ impl Outcome {
         }
     }
 
+    /// The same where a report could not be written: what nobody can read has not passed.
+    #[must_use]
+    pub fn unreported(self) -> Self {
+        match self {
+            Self::Passed | Self::NothingSelected => Self::NotJudged,
+            Self::Failed | Self::NotJudged | Self::Interrupted => self,
+        }
+    }
+
     /// What that means, as a sentence.
     #[must_use]
     pub fn meaning(self) -> &'static str {

@@ -189,6 +189,16 @@ codes! {
         "A cron line has five fields. A window is days, hours and a time zone; blocked dates are a day, or a first and a last day.",
         "cron = \"every tuesday\"",
         "cron = \"0 11 * * 2\"";
+    /// A file that cannot be read.
+    Unreadable "unreadable":
+        "Only regular files, and links to them, are read: a named pipe, a socket or a device may never end. A file must be text in UTF-8, and no larger than 4 MiB. The other files are checked all the same.",
+        "mkfifo scenarios/late-update.toml",
+        "cp captured.toml scenarios/late-update.toml";
+    /// More problems in one file than anybody reads.
+    TooMany "too-many":
+        "Of each file the first hundred problems are shown, errors before warnings. Mend those, and the rest, if they were not their echo, will be shown.",
+        "(101 misspelled keys)",
+        "(none)";
     /// A captured event that cannot be read.
     BadFile "bad-file":
         "`file` is the path of one captured event in JSON, relative to the folder of paydrill.toml.",

@@ -123,24 +123,62 @@ pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
-/// The order of the files, each problem once.
+/// So many problems of one file are shown.
+const MOST: usize = 100;
+/// A message is not longer, in characters: a key or a value in it may be of any length.
+const LONGEST: usize = 600;
+
+/// The order of the files, each problem once, and no more than anybody reads.
 pub(crate) fn tidy(diagnostics: &mut Vec<Diagnostic>) {
-    let start = |d: &Diagnostic| d.place.as_ref().map_or(0, |place| place.range.start);
-    let file = |d: &Diagnostic| d.place.as_ref().map(|place| place.source.path.clone());
     diagnostics.sort_by(|a, b| file(a).cmp(&file(b)).then(start(a).cmp(&start(b))));
-    let mut seen: Vec<Diagnostic> = Vec::new();
-    diagnostics.retain(|diagnostic| {
-        let known =
-            seen.iter().rev().take_while(|other| start(other) == start(diagnostic)).any(|o| o == diagnostic);
-        if !known {
-            seen.push(diagnostic.clone());
+    diagnostics.dedup();
+    let mut tidied: Vec<Diagnostic> = Vec::new();
+    for of_file in diagnostics.chunk_by_mut(|a, b| file(a) == file(b)) {
+        let more = of_file.len().saturating_sub(MOST);
+        if more > 0 {
+            // Stable: both kinds stay in the order of the file.
+            of_file.sort_by_key(|diagnostic| diagnostic.severity);
         }
-        !known
-    });
+        let first_unseen = of_file.get(MOST).map(|diagnostic| diagnostic.severity);
+        tidied.extend(of_file.iter().take(MOST).cloned());
+        tidied.extend(first_unseen.map(|severity| Diagnostic {
+            severity,
+            place: of_file.get(MOST).and_then(|diagnostic| diagnostic.place.clone()),
+            ..Diagnostic::error(Code::TooMany, format!("and {more} more problems in this file"))
+        }));
+    }
+    for diagnostic in &mut tidied {
+        for text in [&mut diagnostic.message, &mut diagnostic.label].into_iter().chain(&mut diagnostic.help) {
+            shorten(text);
+        }
+    }
+    *diagnostics = tidied;
+}
+
+fn start(diagnostic: &Diagnostic) -> usize {
+    diagnostic.place.as_ref().map_or(0, |place| place.range.start)
+}
+
+fn file(diagnostic: &Diagnostic) -> Option<&str> {
+    diagnostic.place.as_ref().map(|place| place.source.path.as_str())
+}
+
+/// Leaves out the middle of a text that is too long.
+fn shorten(text: &mut String) {
+    let count = text.chars().count();
+    if count > LONGEST {
+        let head: String = text.chars().take(LONGEST * 2 / 3).collect();
+        let tail: String = text.chars().skip(count - LONGEST / 3).collect();
+        *text = format!("{head}…{tail}");
+    }
 }
 
 /// The nearest of the names to a misspelled one, if any is near.
 pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nothing that we name is nearly so long, and comparing costs its length.
+    if word.len() > 200 {
+        return None;
+    }
     let word = word.to_lowercase();
     // One letter is near to every other.
     let limit = match word.chars().count() {
@@ -175,5 +213,29 @@ pub(crate) fn suggest<'a>(
         0 => Some(format!("there are no {what}")),
         1..=24 => Some(format!("known {what}: {}", all.join(", "))),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::span::Source;
+
+    #[test]
+    fn of_a_file_only_so_many_are_shown_and_no_error_hides_behind_warnings() {
+        let source = Arc::new(Source { path: "a.toml".into(), text: "x".repeat(500) });
+        let at = |at: usize| Place { source: Arc::clone(&source), range: at..at + 1 };
+        let warning = |n: usize| Diagnostic::warning(Code::IdleStep, format!("w{n}")).at(&at(n));
+        let mut list: Vec<Diagnostic> = (0..300).map(warning).collect();
+        list.push(Diagnostic::error(Code::UnknownKey, "k".repeat(100_000)).at(&at(400)));
+        list.push(warning(7));
+        tidy(&mut list);
+        assert_eq!(list.len(), MOST + 1);
+        assert_eq!(list[0].code, Code::UnknownKey);
+        assert!(list[0].message.chars().count() <= LONGEST + 1);
+        assert_eq!(list[MOST].message, "and 201 more problems in this file");
+        assert_eq!(list[MOST].severity, Severity::Warning);
     }
 }

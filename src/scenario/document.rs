@@ -103,7 +103,7 @@ document! {
         order: Order,
         /// Requests and deliveries start at one moment instead of one after another.
         together: bool,
-        /// What must be true: probe → field → value or matchers.
+        /// What must be true: probe → field → value or matchers; `matches` is a regular expression.
         then: ThenDocument,
         /// One of these must be true.
         either: List<Map<Map<Any>>>,

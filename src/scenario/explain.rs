@@ -20,12 +20,11 @@ use super::model::{
     SentAs, SignatureMode, Step, Story, StripeStep, Told,
 };
 use crate::project::model::Project;
-use crate::span::Place;
 use crate::stripe::action::ActionKind;
 use crate::time::human;
 
 /// The story of a scenario, step by step: the burst of each with its `nth`, what is sent, held back and lost, what is
-/// judged and for how long, and whether it can be drilled, else which line forbids it.
+/// judged and for how long.
 #[must_use]
 pub fn explain(scenario: &Scenario, project: &Project) -> String {
     let mut text = String::new();
@@ -42,7 +41,6 @@ pub fn explain(scenario: &Scenario, project: &Project) -> String {
             step(&mut text, index, story, project);
         }
     }
-    text.push('\n');
     drill(&mut text, scenario);
     text
 }
@@ -417,43 +415,12 @@ fn inline(keys: &Map<String, Value>) -> String {
     format!("{{ {} }}", pairs.join(", "))
 }
 
+/// Drills are checked and not run in this version; who has written none need not hear of them.
 fn drill(text: &mut String, scenario: &Scenario) {
-    let kinds: Vec<String> = [("drill.prove", &scenario.drill.prove), ("drill.alarm", &scenario.drill.alarm)]
-        .into_iter()
-        .filter_map(|(name, place)| Some(format!("{name} ({})", place.as_ref()?)))
-        .collect();
-    if !kinds.is_empty() {
-        line(text, format_args!("can be drilled: {}", kinds.join(", ")));
-        return;
+    let written = [("drill.prove", &scenario.drill.prove), ("drill.alarm", &scenario.drill.alarm)];
+    for (name, place) in written.into_iter().filter_map(|(name, place)| Some((name, place.as_ref()?))) {
+        line(text, format_args!("\n{name} ({place}) is checked; this version runs no drills"));
     }
-    line(text, format_args!("cannot be drilled: it has no `[drill.prove]` and no `[drill.alarm]`"));
-    for (what, place) in forbidding(scenario) {
-        match place {
-            Some(place) => line(text, format_args!("   {what} forbids it too ({place})")),
-            None => line(text, format_args!("   {what} forbids it too")),
-        }
-    }
-}
-
-/// What of a scenario must not happen in production.
-fn forbidding(scenario: &Scenario) -> Vec<(&'static str, Option<&Place>)> {
-    let mut found = Vec::new();
-    if scenario.repeat > 1 {
-        found.push(("`repeat`", None));
-    }
-    for step in scenario.cases.first().into_iter().flat_map(|story| &story.steps) {
-        found.extend(step.faults.iter().map(|fault| ("`fault`", Some(&fault.place))));
-        found.extend(step.stripe.iter().filter_map(|action| match action.kind {
-            ActionKind::Set => Some(("`stripe.set`", Some(&action.place))),
-            ActionKind::Advance => Some(("`stripe.advance`", Some(&action.place))),
-            _ => None,
-        }));
-        if let Send::List { entries, .. } = &step.send {
-            let files = entries.iter().filter(|entry| matches!(entry.pick, Pick::File { .. }));
-            found.extend(files.map(|entry| ("`file`", Some(&entry.place))));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ enum Open {
 fn inline_tables(text: &str) -> Vec<(Range<usize>, &'static str)> {
     let mut found: Vec<(Range<usize>, &'static str)> = Vec::new();
     let mut open: Vec<(Open, usize)> = Vec::new();
+    // The table whose line breaks were told of: a table of many lines is one problem.
+    let mut told: Option<usize> = None;
     // The comma that nothing has followed yet.
     let mut comma: Option<usize> = None;
     let bytes = text.as_bytes();
@@ -80,9 +82,9 @@ fn inline_tables(text: &str) -> Vec<(Range<usize>, &'static str)> {
             }
             b'\n' => {
                 if let Some((Open::Table, start)) = open.last() {
-                    let range = *start..*start + 1;
-                    if !found.iter().any(|(other, _)| *other == range) {
-                        found.push((range, "a line break"));
+                    if told != Some(*start) {
+                        told = Some(*start);
+                        found.push((*start..*start + 1, "a line break"));
                     }
                 }
             }

@@ -45,6 +45,12 @@ pub enum LoadError {
         /// Which.
         path: PathBuf,
     },
+    /// A named pipe, a socket or a device: reading it may never end.
+    #[error("read `{}`: it is not a regular file", path.display())]
+    NotRegular {
+        /// Which.
+        path: PathBuf,
+    },
     /// There is no scenario where one was looked for. Exit code 4.
     #[error("find a scenario in {}", list(paths))]
     NoScenario {
@@ -138,11 +144,19 @@ pub fn load_scenarios(
     if files.is_empty() {
         return Err(LoadError::NoScenario { paths: roots });
     }
+    let alone = files.len() == 1;
     let mut scenarios = Vec::new();
     let mut diagnostics = Vec::new();
     let mut names: BTreeMap<String, Place> = BTreeMap::new();
     for Found { path, name } in files {
-        let source = read_source(&path)?;
+        let source = match read_source(&path) {
+            Ok(source) => source,
+            Err(error) if alone => return Err(error),
+            Err(error) => {
+                diagnostics.push(unreadable(&error));
+                continue;
+            }
+        };
         let captured = |file: &str| {
             read_text(&project.root.join(file)).map_err(|error| match error {
                 LoadError::Read { source, .. } => source.to_string(),
@@ -246,7 +260,11 @@ fn find_scenarios(roots: &[PathBuf], folder: &Path) -> Result<Vec<Found>, LoadEr
             root.parent().unwrap_or(root)
         };
         for path in files {
-            let whole = path.canonicalize().map_err(|source| read_error(&path, source))?;
+            // A link that leads nowhere below a folder is told of when it is read.
+            let whole = match path.canonicalize() {
+                Err(source) if path.symlink_metadata().is_err() => return Err(read_error(&path, source)),
+                whole => whole.unwrap_or_else(|_| path.clone()),
+            };
             if seen.insert(whole.clone()) {
                 let below = folder.as_ref().and_then(|folder| whole.strip_prefix(folder).ok());
                 let name = name_of(below.or(path.strip_prefix(base).ok()).unwrap_or(&path));
@@ -285,12 +303,18 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Loa
         } else if path.extension().is_some_and(|end| end == "toml")
             && name != PROJECT_FILE
             && !hidden
-            && path.is_file()
+            && !path.is_dir()
         {
             files.push(path);
         }
     }
     Ok(())
+}
+
+/// One file that cannot be read does not keep the others from being checked.
+fn unreadable(error: &LoadError) -> Diagnostic {
+    Diagnostic::error(Code::Unreadable, format!("failed to {error}"))
+        .help("a scenario is a text file of its own, in UTF-8, that you may read")
 }
 
 fn twice(name: &str, place: &Place, first: &Place) -> Diagnostic {
@@ -321,12 +345,26 @@ fn read_source(path: &Path) -> Result<Arc<Source>, LoadError> {
 
 /// A whole text file, without a byte order mark.
 fn read_text(path: &Path) -> Result<String, LoadError> {
+    check_regular(path)?;
     let size = std::fs::metadata(path).map_err(|source| read_error(path, source))?.len();
     if size > LARGEST {
         return Err(LoadError::TooLarge { path: path.to_owned() });
     }
     let text = std::fs::read_to_string(path).map_err(|source| read_error(path, source))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Only what has an end is read: a file, or a link to one.
+///
+/// # Errors
+/// Where it is something else, or is not there. What a folder is not is said when it is read.
+pub fn check_regular(path: &Path) -> Result<(), LoadError> {
+    let kind = std::fs::metadata(path).map_err(|source| read_error(path, source))?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        Ok(())
+    } else {
+        Err(LoadError::NotRegular { path: path.to_owned() })
+    }
 }
 
 fn read_error(path: &Path, source: io::Error) -> LoadError {

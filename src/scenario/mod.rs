@@ -34,8 +34,8 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use folder::{Folder, parse_folder};
 pub use load::{
-    LoadError, Loaded, find_project, load, load_captured, load_project, load_scenarios, scenario_files,
-    scenario_folder,
+    LoadError, Loaded, check_regular, find_project, load, load_captured, load_project, load_scenarios,
+    scenario_files, scenario_folder,
 };
 pub use validate::parse_scenario;
 

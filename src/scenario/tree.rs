@@ -148,11 +148,11 @@ impl Builder<'_> {
             DeValue::String(text) => Kind::String(text.to_string()),
             DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Kind::Integer(number),
-                Err(_) => self.too_large(&range, Kind::Integer(0)),
+                Err(_) => self.too_large(&range, Kind::Integer(1)),
             },
             DeValue::Float(number) => match number.as_str().parse::<f64>() {
                 Ok(number) if number.is_finite() => Kind::Float(number),
-                _ => self.too_large(&range, Kind::Float(0.0)),
+                _ => self.too_large(&range, Kind::Float(1.0)),
             },
             DeValue::Boolean(truth) => Kind::Boolean(*truth),
             DeValue::Datetime(datetime) => Kind::Datetime(datetime.to_string()),
@@ -164,6 +164,7 @@ impl Builder<'_> {
         Node { kind, range }
     }
 
+    /// Says so; 1 stands in, which fits nearly everywhere, so that no second problem is made of the first.
     fn too_large(&mut self, range: &Range<usize>, kind: Kind) -> Kind {
         let place = Place { source: Arc::clone(self.source), range: range.clone() };
         self.problems.push(

@@ -268,9 +268,56 @@ fn a_request_that_is_refused_is_not_a_verdict() {
     ]);
 }
 
-#[test]
-fn a_report_that_cannot_be_written_does_not_pass() {
+#[rstest]
+#[case(&["--report-junit", "taken/junit.xml"], &["there is no folder `taken`", "mkdir -p taken"])]
+#[case(&["--report-junit", "none/junit.xml"], &["there is no folder `none`"])]
+#[case(&["--report-junit", "scenarios"], &["failed to write the report `scenarios`"])]
+#[case(&["--incident-dir", "taken"], &["failed to make the folder `taken` for incidents"])]
+#[case(&["--incident-dir", "taken/below"], &["failed to make the folder `taken/below` for incidents"])]
+fn a_report_that_cannot_be_written_is_refused_before_the_run(#[case] flags: &[&str], #[case] said: &[&str]) {
     let project = Project::with("nothing").file("taken", "");
-    let ran = project.run(&["run", "--report-junit", "taken/junit.xml"]);
-    ran.code(3).says(&["1 passed", "failed to write", "taken/junit.xml"]);
+    let ran = project.run(&[&["run"][..], flags].concat());
+    ran.code(2).says(said).says(&["hint:"]);
+    assert!(!project.path("none").exists() && !ran.stdout.contains("PASS"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_report_that_could_not_be_written_after_all_does_not_pass() {
+    let project = Project::with("nothing");
+    let ran = project.run(&["run", "--report-junit", "/dev/full"]);
+    ran.code(3).says(&[
+        "1 passed",
+        "failed to write /dev/full",
+        "A report could not be written. (exit code 3)",
+    ]);
+}
+
+#[rstest]
+#[case(&["run"])]
+#[case(&["run", "--json"])]
+#[case(&["schema", "scenario"])]
+fn what_standard_output_does_not_take_is_told(#[case] args: &[&str]) {
+    let project = Project::with("nothing");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = project.command(args).stdout(full).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(3), "{said}");
+    assert_eq!(said.matches("failed to write to standard output").count(), 1, "{said}");
+    assert!(!said.contains("exit code 0"), "{said}");
+}
+
+#[test]
+fn what_is_no_file_is_named_and_the_others_are_checked() {
+    let project = Project::with("nothing").file("scenarios/odd.toml", "promise = 3");
+    let made =
+        std::process::Command::new("mkfifo").arg(project.path("scenarios/pipe.toml")).status().unwrap();
+    assert!(made.success());
+    let ran = project.run(&["lint"]);
+    ran.code(2).says(&[
+        "error[unreadable]",
+        "pipe.toml`: it is not a regular file",
+        "--> scenarios/odd.toml",
+    ]);
+    project.run(&["lint", "scenarios/pipe.toml"]).code(2).says(&["it is not a regular file"]);
+    project.run(&["fmt", "--check", "scenarios/pipe.toml"]).code(2).says(&["it is not a regular file"]);
 }

@@ -138,8 +138,8 @@ fn with_json_standard_output_has_run_events_only() {
 
 #[test]
 fn in_junit_a_failure_is_not_an_error() {
-    let (project, _) = mixed(&["--report-junit", "reports/junit.xml"]);
-    let report = Report::deserialize_from_str(&project.read("reports/junit.xml")).unwrap();
+    let (project, _) = mixed(&["--report-junit", "junit.xml"]);
+    let report = Report::deserialize_from_str(&project.read("junit.xml")).unwrap();
     let mut kinds: Vec<(String, Option<NonSuccessKind>)> = report
         .test_suites
         .iter()

@@ -169,6 +169,12 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
     if plan.cases.is_empty() {
         return nothing(args.no_tests, output);
     }
+    if !args.dry_run
+        && let Err((message, hint)) = reporters::check(args, settings)
+    {
+        output.error(&message, Some(&hint));
+        return Exit::Usage;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -258,20 +264,11 @@ async fn perform(
     let mut reporters = Reporters::new(args, plan, settings, output);
     let result = engine::run(plan, ports, &mut |event| reporters.event(&event)).await;
     signals.abort();
-    let written = reporters.finish();
-    let exit = match result {
-        Ok(RunSummary { stats, trouble, cancelled, .. }) => {
-            exit_of(Outcome::of(&stats, trouble.is_some(), cancelled))
-        }
-        Err(_) => Exit::CouldNotJudge,
+    let outcome = match result {
+        Ok(RunSummary { stats, trouble, cancelled, .. }) => Outcome::of(&stats, trouble.is_some(), cancelled),
+        Err(_) => Outcome::NotJudged,
     };
-    match written {
-        Ok(()) => exit,
-        Err(problem) => {
-            output.error(&problem, None);
-            if exit == Exit::Passed { Exit::CouldNotJudge } else { exit }
-        }
-    }
+    exit_of(if reporters.finish() { outcome } else { outcome.unreported() })
 }
 
 fn nothing(no_tests: NoTests, output: &Output) -> Exit {

@@ -24,6 +24,8 @@ pub(super) struct Reporters<'a> {
     annotations: Option<Annotations>,
     files: Vec<FileReport>,
     incidents: Option<Incidents>,
+    /// A file could not be written.
+    unwritten: bool,
 }
 
 /// A report that is one file, written when the run ends.
@@ -89,55 +91,67 @@ impl<'a> Reporters<'a> {
             annotations: on_github.then(|| Annotations::new(handoff)),
             files,
             incidents,
+            unwritten: false,
         }
     }
 
-    /// Tells everybody.
+    /// Tells everybody. At the end people come last: their last line says whether every report was written.
     pub(super) fn event(&mut self, event: &RunEvent) {
-        let talk = self.console.event(event);
-        let data = self.json.as_mut().map(|json| json.event(event)).unwrap_or_default();
-        if !talk.is_empty() || !data.is_empty() {
-            let (output, as_json) = (self.output, self.json.is_some());
-            self.progress.suspend(|| {
-                output.data(&data);
-                if as_json {
-                    output.talk(String::from_utf8_lossy(&talk));
-                } else {
-                    output.data(&talk);
-                }
-            });
-        }
-        self.progress.event(event);
-        if let Some(annotations) = &mut self.annotations {
-            let said = annotations.event(event);
-            // GitHub reads both streams; with `--json` the first has run events only.
-            if self.json.is_some() {
-                self.output.talk(String::from_utf8_lossy(&said));
-            } else {
-                self.output.data(said);
-            }
-        }
         for file in &mut self.files {
             file.bytes.extend(file.reporter.event(event));
         }
         if let Some(incidents) = &mut self.incidents {
             incidents.gathered.add(event);
         }
+        if let Some(json) = &mut self.json {
+            let data = json.event(event);
+            let output = self.output;
+            self.progress.suspend(|| output.data(&data));
+        }
         if let RunEventKind::RunFinished { .. } = &event.kind {
             self.progress.suspend(|| ());
+            self.write_files();
+            if self.unwritten || self.output.has_failed() {
+                self.console.unwritten();
+            }
+        }
+        self.talk(event);
+    }
+
+    fn talk(&mut self, event: &RunEvent) {
+        let mut said = self.console.event(event);
+        let (output, as_json) = (self.output, self.json.is_some());
+        // GitHub reads both streams; with `--json` the first has run events only.
+        let say = |said: &[u8]| {
+            if as_json { output.talk(String::from_utf8_lossy(said)) } else { output.data(said) }
+        };
+        if !said.is_empty() {
+            self.progress.suspend(|| say(&said));
+        }
+        self.progress.event(event);
+        if let Some(annotations) = &mut self.annotations {
+            said = annotations.event(event);
+            say(&said);
         }
     }
 
-    /// Writes the files. Every one is tried; the first problem is told.
-    pub(super) fn finish(self) -> Result<(), String> {
-        let mut problem = Ok(());
-        for file in &self.files {
-            problem = problem.and(file.write(self.output));
+    /// Writes the files. Every one is tried, and every problem told.
+    fn write_files(&mut self) {
+        let files = std::mem::take(&mut self.files);
+        let written = files.iter().map(|file| file.write(self.output));
+        let incidents = self.incidents.take();
+        for problem in written.chain(incidents.map(|incidents| incidents.write(self.output))) {
+            if let Err(problem) = problem {
+                self.output.error(&problem, None);
+                self.unwritten = true;
+            }
         }
-        if let Some(incidents) = &self.incidents {
-            problem = problem.and(incidents.write(self.output));
-        }
-        problem
+    }
+
+    /// Writes what a run that broke off has not written; says whether everything could be.
+    pub(super) fn finish(mut self) -> bool {
+        self.write_files();
+        !self.unwritten
     }
 }
 
@@ -182,6 +196,49 @@ impl Incidents {
         // Succeeds only where it is empty.
         let _ = std::fs::remove_dir(&folder);
     }
+}
+
+/// Whether the reports can be written, before anything is run for them: what is wrong, and what helps.
+pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), (String, String)> {
+    if let Some(folder) = &args.incident_dir {
+        let path = settings.current_dir.join(folder);
+        let there = path.is_dir();
+        std::fs::create_dir_all(&path).map_err(|error| {
+            let message = format!("failed to make the folder `{}` for incidents: {error}", folder.display());
+            (message, "`--incident-dir` names a folder that is there, or can be made".to_owned())
+        })?;
+        if !there {
+            // A run without incidents leaves none.
+            let _ = std::fs::remove_dir(&path);
+        }
+    }
+    let Some(file) = &args.report_junit else { return Ok(()) };
+    let refused = |problem: String, hint: String| {
+        (format!("failed to write the report `{}`: {problem}", file.display()), hint)
+    };
+    let path = settings.current_dir.join(file);
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !settings.current_dir.join(parent).is_dir()) {
+        let shown = parent.display();
+        return Err(refused(
+            format!("there is no folder `{shown}`"),
+            format!("make it first: `mkdir -p {shown}`"),
+        ));
+    }
+    let there = path.symlink_metadata().is_ok();
+    // What is no file, as a named pipe, may not be opened before there is something to write.
+    if there && !path.is_file() && !path.is_dir() {
+        return Ok(());
+    }
+    let open = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    open.map_err(|error| {
+        refused(error.to_string(), "`--report-junit` names a file that can be written".to_owned())
+    })?;
+    if !there {
+        // A run that writes nothing leaves nothing.
+        let _ = std::fs::remove_file(&path);
+    }
+    Ok(())
 }
 
 fn handoff(args: &RunArgs) -> Handoff {

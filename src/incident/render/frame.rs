@@ -3,7 +3,7 @@
 use super::Layout;
 use super::paint::Ink;
 use crate::incident::model::{Finding, SourceLine};
-use crate::incident::text::{cut, fit, one_line};
+use crate::incident::text::{broken, cut, fit, one_line};
 use crate::run_event::{JudgedKind, Verdict};
 
 /// ```text
@@ -16,7 +16,9 @@ use crate::run_event::{JudgedKind, Verdict};
 pub(super) fn frame(finding: &Finding, layout: Layout) -> Vec<String> {
     let mut out = vec![title(finding, layout)];
     let Some(line) = &finding.line else {
-        out.push(format!("  {}", fit(&finding.headline, layout.usable_width() - 2)));
+        let width = layout.usable_width() - 2;
+        let headline = one_line(&cut(&finding.headline, 4 * width));
+        out.extend(broken(&headline, width).into_iter().map(|row| format!("  {row}")));
         return out;
     };
     let number = line.line.to_string();
@@ -43,7 +45,9 @@ pub(super) fn frame(finding: &Finding, layout: Layout) -> Vec<String> {
             " ".repeat(start),
             ink(finding, layout, &"^".repeat(length))
         ));
-        out.push(format!("{} {}", bar(&gutter), ink(finding, layout, &cut(&label, width))));
+        for row in broken(&label, width) {
+            out.push(format!("{} {}", bar(&gutter), ink(finding, layout, &row)));
+        }
     }
     out
 }
@@ -130,7 +134,8 @@ mod tests {
           |
         9 | ccess  = { plan = "pro", active = true }
           |                                   ^^^^
-          | still false 10 s after the…211 readings)
+          | still false 10 s after the last delivery
+          | (211 readings)
         "#);
     }
 

@@ -5,23 +5,31 @@ use serde_json::Value;
 use super::paint::Ink;
 use super::{Layout, diff, frame, sections};
 use crate::incident::model::{Access, Finding, Incident, InvoiceState};
-use crate::incident::text::{cut, fit, one_line};
+use crate::incident::text::{broken, cut, fit, one_line};
 
 /// The whole incident, ending in a newline.
 #[must_use]
 pub fn text(incident: &Incident, layout: Layout) -> String {
     let mut out = vec![title(incident, layout), String::new()];
-    out.extend(facts(incident).into_iter().map(|(name, value)| {
-        format!(
-            "  {}{}",
-            layout.color.paint(Ink::Faint, &format!("{name:<14}")),
-            fit(&value, layout.usable_width() - 16)
-        )
-    }));
+    out.extend(facts(incident).into_iter().flat_map(|(name, value)| fact(name, &value, layout)));
     out.extend(body(incident, layout));
     let mut text = out.join("\n");
     text.push('\n');
     text
+}
+
+/// A line of the table of facts. What a person must be able to follow is never cut.
+fn fact(name: &str, value: &str, layout: Layout) -> Vec<String> {
+    let width = layout.usable_width() - 16;
+    let rows = match name {
+        "promise" | "runbook" | "evidence" => broken(value, width),
+        _ => vec![fit(value, width)],
+    };
+    let head = |at: usize| if at == 0 { name } else { "" };
+    rows.into_iter()
+        .enumerate()
+        .map(|(at, row)| format!("  {}{row}", layout.color.paint(Ink::Faint, &format!("{:<14}", head(at)))))
+        .collect()
 }
 
 /// Everything below the table of facts.

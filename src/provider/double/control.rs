@@ -24,7 +24,16 @@ use crate::stripe::object::envelope::Cause;
 use crate::stripe::refusal::{Limit, Refusal};
 
 /// Where control calls begin.
-pub(super) const PREFIX: &str = "/_paydrill/";
+const PREFIX: &str = "/_paydrill/";
+
+/// The control calls, for those who look around.
+const CALLS: &str = "GET /_paydrill/health, GET PUT DELETE /_paydrill/faults, POST /_paydrill/advance, \
+                     POST /_paydrill/authenticate/ID";
+
+/// What of a path is a control call's: what follows [`PREFIX`]. Whoever opens the address itself is told what there is.
+pub(super) fn path(path: &str) -> Option<&str> {
+    if matches!(path, "/" | "/_paydrill") { Some("") } else { path.strip_prefix(PREFIX) }
+}
 
 /// What goes back: a status, and JSON.
 pub(super) type Answered = (StatusCode, Value);
@@ -56,9 +65,13 @@ struct Authenticate {
     succeeds: bool,
 }
 
-/// Carries a control call out; `path` is what follows [`PREFIX`].
+/// Carries a control call out; `path` is what [`path`] gives.
 pub(super) fn answer(shared: &Shared, method: &str, path: &str, body: &[u8]) -> Answered {
     match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
+        ("GET" | "HEAD", [""]) => done(json!({
+            "paydrill": "an offline Stripe; its API is below /v1 and /v2, with any test key",
+            "control_calls": CALLS.split(", ").collect::<Vec<_>>(),
+        })),
         ("GET", ["health"]) => done(json!({ "status": "ok", "now": now(shared) })),
         ("GET", ["faults"]) => done(faults(shared)),
         ("PUT", ["faults"]) => read(body).and_then(|written| arm(shared, written)).unwrap_or_else(wrong),
@@ -70,10 +83,7 @@ pub(super) fn answer(shared: &Shared, method: &str, path: &str, body: &[u8]) -> 
         ("POST", ["authenticate", id]) => {
             read(body).and_then(|given| authenticate(shared, id, &given)).unwrap_or_else(wrong)
         }
-        _ => {
-            let calls = "GET health, GET PUT DELETE faults, POST advance, POST authenticate/ID";
-            (StatusCode::NOT_FOUND, json!({ "error": format!("no such control call; there are: {calls}") }))
-        }
+        _ => (StatusCode::NOT_FOUND, json!({ "error": format!("no such control call; there are: {CALLS}") })),
     }
 }
 

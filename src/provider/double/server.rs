@@ -111,7 +111,7 @@ where
     let body = shared.bodies.read(&parts.headers, body).await;
     let path = parts.uri.path();
     if shared.deliveries.is_some()
-        && let Some(path) = path.strip_prefix(control::PREFIX)
+        && let Some(path) = control::path(path)
     {
         return controlled(&shared, parts.method.as_str(), path, body);
     }

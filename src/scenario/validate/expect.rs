@@ -148,5 +148,15 @@ fn check_matcher(name: &str, node: &Node, problems: &mut Problems) {
     };
     if !fits {
         problems.wrong_type(node, &format!("{wanted} (for `{name}`)"));
+        return;
+    }
+    if let ("matches", Kind::String(pattern)) = (name, &node.kind)
+        && let Err(error) = regex::Regex::new(pattern)
+    {
+        // The library draws the pattern over several lines, and says what is wrong in the last one.
+        let said = error.to_string();
+        let last = said.lines().last().unwrap_or_default();
+        let message = format!("invalid regular expression: {}", last.strip_prefix("error: ").unwrap_or(last));
+        problems.out_of_range(node, message, "`matches` is a regular expression, of Rust's crate `regex`");
     }
 }

@@ -12,6 +12,9 @@ use crate::scenario::model::{Expected, Fault, Given, Order, Pace, Pick, Send, St
 use crate::span::{Place, Spanned};
 use crate::stripe::action::ActionKind;
 
+/// No story is longer; each step looks back at those before it.
+const MOST_STEPS: usize = 1_000;
+
 /// All steps, in order.
 pub(super) fn steps(
     document: &ScenarioDocument,
@@ -21,7 +24,7 @@ pub(super) fn steps(
     problems: &mut Problems,
 ) -> Vec<Step> {
     let list = document.step.as_ref().map(|steps| steps.value.as_slice()).unwrap_or_default();
-    if list.is_empty() {
+    if list.is_empty() && (document.step.is_some() || !document.has("step")) {
         problems.push(
             Diagnostic::error(Code::EmptyScenario, "this scenario has no step")
                 .at(document.promise.as_ref().map_or(&document.place, |promise| &promise.key))
@@ -29,9 +32,17 @@ pub(super) fn steps(
                 .help("add a `[[step]]`"),
         );
     }
+    if let Some(beyond) = list.get(MOST_STEPS) {
+        problems.push(
+            Diagnostic::error(Code::OutOfRange, format!("this scenario has {} steps", list.len()))
+                .at(&beyond.place)
+                .label(format!("a story has at most {MOST_STEPS} steps"))
+                .help("tell several stories, each in a file of its own"),
+        );
+    }
     let mut names = BTreeSet::new();
     let mut steps: Vec<Step> = Vec::new();
-    for item in list {
+    for item in list.iter().take(MOST_STEPS) {
         let name = name(item, steps.len(), &mut names, problems);
         let step = Builder { given, order, scope, earlier: &steps }.step(name, item, problems);
         steps.push(step);
@@ -216,5 +227,39 @@ fn deliveries(step: &Step) -> usize {
                 .any(|entry| matches!(&entry.pick, Pick::Made { event, .. } if event.ends_with('*')));
             if rest { usize::MAX } else { entries.len() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use crate::scenario::tests::parse;
+
+    /// What is said of a scenario with this in it.
+    fn said(text: &str) -> Vec<String> {
+        let (_, found) = parse(&format!("promise = \"p\"\n{text}\n"));
+        found.into_iter().map(|diagnostic| diagnostic.message).collect()
+    }
+
+    #[rstest]
+    #[case("step = 3", "wrong type: expected an array")]
+    #[case(
+        "[[step]]\nstripe.checkout = { price = \"pro_monthly\", quantity = 99999999999999999999 }",
+        "this number cannot be represented"
+    )]
+    #[case(
+        "[[step]]\nstripe.cancel = {}\nthen.access = { plan = { matches = \"(((\" } }",
+        "invalid regular expression"
+    )]
+    fn one_mistake_is_one_problem(#[case] text: &str, #[case] expected: &str) {
+        let said = said(text);
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{said:?}");
+    }
+
+    #[test]
+    fn a_story_has_an_end() {
+        let said = said(&"[[step]]\nstripe.advance = { by = \"1d\" }\n".repeat(20_000));
+        assert!(said.contains(&"this scenario has 20000 steps".to_owned()), "{said:?}");
     }
 }

@@ -272,6 +272,18 @@ async fn a_control_call_that_makes_no_sense_is_told_why(
     assert!(answer["error"].as_str().unwrap().contains(says), "{answer}");
 }
 
+#[rstest::rstest]
+#[case("/")]
+#[case("/_paydrill")]
+#[case("/_paydrill/")]
+#[tokio::test]
+async fn who_looks_around_is_told_of_the_control_calls(#[case] path: &str) {
+    let stand = Stand::start(&[], 1.0).await;
+    let (status, answer) = stand.call("GET", path, "").await;
+    assert_eq!(status, 200);
+    assert_eq!(answer["control_calls"][2], "POST /_paydrill/advance");
+}
+
 #[tokio::test]
 async fn a_month_passes_in_one_call_and_a_customer_answers_the_bank() {
     let stand = Stand::start(&[], 1.0).await;
