@@ -230,7 +230,7 @@ table! {
         "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",
         "money/bank-asks-at-renewal",
     ];
-    map_paused_status: MapPausedStatus => ["mapping/trial-without-a-card"];
+    map_paused_status: MapPausedStatus => ["mapping/trial-without-a-card", "shape/no-quantity"];
     map_pause_collection: MapPauseCollection => ["mapping/collection-paused"];
     map_upgrade_before_payment: MapUpgradeBeforePayment => [
         "mapping/upgrade-before-payment[payment_behavior=allow_incomplete]",

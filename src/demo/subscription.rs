@@ -154,11 +154,11 @@ fn plan(
 ) -> Result<Option<Plan>, HandleError> {
     Ok(Some(match (sold, known) {
         (Some(_), Some(known)) if app.has(Bug::MapPortalPlanChange) => known.plan,
-        (Some(plan), Some(known)) if app.has(Bug::MapStaleItems) => plan.max(known.plan),
         // Policy: a better plan is there when it is paid.
         (Some(plan), Some(known)) if status == "past_due" && !app.has(Bug::MapUpgradeBeforePayment) => {
             plan.min(known.plan)
         }
+        (Some(plan), Some(known)) if app.has(Bug::MapStaleItems) => plan.max(known.plan),
         (Some(plan), _) => plan,
         (None, _) if app.has(Bug::MapUnknownPriceNoop) => return Ok(None),
         (None, _) if app.has(Bug::MapUnknownPrice500) => return Err(HandleError::UnknownPrice),
