@@ -24,8 +24,8 @@ pub(super) async fn save(
     State(app): State<Arc<App>>,
     Json(order): Json<Order>,
 ) -> Result<StatusCode, Unavailable> {
-    let paid = !app.has(Bug::OrderWebhookBeforeLocalRow) && app.store.is_fulfilled(&order.session).await?;
-    app.store.add_order(&order.session, &order.customer, if paid { "paid" } else { "pending" }).await?;
+    let may_be_paid = !app.has(Bug::OrderWebhookBeforeLocalRow);
+    app.store.add_order(&order.session, &order.customer, may_be_paid).await?;
     Ok(StatusCode::CREATED)
 }
 

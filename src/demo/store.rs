@@ -212,19 +212,22 @@ impl Store {
         done.fetch_one(&self.read).await
     }
 
-    /// Saves an order; nothing when it is there.
+    /// Saves an order, paid if what was bought has been handed out already and that is looked for; nothing when it
+    /// is there. One statement: a purchase that is handed out meanwhile is seen here, or sees the order.
     pub(super) async fn add_order(
         &self,
         session: &str,
         customer: &str,
-        state: &str,
+        may_be_paid: bool,
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO orders (session, customer, state) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            "INSERT INTO orders (session, customer, state) VALUES ($1, $2, \
+             CASE WHEN $3 AND EXISTS (SELECT 1 FROM checkouts WHERE session = $1) THEN 'paid' ELSE 'pending' END) \
+             ON CONFLICT DO NOTHING",
         )
         .bind(session)
         .bind(customer)
-        .bind(state)
+        .bind(may_be_paid)
         .execute(&self.write)
         .await?;
         Ok(())
