@@ -70,13 +70,11 @@ impl Output {
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes.as_ref()).and_then(|()| out.flush());
         drop(out);
-        match written {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                if !self.failed.swap(true, Ordering::Relaxed) {
-                    self.error(&format!("failed to write to standard output: {error}"), None);
-                }
-            }
-            _ => {}
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            self.error(&format!("failed to write to standard output: {error}"), None);
         }
     }
 

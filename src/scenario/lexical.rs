@@ -81,11 +81,11 @@ fn inline_tables(text: &str) -> Vec<(Range<usize>, &'static str)> {
                 open.pop();
             }
             b'\n' => {
-                if let Some((Open::Table, start)) = open.last() {
-                    if told != Some(*start) {
-                        told = Some(*start);
-                        found.push((*start..*start + 1, "a line break"));
-                    }
+                if let Some((Open::Table, start)) = open.last()
+                    && told != Some(*start)
+                {
+                    told = Some(*start);
+                    found.push((*start..*start + 1, "a line break"));
                 }
             }
             _ => {}
