@@ -73,6 +73,7 @@ const KINDS: &[&str] = &[
     "promotion_code",
     "quote",
     "refund",
+    "setup_attempt",
     "setup_intent",
     "subscription",
     "subscription_item",
@@ -87,7 +88,6 @@ const KINDS: &[&str] = &[
 const NOT_YET: &[(&str, &str)] = &[
     ("billing.credit_grant", "GET /v1/billing/credit_grants"),
     ("payment_method_configuration", "GET /v1/payment_method_configurations"),
-    ("setup_attempt", "GET /v1/setup_attempts"),
     ("tax.registration", "GET /v1/tax/registrations"),
 ];
 

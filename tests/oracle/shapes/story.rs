@@ -43,6 +43,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("promotion_code", "/v1/promotion_codes/{promotion_code}"),
     ("quote", "/v1/quotes/{quote}"),
     ("refund", "/v1/refunds/{refund}"),
+    ("setup_attempt", "/v1/setup_attempts?setup_intent={setup_intent}"),
     ("setup_intent", "/v1/setup_intents/{setup_intent}"),
     ("subscription", "/v1/subscriptions/{subscription}"),
     ("subscription_item", "/v1/subscription_items?subscription={subscription}"),
