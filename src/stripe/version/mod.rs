@@ -39,7 +39,7 @@
 //! (docs.stripe.com/changelog/basil), so they show the shape of the last break before them. That the table is whole
 //! is checked against the declarations in the official SDKs of every release (`tests/oracle/shapes`). The other
 //! breaks of 2022-08-01 are about when Checkout makes its payment intent and customer, which no shape can show.
-//! What calls may say changes too: [`calls`].
+//! What calls may say changes too: `calls`.
 
 mod basil_2025_03_31;
 pub(crate) mod calls;

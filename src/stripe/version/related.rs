@@ -8,7 +8,7 @@ use crate::stripe::object::text;
 pub trait Related {
     /// The object with this id.
     fn object(&self, id: &str) -> Option<Value>;
-    /// The [one](shown) `invoice_payment` of an invoice that an older shape shows.
+    /// The one `invoice_payment` of an invoice that an older shape shows.
     fn payment_of_invoice(&self, invoice: &str) -> Option<Value>;
     /// The `invoice_payment` that a payment intent is.
     fn payment_by_intent(&self, intent: &str) -> Option<Value>;
