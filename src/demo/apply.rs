@@ -28,6 +28,14 @@ pub(super) enum Change {
     Mail { fact: String, kind: MailKind, subject: String },
 }
 
+impl Change {
+    /// The receipt for an invoice, or for a checkout without one. The name is what makes it one, whoever tells of the payment.
+    pub(super) fn receipt(about: &str) -> Self {
+        let (fact, subject) = (format!("receipt:{about}"), "Your receipt".to_owned());
+        Self::Mail { fact, kind: MailKind::Receipt, subject }
+    }
+}
+
 /// What a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MailKind {
@@ -201,7 +209,7 @@ async fn write(
 }
 
 fn key_of_credits(app: &App, fact: &str) -> String {
-    match app.bug {
+    match app.rules.bug {
         // These are about checkouts; the credits of a period are named after its invoice.
         Some(bug @ (Bug::DupTimeoutThenRetry | Bug::Ack4xxBusinessError)) if !fact.starts_with("period:") => {
             key(app, bug, fact)

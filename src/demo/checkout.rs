@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::App;
-use super::apply::{Change, MailKind};
+use super::apply::Change;
 use super::bug::Bug;
 use super::event::{Event, reference, text};
 use super::handle::HandleError;
@@ -58,11 +58,7 @@ fn receipt(session: &Value) -> Option<Change> {
     let paid = text(session, "payment_status").as_deref() == Some("paid");
     let amount = session.get("amount_total").and_then(Value::as_i64).unwrap_or(0);
     let about = reference(session, "/invoice").or_else(|| text(session, "id"))?;
-    (paid && amount > 0).then(|| Change::Mail {
-        fact: format!("receipt:{about}"),
-        kind: MailKind::Receipt,
-        subject: "Your receipt".to_owned(),
-    })
+    (paid && amount > 0).then(|| Change::receipt(&about))
 }
 
 /// What to write for a session that sells things once, as Stripe has the session now.

@@ -49,7 +49,7 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<Outcome, HandleEr
     if app.has(Bug::AckInvoiceCreated) && begins_a_renewal(event) {
         return Err(HandleError::Lacks("payment"));
     }
-    let Some(task) = Task::of(app.bug, &event.kind) else {
+    let Some(task) = Task::of(app.rules.bug, &event.kind) else {
         return Ok(Outcome::Ignored("nothing depends on this type"));
     };
     let Some(customer) = task.customer(app, event).await? else {

@@ -23,8 +23,7 @@ pub(super) async fn paid(app: &App, user: &User, event: &Event) -> Result<Vec<Ch
     // What was paid for an invoice that is paid does not change any more: the event may be believed.
     let amount = event.object.get("amount_paid").and_then(Value::as_i64).unwrap_or(0);
     if amount > 0 || app.has(Bug::MoneyZeroTrialMail) {
-        let fact = format!("receipt:{name}");
-        changes.push(Change::Mail { fact, kind: MailKind::Receipt, subject: "Your receipt".to_owned() });
+        changes.push(Change::receipt(name));
     }
     Ok(changes)
 }

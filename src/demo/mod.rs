@@ -155,7 +155,6 @@ struct App {
     /// Tells this process from those before it.
     started: u128,
     rules: Rules,
-    bug: Option<Bug>,
 }
 
 impl App {
@@ -177,13 +176,12 @@ impl App {
             connect_secret: settings.connect_secret,
             started: clock::now().as_nanos(),
             rules: Rules { policy: settings.policy, bug: settings.bug },
-            bug: settings.bug,
         }))
     }
 
     /// Whether this app makes that wrong decision.
     fn has(&self, bug: Bug) -> bool {
-        self.bug == Some(bug)
+        self.rules.bug == Some(bug)
     }
 }
 

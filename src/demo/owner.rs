@@ -52,7 +52,7 @@ async fn named(app: &App, task: Task, event: &Event) -> Result<Option<Account>, 
     if task == Task::FulfilCheckout && app.has(Bug::RedirectNever) {
         return Ok(None);
     }
-    match name(app.bug, &event.object) {
+    match name(app.rules.bug, &event.object) {
         Some(id) => Ok(app.store.account(id).await?),
         None => Ok(None),
     }

@@ -58,7 +58,7 @@ async fn as_told(app: &App, user: &User, event: &Event) -> Result<Vec<Change>, H
     let id = text(&event.object, "id").ok_or(HandleError::Lacks("data.object.id"))?;
     let known = app.store.subscription(&id).await?;
     let last = known.as_ref().map_or(i64::MIN, |record| record.event_created);
-    let is_news = match app.bug {
+    let is_news = match app.rules.bug {
         Some(Bug::OrderZombieAfterDelete) => event.created >= last,
         Some(Bug::OrderSameSecondTie) => event.created > last,
         _ => true,
@@ -118,8 +118,8 @@ pub(super) fn written(
     if app.has(Bug::ShapeExpandableNull) && !all_have_quantities(subscription) {
         return Err(HandleError::Lacks("quantity"));
     }
-    let status = status(app.bug, subscription, known).ok_or(HandleError::Lacks("status"))?;
-    let item = SoldItem::of(app.bug, subscription);
+    let status = status(app.rules.bug, subscription, known).ok_or(HandleError::Lacks("status"))?;
+    let item = SoldItem::of(app.rules.bug, subscription);
     let Some(plan) = plan(app, &status, item.plan, known)? else { return Ok(Vec::new()) };
     let alert = (item.plan.is_none() && !app.has(Bug::MapUnknownPriceFree))
         .then(|| unknown_price(subscription, &item));
@@ -135,7 +135,7 @@ pub(super) fn written(
             Some(known) if app.has(Bug::ShapePeriodEndMoved) => heard.period_end.or(known.renews_at),
             _ => item.renews_at.or_else(|| period_end(subscription)),
         },
-        ending: is_ending(app.bug, subscription),
+        ending: is_ending(app.rules.bug, subscription),
         paused: subscription.get("pause_collection").is_some_and(Value::is_object),
         latest_invoice: reference(subscription, "/latest_invoice"),
         event_created: heard.at,

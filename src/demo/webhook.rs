@@ -77,7 +77,7 @@ fn is_signed(app: &App, secret: &str, signature: Option<&str>, body: &[u8]) -> R
         return Ok(());
     }
     let printed = app.has(Bug::NetBodyReserialised).then(|| print_again(body));
-    let secrets = match app.bug {
+    let secrets = match app.rules.bug {
         // The secret before the last, from a setting that nobody filled in.
         Some(Bug::NetEmptySecret) => vec![secret, ""],
         // Without a secret nothing is accepted.
