@@ -295,14 +295,10 @@ fn charge_of(world: &World<'_>, invoice: &str, amount: i64) -> String {
 /// The invoice asks for less, or shows what was given back.
 fn lower(world: &mut World<'_>, invoice: &str, pre: i64, post: i64) {
     world.update("invoice.updated", invoice, |invoice| {
-        let mut add = |field: &str, amount: i64| {
-            let sum = int(invoice, field).saturating_add(amount);
-            put(invoice, field, sum);
-        };
-        add("amount_due", pre.saturating_neg());
-        add("amount_remaining", pre.saturating_neg());
-        add("pre_payment_credit_notes_amount", pre);
-        add("post_payment_credit_notes_amount", post);
+        invoice::add(invoice, "amount_due", pre.saturating_neg());
+        invoice::add(invoice, "amount_remaining", pre.saturating_neg());
+        invoice::add(invoice, "pre_payment_credit_notes_amount", pre);
+        invoice::add(invoice, "post_payment_credit_notes_amount", post);
     });
     if pre == 0 {
         return;

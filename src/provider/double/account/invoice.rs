@@ -342,6 +342,12 @@ pub(crate) fn paid_out_of_band(world: &mut World<'_>, id: &str) {
     invoice_payment::cancel_default(world, id);
 }
 
+/// An amount of an invoice grows; with a negative one it shrinks.
+pub(super) fn add(invoice: &mut Value, field: &str, amount: i64) {
+    let sum = int(invoice, field).saturating_add(amount);
+    put(invoice, field, sum);
+}
+
 /// The fields of an invoice that is paid.
 pub(super) fn settled(invoice: &mut Value, now: i64) {
     let due = int(invoice, "amount_due");

@@ -158,13 +158,9 @@ fn credit(world: &mut World<'_>, payment: &str) {
     let over = received.saturating_sub(counts);
     let now = world.second();
     let changed = world.diff(&id, |invoice| {
-        let mut add = |field: &str, amount: i64| {
-            let sum = int(invoice, field).saturating_add(amount);
-            put(invoice, field, sum);
-        };
-        add("amount_paid", counts);
-        add("amount_remaining", counts.saturating_neg());
-        add("amount_overpaid", over);
+        invoice::add(invoice, "amount_paid", counts);
+        invoice::add(invoice, "amount_remaining", counts.saturating_neg());
+        invoice::add(invoice, "amount_overpaid", over);
         put(invoice, "attempted", true);
         if unpaid && int(invoice, "amount_remaining") == 0 {
             invoice::settled(invoice, now);

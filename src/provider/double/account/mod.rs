@@ -186,6 +186,11 @@ pub(crate) struct World<'a> {
 /// The time that a world was in before it [entered](World::enter) that of a test clock.
 pub(crate) struct Outside(Option<(jiff::Timestamp, Option<Arc<str>>)>);
 
+/// See [`World::timed`]; the stores one by one, for whoever changes the world beside them.
+fn timed<'a>(own: &'a Store, shop: &'a Store, home: Home, id: &str) -> Option<&'a Stored> {
+    own.get(id).or_else(|| shop.get(id).filter(|_| home == Home::Large))
+}
+
 impl World<'_> {
     /// Seconds since the epoch by this part's clock, or by the test clock whose time was entered: all that
     /// happens now shares them.
@@ -294,13 +299,12 @@ impl World<'_> {
 
     /// An object that lives by this part's time: its own; what all cases share lives by that of the account at large.
     pub(crate) fn timed(&self, id: &str) -> Option<&Stored> {
-        self.part.store.get(id).or_else(|| self.shop.get(id).filter(|_| self.home == Home::Large))
+        timed(&self.part.store, self.shop, self.home, id)
     }
 
     /// Notes that something may be due at another time than before, now that this object is another.
     fn touch(&mut self, id: &str) {
-        let shared = || self.shop.get(id).filter(|_| self.home == Home::Large);
-        let Some(stored) = self.part.store.get(id).or_else(shared) else { return };
+        let Some(stored) = timed(&self.part.store, self.shop, self.home, id) else { return };
         match stored.kind {
             Kind::Coupon
             | Kind::PaymentIntent

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Op, Resource};
+use crate::provider::double::account::period::DAY;
 use crate::provider::double::account::{Home, World, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, PARAMS};
@@ -126,7 +127,6 @@ fn between(params: &Params) -> Result<(i64, i64), ApiError> {
 }
 
 const HOUR: i64 = 60 * 60;
-const DAY: i64 = 24 * HOUR;
 
 /// What a meter makes of events.
 fn aggregated(meter: &Value, mut events: Vec<Value>) -> Value {
