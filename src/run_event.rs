@@ -214,6 +214,15 @@ pub struct DeliveryRef {
     pub signature: SignatureMode,
 }
 
+#[cfg(test)]
+impl DeliveryRef {
+    /// The first of a case's first step, sent as Stripe would.
+    pub(crate) fn usual(event: EventRef) -> Self {
+        let (endpoint, signature) = ("main".to_owned(), SignatureMode::Right);
+        Self { number: 0, step: Some(0), event, endpoint, changes: vec![], signature }
+    }
+}
+
 /// One HTTP try of a delivery.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct AttemptRecord {

@@ -132,15 +132,7 @@ pub(crate) fn passed(sample: Sample) -> CaseRecord {
 
 /// The event, delivered as Stripe would, and answered 200.
 fn delivered(sample: Sample, event: EventRef) -> (DeliveryRef, Vec<AttemptRecord>) {
-    let delivery = DeliveryRef {
-        number: 0,
-        step: Some(0),
-        event,
-        endpoint: "main".into(),
-        changes: vec![],
-        signature: SignatureMode::Right,
-    };
-    (delivery, vec![attempt(sample, 1, 150, answered(200, "ok"))])
+    (DeliveryRef::usual(event), vec![attempt(sample, 1, 150, answered(200, "ok"))])
 }
 
 /// The event was answered 200, and the customer has nothing.

@@ -178,7 +178,6 @@ mod tests {
 
     use super::*;
     use crate::run_event::EventRef;
-    use crate::scenario::model::SignatureMode;
     use crate::span::Source;
 
     fn place() -> Place {
@@ -193,15 +192,7 @@ mod tests {
             took: Duration::from_millis(1_500),
             outcome: outcome.clone(),
         });
-        let delivery = DeliveryRef {
-            number: 0,
-            step: Some(0),
-            event,
-            endpoint: "main".into(),
-            changes: vec![],
-            signature: SignatureMode::Right,
-        };
-        (delivery, tried.collect())
+        (DeliveryRef::usual(event), tried.collect())
     }
 
     fn answered(status: u16) -> AttemptOutcome {

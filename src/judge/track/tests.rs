@@ -14,7 +14,6 @@ use super::*;
 use crate::probe::ReadError;
 use crate::project::model::{Call, ProbeKind};
 use crate::run_event::{AttemptOutcome, AttemptRecord, DeliveryRef, EventRef, Verdict};
-use crate::scenario::model::SignatureMode;
 use crate::span::Source;
 
 const SINCE: u64 = 1_000;
@@ -365,15 +364,7 @@ fn delivered(status: u16) -> Vec<(DeliveryRef, Vec<AttemptRecord>)> {
     let event = EventRef { id: "evt_1".into(), kind: "invoice.paid".into() };
     let outcome = AttemptOutcome::Answered { status, body: String::new() };
     let attempt = AttemptRecord { number: 1, sent: ms(0), took: ms(5), outcome };
-    let delivery = DeliveryRef {
-        number: 0,
-        step: Some(0),
-        event,
-        endpoint: "main".into(),
-        changes: vec![],
-        signature: SignatureMode::Right,
-    };
-    vec![(delivery, vec![attempt])]
+    vec![(DeliveryRef::usual(event), vec![attempt])]
 }
 
 fn granted_or_refused(status: u16, was: &str) -> Track {
