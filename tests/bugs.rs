@@ -10,6 +10,8 @@
 mod catalogue;
 #[path = "bugs/names.rs"]
 mod names;
+#[path = "bugs/policy.rs"]
+mod policy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

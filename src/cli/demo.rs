@@ -154,6 +154,7 @@ fn policy(settings: &Settings) -> Policy {
     Policy {
         past_due_keeps_access: chosen("PAST_DUE_KEEPS_ACCESS", usual.past_due_keeps_access),
         pausing_keeps_access: chosen("PAUSING_KEEPS_ACCESS", usual.pausing_keeps_access),
+        upgrade_waits_for_payment: chosen("UPGRADE_WAITS_FOR_PAYMENT", usual.upgrade_waits_for_payment),
     }
 }
 

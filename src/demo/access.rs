@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_company_may_choose_otherwise() {
-        let policy = Policy { past_due_keeps_access: false, pausing_keeps_access: true };
+        let policy = Policy { past_due_keeps_access: false, pausing_keeps_access: true, ..Policy::default() };
         let rules = Rules { policy, bug: None };
         let paused = Record { paused: true, ..record("sub_1", "active", Plan::Pro, 1) };
         assert!(grants(rules, &paused, NOW));

@@ -154,10 +154,8 @@ fn plan(
 ) -> Result<Option<Plan>, HandleError> {
     Ok(Some(match (sold, known) {
         (Some(_), Some(known)) if app.has(Bug::MapPortalPlanChange) => known.plan,
-        // Policy: a better plan is there when it is paid.
-        (Some(plan), Some(known)) if status == "past_due" && !app.has(Bug::MapUpgradeBeforePayment) => {
-            plan.min(known.plan)
-        }
+        // A better plan is there when it is paid.
+        (Some(plan), Some(known)) if status == "past_due" && waits_for_payment(app) => plan.min(known.plan),
         (Some(plan), Some(known)) if app.has(Bug::MapStaleItems) => plan.max(known.plan),
         (Some(plan), _) => plan,
         (None, _) if app.has(Bug::MapUnknownPriceNoop) => return Ok(None),
@@ -166,6 +164,10 @@ fn plan(
         // Somebody sold what this app was not told of. Who has access keeps it until a person has looked.
         (None, known) => known.map_or(Plan::Free, |known| known.plan),
     }))
+}
+
+fn waits_for_payment(app: &App) -> bool {
+    app.rules.policy.upgrade_waits_for_payment && !app.has(Bug::MapUpgradeBeforePayment)
 }
 
 fn unknown_price(subscription: &Value, item: &SoldItem) -> Change {
