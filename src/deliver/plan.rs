@@ -3,6 +3,8 @@
 //! A plan holds events as Stripe made them. What a scenario changes in them is [`Planned::change`], which is
 //! applied when the delivery's time comes, since its templates may need what the app answered meanwhile.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::id::IdMinter;
@@ -56,6 +58,9 @@ pub struct Sources<'a> {
     pub earlier: &'a [Burst<'a>],
     /// What the arrangement made.
     pub given: &'a [Value],
+    /// Ids of captured events → those that they have in this case: an app that handles an event once must meet a new one
+    /// with every case.
+    pub captured: &'a BTreeMap<String, String>,
 }
 
 /// Why a step cannot deliver what it asks for. The case is errored.
@@ -255,7 +260,7 @@ fn picked(
             build(kind).map_err(|problem| PlanError::Template { problem, place: place() })
         }
         Pick::File { path, event } => match EventView::of(event) {
-            Ok(_) => Ok(event.clone()),
+            Ok(view) => Ok(sources.captured(view.id(), event)),
             Err(problem) => Err(PlanError::File { path: path.clone(), problem, place: place() }),
         },
     }
@@ -337,6 +342,14 @@ fn is_connected(event: &Value, change: &Change) -> bool {
 }
 
 impl<'a> Sources<'a> {
+    fn captured(&self, id: &str, event: &Value) -> Value {
+        let mut event = event.clone();
+        if let (Some(id), Some(slot)) = (self.captured.get(id), event.get_mut("id")) {
+            *slot = id.as_str().into();
+        }
+        event
+    }
+
     fn events(&self, from: From) -> &'a [Value] {
         match from {
             From::This => self.this.events,

@@ -191,7 +191,7 @@ document! {
         event: Text,
         /// The type of an event that nothing made; it is built from the customer's objects as they are now.
         template: Text,
-        /// A captured event.
+        /// A captured event, sent as it is, but for an id of its own in every case.
         file: Text,
         /// The step that made it; `"given"`: the arrangement; left out, this step.
         from: Text,

@@ -26,7 +26,7 @@ pub enum EventError {
     },
     /// A thin event: it has no `data.object` (docs.stripe.com/event-destinations, "Thin events").
     #[error(
-        "read `{kind}` as a snapshot event: it is a thin event (`v2.core.event`), which has no `data.object`"
+        "read `{kind}` as a snapshot event: it is a thin event (`v2.core.event`), which has no `data.object`; `shape = \"thin\"` sends a snapshot in that form"
     )]
     Thin {
         /// Its type.
@@ -213,7 +213,7 @@ mod tests {
     #[case(json!({ "object": "invoice" }), "read an event: this is a Stripe `invoice`, not an `event`")]
     #[case(
         json!({ "object": "v2.core.event", "type": "v1.invoice.paid" }),
-        "read `v1.invoice.paid` as a snapshot event: it is a thin event (`v2.core.event`), which has no `data.object`"
+        "read `v1.invoice.paid` as a snapshot event: it is a thin event (`v2.core.event`), which has no `data.object`; `shape = \"thin\"` sends a snapshot in that form"
     )]
     #[case(json!({ "data": { "object": {} } }), "read an event: `id` is not there")]
     #[case(json!({ "id": "evt_1", "data": [] }), "read an event: `data` is a list, not a table")]

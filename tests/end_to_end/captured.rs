@@ -1,6 +1,8 @@
 //! `init --from-event`: from what was captured to a scenario that runs.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::support::Project;
 
@@ -52,6 +54,13 @@ fn what_no_action_makes_is_sent_as_a_redacted_copy() {
     assert!(!project.read("captured/odd/late-1.json").contains(EMAIL));
     let project = project.project("\"checkout.session.completed\"", "\"checkout.session.*\"");
     project.run(&["run"]).code(0).says(&["PASS   odd/late"]);
+    // An app that handles an event once meets another event with every case.
+    let ran = project.run(&["run", "--repeat", "2", "--json"]);
+    let events = ran.code(0).stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let attempts = events.filter(|event| event["type"] == "attempt-finished");
+    let ids = attempts.filter(|attempt| attempt["delivery"]["event"]["type"] == "checkout.session.expired");
+    let ids: BTreeSet<String> = ids.map(|attempt| attempt["delivery"]["event"]["id"].to_string()).collect();
+    assert_eq!(ids.len(), 2, "{ids:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `check` takes a burst, a `send` and the endpoints in short, and compares what would go out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -88,6 +89,7 @@ fn planned(burst: &str, send: &Send, endpoints: &str) -> Result<Vec<Planned>, Pl
         this: Burst { step: "now", events: &this },
         earlier: &[Burst { step: "early", events: &early }, Burst { step: "idle", events: &[] }],
         given: &given,
+        captured: &BTreeMap::from([("filed1".to_owned(), "of-this-case".to_owned())]),
     };
     let mut build = |kind: &str| match kind {
         "none" => Err(TemplateError::NoObject { kind: kind.to_owned(), object: "charge" }),
@@ -165,7 +167,7 @@ fn bursts(
 #[case::a_name_there_is_no_name_here("a <0 | *", "main", "a1 a1 b1 a2")]
 #[case::of_the_arrangement("g <given", "main", "g1")]
 #[case::a_template("~x.y", "main", "new-x.y")]
-#[case::a_file("f:evt", "main", "filed1")]
+#[case::a_file("f:evt x2", "main", "of-this-case of-this-case")]
 #[case::to_an_endpoint("a >side | b", "main side", "a1>side b1")]
 #[case::to_the_only_one("a", "web", "a1>web")]
 #[case::what_is_named_is_sent("a | a >side", "main:z side:z", "a1 a1>side")]
@@ -220,7 +222,12 @@ fn an_entry_keeps_its_change_and_place() {
 }
 
 fn shuffled(burst: &[Value], seed: u64) -> Vec<String> {
-    let sources = Sources { this: Burst { step: "now", events: burst }, earlier: &[], given: &[] };
+    let sources = Sources {
+        this: Burst { step: "now", events: burst },
+        earlier: &[],
+        given: &[],
+        captured: &BTreeMap::new(),
+    };
     let send = Send::Burst { order: Order::Shuffled, drop: vec![] };
     let mut build = |_: &str| Ok(Value::Null);
     let planned = plan(&send, &sources, &mut build, &routes("main"), &mut IdMinter::new(seed, 0));

@@ -197,7 +197,8 @@ impl Case {
             step: step.map_or("the arrangement", name),
             events: self.bursts.current().get(seen..).unwrap_or_default(),
         };
-        let sources = Sources { this, earlier: &earlier, given: &self.bursts.given };
+        let sources =
+            Sources { this, earlier: &earlier, given: &self.bursts.given, captured: &self.captured };
         let routes: Vec<Route> = self.scene.endpoints.values().map(|endpoint| route(endpoint)).collect();
         let truth = self.slots.get(slot).map(|slot| &slot.truth);
         let created = self.stripe_now.map_or(0, Timestamp::as_second);

@@ -45,7 +45,7 @@ use super::scene::Scene;
 use crate::id::IdMinter;
 use crate::probe::Reading;
 use crate::run_event::{CallRecord, Reason, RunEventKind, Verdict};
-use crate::scenario::model::{ApiFault, FaultKind, KillMoment};
+use crate::scenario::model::{ApiFault, FaultKind, KillMoment, Pick, Step};
 use crate::stripe::version::{Kin, Version};
 
 /// What the case is waiting for.
@@ -101,6 +101,8 @@ pub(crate) struct Case {
     last_readings: BTreeMap<String, Reading>,
     /// Mints ids of events that nothing made.
     template_ids: IdMinter,
+    /// Ids of captured events → those that they have in this case.
+    captured: BTreeMap<String, String>,
     timer: Option<Duration>,
 }
 
@@ -116,7 +118,8 @@ struct Slot {
 impl Case {
     pub(crate) fn new(plan: CasePlan, scene: Arc<Scene>, at: Duration, started: Timestamp) -> Self {
         let ids = IdMinter::new(scene.seed, plan.stream());
-        let template_ids = IdMinter::new(scene.seed, plan.stream().rotate_left(2));
+        let mut template_ids = IdMinter::new(scene.seed, plan.stream().rotate_left(2));
+        let captured = captured(&plan, &mut template_ids);
         let variables = scene.variables.merged(&plan.story.variables);
         let script = script::of(&plan, &scene.project);
         let record = Recorder::new(&plan, at, started);
@@ -141,6 +144,7 @@ impl Case {
             baselines: Baselines::default(),
             last_readings: BTreeMap::new(),
             template_ids,
+            captured,
             timer: None,
             plan,
             scene,
@@ -344,4 +348,18 @@ impl Case {
         self.running = Running::Ended;
         out.push(Action::Finish(Box::new(record)));
     }
+}
+
+/// A new id for every captured event that the story sends, the same wherever it sends it.
+fn captured(plan: &CasePlan, ids: &mut IdMinter) -> BTreeMap<String, String> {
+    let picks = plan.story.steps.iter().flat_map(Step::entries).map(|entry| &entry.pick);
+    let files = picks.filter_map(|pick| match pick {
+        Pick::File { event, .. } => event.get("id").and_then(Value::as_str),
+        Pick::Made { .. } | Pick::Template(_) => None,
+    });
+    let mut captured = BTreeMap::new();
+    for id in files {
+        captured.entry(id.to_owned()).or_insert_with(|| ids.mint("evt"));
+    }
+    captured
 }
