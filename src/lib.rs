@@ -27,6 +27,7 @@
 //! | [`engine`] | the order of it all |
 //! | [`run_event`] | everything that happened, as one stream |
 //! | [`report`], [`incident`] | who is told, and what they should do; pure |
+//! | [`doctor`] | what an environment needs of this machine, and whether it is there |
 //! | [`testing`] | scenarios as tests of your own `cargo test` |
 //!
 //! # Invariants
@@ -57,6 +58,7 @@ pub mod cli;
 pub mod deliver;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod incident;
 pub mod judge;

@@ -3,9 +3,11 @@
 mod output;
 pub(crate) mod settings;
 
+mod clean;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod explain;
 mod fmt;
 mod init;
@@ -27,7 +29,7 @@ use self::settings::Settings;
 #[derive(Debug, Parser)]
 #[command(name = "paydrill", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 passed, 1 a verdict failed (`fmt --check`: a file would change), 2 usage or \
+    after_help = "Exit codes: 0 passed, 1 a verdict failed (`fmt --check`: a file would change; `doctor`: something is missing), 2 usage or \
                         invalid file, 3 could not judge or report, 4 nothing selected (`lint`: no scenario), 130 interrupted."
 )]
 struct Cli {
@@ -82,6 +84,10 @@ enum Command {
     DemoApp(demo::DemoAppArgs),
     /// Serve an offline Stripe on 127.0.0.1, and forward its events to your app.
     Stripe(stripe::StripeArgs),
+    /// Tell what an environment needs of this machine, and the command that mends what is missing.
+    Doctor(doctor::DoctorArgs),
+    /// Remove what a killed run left behind.
+    Clean(clean::CleanArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -113,6 +119,8 @@ fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
         #[cfg(feature = "demo")]
         Command::DemoApp(args) => demo::app(args, settings, output),
         Command::Stripe(args) => stripe::main(args, settings, output),
+        Command::Doctor(args) => doctor::main(args, global, settings, output),
+        Command::Clean(args) => clean::main(args, settings, output),
         Command::Completions(args) => completions::main(args, output),
     }
 }

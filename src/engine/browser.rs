@@ -10,6 +10,7 @@ use crate::project::model::{Call, ProbeKind};
 use crate::scenario::model::{Step, Story};
 use crate::target::{
     EnvBase, LaunchSpec, Launched, Launcher, ProcessLauncher, ProcessSpec, Ready, ReadyCheck, ReservedPort,
+    RunFolder,
 };
 
 /// How long a driver may take to come up.
@@ -20,7 +21,7 @@ pub(super) struct Running {
     pub(super) browser: Arc<Browser>,
     driver: Launched,
     /// Where the browser keeps its profiles; removed when it is dropped.
-    dir: tempfile::TempDir,
+    dir: RunFolder,
 }
 
 /// Starts a driver where a case looks at a page; one that this build cannot use is not started.
@@ -28,10 +29,8 @@ pub(super) async fn start(plan: &RunPlan, ports: &Ports) -> Result<Option<Runnin
     if !Browser::BUILT_IN || !plan.cases.iter().any(|case| looks_at_a_page(&case.story, plan)) {
         return Ok(None);
     }
-    let dir = tempfile::Builder::new()
-        .prefix("paydrill-browser-")
-        .tempdir_in(&ports.temp)
-        .map_err(SessionError::Folder)?;
+    let dir =
+        RunFolder::make(&ports.temp, &plan.project.name, ports.clock.now()).map_err(SessionError::Folder)?;
     let reserved = ReservedPort::take().map_err(SessionError::Browser)?;
     let port = reserved.port();
     let url = format!("http://127.0.0.1:{port}");

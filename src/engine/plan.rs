@@ -1,5 +1,6 @@
 //! Which cases a run has: every story of every selected scenario, as often as it repeats.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::processes;
@@ -89,6 +90,8 @@ pub struct Selection {
     pub picked: Vec<Picked>,
     /// Part `m` of `n`, from 1.
     pub shard: Option<(usize, usize)>,
+    /// Of the part only these names, where one of its cases has such a name; else all of it.
+    pub last_failed: BTreeSet<String>,
     /// Every case so often, on top of the scenario's own `repeat`.
     pub repeat: u32,
 }
@@ -144,6 +147,10 @@ pub fn cases(scenarios: &[Scenario], environment: &Environment, selection: &Sele
             index += 1;
             (index - 1) % of == part - 1
         });
+    }
+    // After the part was taken: what each part has kept of its last run is about cases of its own.
+    if cases.iter().any(|case| selection.last_failed.contains(&case.name)) {
+        cases.retain(|case| selection.last_failed.contains(&case.name));
     }
     for (case, id) in cases.iter_mut().zip(0..) {
         case.id = CaseId(id);
@@ -267,7 +274,6 @@ fn natural(name: &str) -> Vec<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::path::PathBuf;
 
     use proptest::prelude::*;
@@ -329,6 +335,10 @@ mod tests {
         Selection { filters: filters.iter().map(ToString::to_string).collect(), ..Selection::default() }
     }
 
+    fn last_failed(names: &[&str]) -> Selection {
+        Selection { last_failed: names.iter().map(ToString::to_string).collect(), ..Selection::default() }
+    }
+
     fn picked(scenario: &str, part: &str, number: Option<u32>) -> Selection {
         let parts = part.split_whitespace().map(str::to_owned).collect();
         let picked = vec![Picked { scenario: scenario.to_owned(), parts, number }];
@@ -359,6 +369,10 @@ mod tests {
     )]
     #[case::part_of_a_value(picked("orders/late", "order=rev", None), &[ALL[0], ALL[1], ALL[2], ALL[5], ALL[6]])]
     #[case::a_repetition(picked("again", "", Some(2)), &["again #2", ALL[3], ALL[4], ALL[5], ALL[6]])]
+    #[case::last_failed(last_failed(&["step-10", "again #2", "gone"]), &["again #2", "step-10"])]
+    #[case::none_of_it_last_failed(last_failed(&["gone"]), ALL)]
+    #[case::last_failed_in_another_part(Selection { shard: Some((2, 7)), ..last_failed(&["again #1"]) }, &["again #2"])]
+    #[case::last_failed_in_this_part(Selection { shard: Some((1, 3)), ..last_failed(&["again #1", "again #2"]) }, &["again #1"])]
     #[case::nothing(filters(&["nowhere"]), &[])]
     fn what_is_selected_in_which_order(#[case] selection: Selection, #[case] expected: &[&str]) {
         assert_eq!(names(SCENARIOS, &selection), expected);

@@ -18,7 +18,8 @@ use crate::project::model::{self, Environment, Launch, MovedBy, Project, Provide
 use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
 use crate::target::{
-    DeploySha, ExistingLauncher, Faketime, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher, Runtime,
+    DeploySha, ExistingLauncher, Faketime, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher, RunFolder,
+    Runtime,
 };
 use crate::template;
 
@@ -43,7 +44,7 @@ pub(super) struct Stage {
     /// What leaves the app.
     pub(super) outside: Outside,
     /// Removed when it is dropped.
-    pub(super) dir: tempfile::TempDir,
+    pub(super) dir: RunFolder,
 }
 
 impl Stage {
@@ -141,7 +142,7 @@ pub(super) struct Prepared {
     pub(super) base_url: String,
     outside: Outside,
     instances: Vec<Instance>,
-    dir: tempfile::TempDir,
+    dir: RunFolder,
 }
 
 /// Finds ports and a folder, mints secrets, and fills in what the environment says.
@@ -152,7 +153,7 @@ pub(super) fn prepare(
     wanted: &Wanted,
 ) -> Result<Prepared, SessionError> {
     let dir =
-        tempfile::Builder::new().prefix("paydrill-").tempdir_in(&ports.temp).map_err(SessionError::Folder)?;
+        RunFolder::make(&ports.temp, &plan.project.name, ports.clock.now()).map_err(SessionError::Folder)?;
     let instances = processes::assign(&plan.environment, &wanted.instances)?;
     let base_url = match &plan.environment.target.launch {
         Launch::Url(url) => url.trim_end_matches('/').to_owned(),

@@ -12,6 +12,18 @@ use crate::project::model::SqlCall;
 /// How long a statement may take, its connection included.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Whether this build can ask databases at all.
+pub const KNOWS_SQL: bool = cfg!(feature = "sql");
+
+/// Asks a database for nothing: whether it can be reached.
+///
+/// # Errors
+/// Why it cannot.
+pub async fn reach(url: &str) -> Result<(), ReadError> {
+    let call = SqlCall { url: url.to_owned(), query: "SELECT 1 AS one".to_owned(), args: Vec::new() };
+    Databases::default().read(&call).await.map(|_| ())
+}
+
 /// What may be done through a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "no database is reached without the feature"))]

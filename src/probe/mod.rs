@@ -19,6 +19,7 @@ pub use caller::{Caller, CommandReader, Done, Reader, RequestOutcome, describe};
 pub use client::{HttpAnswer, HttpCaller, describe_call};
 pub use command::Workplace;
 pub use cookies::Cookies;
+pub use database::{KNOWS_SQL, reach};
 pub use fields::Fields;
 pub use http_json::{HttpProbe, Text};
 pub use page::{Browser, PageReader};

@@ -54,7 +54,8 @@ impl ReservedPort {
 }
 
 /// Whether something listens on a port of loopback, or holds it. Port 0 is never in use.
-pub(super) fn in_use(port: u16) -> bool {
+#[must_use]
+pub fn in_use(port: u16) -> bool {
     // Binding finds also what is bound and does not listen yet. It does not find everything: where it is
     // allowed to bind one address beside a listener on all of them (macOS), only connecting tells.
     port != 0 && (bind_refused(port) || listens(Ipv4Addr::LOCALHOST.into(), port))

@@ -159,6 +159,16 @@ fn innermost(error: &dyn Error) -> String {
     cause.to_string()
 }
 
+/// Asks a URL once, whatever it answers.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub async fn ask(url: &str, patience: Duration) -> Result<reqwest::Response, String> {
+    let url = target_url(url, "/").map_err(|fault| fault.to_string())?;
+    let client = client(&url).map_err(|error| innermost(&error))?;
+    client.get(url).timeout(patience).send().await.map_err(|error| innermost(&error))
+}
+
 /// A client that asks only whom it is told to: no proxy, no redirects.
 pub(super) fn client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
     // Fails when one is installed already, which is as good.

@@ -15,6 +15,7 @@ mod captured;
 mod clock;
 mod kill;
 mod lifecycle;
+mod machine;
 mod matrix;
 mod outside;
 #[cfg(feature = "page")]

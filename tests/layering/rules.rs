@@ -137,6 +137,11 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
         because: "what it says must follow from the run events alone",
     },
+    Layer {
+        module: "doctor",
+        may_use: &["probe", "project::model", "target", "template", "time"],
+        because: "what an environment needs follows from the project; it is looked at with what a run would use",
+    },
     // The app that stands in for the user's.
     Layer {
         module: "demo",
@@ -148,6 +153,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         module: "cli",
         may_use: &[
             "demo",
+            "doctor",
             "engine",
             "id",
             "incident",
@@ -159,10 +165,12 @@ pub(crate) const LAYERS: &[Layer] = &[
             "secret",
             "span",
             "stripe",
+            "target::LeftFolder",
+            "target::RunFolders",
             "template",
             "time",
         ],
-        because: "a command reads settings, asks the engine, writes bytes; the parts of a run are the engine's, but for the double that `stripe` serves alone",
+        because: "a command reads settings, asks the engine, writes bytes; the parts of a run are the engine's, but for the double that `stripe` serves alone and the folders that `clean` removes",
     },
     Layer {
         module: "testing",

@@ -1,5 +1,6 @@
 //! `paydrill run`.
 
+mod last;
 pub(crate) mod plan;
 mod reporters;
 mod select;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use self::last::{LastRun, Recorder};
 use self::plan::{Refusal, Wanted};
 use self::reporters::Reporters;
 use self::select::Asked;
@@ -46,6 +48,10 @@ pub(super) struct RunArgs {
     /// Only part M of N of the cases.
     #[arg(long, value_name = "M/N", value_parser = plan::shard)]
     shard: Option<(usize, usize)>,
+    /// Only cases that did not pass when they last ran here, in this environment; where none of the selected is known
+    /// as such, all of them.
+    #[arg(long)]
+    last_failed: bool,
     /// Try a case that did not pass so often again, with fresh ids. One that passes only then is flaky.
     #[arg(long, default_value_t = 0, value_name = "N", env = "PAYDRILL_RETRIES")]
     retries: u32,
@@ -112,6 +118,7 @@ impl Default for RunArgs {
             tag: Vec::new(),
             filter: Vec::new(),
             shard: None,
+            last_failed: false,
             retries: 0,
             max_fail: None,
             repeat: 1,
@@ -162,7 +169,8 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
     if args.list {
         return list(args, &project, &scenarios, settings, output);
     }
-    let (plan, ports) = match plan::plan(wanted(args, settings), project, &scenarios, settings) {
+    let wanted = wanted(args, &project, settings);
+    let (plan, ports) = match plan::plan(wanted, project, &scenarios, settings) {
         Ok(planned) => planned,
         Err(refusal) => return refused(&refusal, output),
     };
@@ -182,6 +190,10 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
             return Exit::CouldNotJudge;
         }
     };
+    if args.last_failed {
+        let last = LastRun::read(&plan.project.root);
+        output.talk(last::announce(last.of(&plan.environment.name), &plan.cases));
+    }
     if args.dry_run {
         return runtime.block_on(dry_run(&plan, &ports, output));
     }
@@ -199,7 +211,7 @@ fn list(
     settings: &Settings,
     output: &Output,
 ) -> Exit {
-    let Wanted { environment, selection, .. } = wanted(args, settings);
+    let Wanted { environment, selection, .. } = wanted(args, project, settings);
     match plan::environment(environment.as_deref(), project) {
         Ok(environment) => {
             let cases = engine::cases(scenarios, environment, &selection);
@@ -210,7 +222,7 @@ fn list(
     }
 }
 
-fn refused(refusal: &Refusal, output: &Output) -> Exit {
+pub(super) fn refused(refusal: &Refusal, output: &Output) -> Exit {
     match refusal {
         Refusal::Missing { message, hint } => output.error(message, Some(hint)),
         Refusal::Diagnostics(diagnostics) => project::show(diagnostics, output),
@@ -218,7 +230,12 @@ fn refused(refusal: &Refusal, output: &Output) -> Exit {
     Exit::Usage
 }
 
-fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {
+fn wanted(args: &RunArgs, project: &Project, settings: &Settings) -> Wanted {
+    // An environment that there is not is refused later.
+    let environment =
+        plan::environment(args.environment.as_deref(), project).ok().filter(|_| args.last_failed);
+    let known =
+        environment.and_then(|environment| LastRun::read(&project.root).of(&environment.name).cloned());
     Wanted {
         environment: args.environment.clone(),
         selection: Selection {
@@ -226,6 +243,7 @@ fn wanted(args: &RunArgs, settings: &Settings) -> Wanted {
             filters: args.filter.clone(),
             picked: args.picked.clone(),
             shard: args.shard,
+            last_failed: known.unwrap_or_default(),
             repeat: args.repeat,
         },
         jobs: usize::from(args.jobs),
@@ -262,8 +280,19 @@ async fn perform(
 ) -> Exit {
     let signals = signals::watch(ports.cancel.clone(), settings.clock);
     let mut reporters = Reporters::new(args, plan, settings, output);
-    let result = engine::run(plan, ports, &mut |event| reporters.event(&event)).await;
+    let mut recorder = Recorder::new(&plan.project.root, &plan.environment.name, &plan.cases);
+    let mut tell = |event| {
+        recorder.event(&event);
+        reporters.event(&event);
+    };
+    let result = engine::run(plan, ports, &mut tell).await;
     signals.abort();
+    // The demo's stories are inside the program, and the folder is somebody's.
+    if args.shipped.is_none()
+        && let Err(error) = recorder.write()
+    {
+        output.talk(format!("note: failed to keep for --last-failed what did not pass: {error}\n"));
+    }
     let outcome = match result {
         Ok(RunSummary { stats, trouble, cancelled, .. }) => Outcome::of(&stats, trouble.is_some(), cancelled),
         Err(_) => Outcome::NotJudged,

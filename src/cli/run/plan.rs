@@ -166,7 +166,7 @@ fn secrets(
 
 /// `NAME` of every `{{ secret.NAME }}` that this environment can come across. The models' own debug text holds every
 /// string of theirs, so no key can be forgotten here.
-fn secret_names(project: &Project, environment: &Environment) -> BTreeSet<String> {
+pub(crate) fn secret_names(project: &Project, environment: &Environment) -> BTreeSet<String> {
     let texts = format!("{:?}{:?}{:?}{:?}", project.requests, project.probes, project.variables, environment);
     texts
         .match_indices("secret.")
