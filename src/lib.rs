@@ -28,6 +28,7 @@
 //! | [`run_event`] | everything that happened, as one stream |
 //! | [`report`], [`incident`] | who is told, and what they should do; pure |
 //! | [`doctor`] | what an environment needs of this machine, and whether it is there |
+//! | `ledger` | what is retained of every run, chained so that a change shows |
 //! | [`testing`] | scenarios as tests of your own `cargo test` |
 //!
 //! # Invariants
@@ -62,6 +63,8 @@ pub mod doctor;
 pub mod engine;
 pub mod incident;
 pub mod judge;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 pub mod outside;
 pub mod probe;
 pub mod project;

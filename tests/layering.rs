@@ -90,7 +90,9 @@ fn file(name: &str, text: &str) -> File {
 #[case::the_root_by_another_name("judge/mod.rs", "use crate as all;", "names the whole crate")]
 #[case::the_root_as_a_glob("judge/mod.rs", "use super::*;", "names the whole crate")]
 #[case::the_root_itself("lib.rs", "pub use crate::judge::Track; mod cli;", "")]
-#[case::a_new_module("ledger/mod.rs", "", "src/ledger/mod.rs:1: `ledger` has no line in the table")]
+#[case::a_new_module("folly/mod.rs", "", "src/folly/mod.rs:1: `folly` has no line in the table")]
+#[case::ledger_is_told("ledger/record.rs", "use crate::run_event::RunEvent;", "")]
+#[case::ledger_asks("ledger/record.rs", "use crate::engine::RunPlan;", "`ledger` uses `engine::RunPlan`")]
 #[case::in_tests("judge/track.rs", "#[cfg(test)]\nmod tests { use crate::deliver::plan; }", "")]
 #[case::reads_the_clock(
     "engine/driver.rs",

@@ -142,6 +142,21 @@ pub(crate) const LAYERS: &[Layer] = &[
         may_use: &["probe", "project::model", "target", "template", "time"],
         because: "what an environment needs follows from the project; it is looked at with what a run would use",
     },
+    Layer {
+        module: "ledger",
+        may_use: &[
+            "id",
+            "incident",
+            "probe::ReadError",
+            "probe::Reading",
+            "run_event",
+            "scenario::model",
+            "secret",
+            "span",
+            "time",
+        ],
+        because: "what it retains must follow from the run events alone",
+    },
     // The app that stands in for the user's.
     Layer {
         module: "demo",
@@ -157,6 +172,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "engine",
             "id",
             "incident",
+            "ledger",
             "project",
             "provider",
             "report",
