@@ -362,7 +362,7 @@ pub struct CaseRecord {
     pub judged: Vec<Judged>,
     /// Provider truth and the app's record side by side; `None` where it was not compared.
     pub reconciliation: Option<Reconciliation>,
-    /// Output of the app while the case ran; only kept where it did not pass.
+    /// Output of the app while the case ran, without what is about other cases; only kept where it did not pass.
     pub log: Vec<String>,
     /// Why it was skipped or could not be judged, where no expectation says it.
     pub reason: Option<Reason>,

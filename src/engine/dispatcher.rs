@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::app::{App, Back};
+use super::app_log;
 use super::cancel::Cancel;
 use super::case::{Action, Case, Input, InputKind};
 use super::driver::{Driver, Report};
@@ -317,9 +318,8 @@ impl Dispatcher<'_> {
         }
         if bad {
             let lines = self.app.log_since(record.started_at);
-            let from = lines.len().saturating_sub(LOG_LINES);
-            record.log =
-                lines[from..].iter().map(|line| format!("{}: {}", line.process, line.text)).collect();
+            let lines = lines.iter().map(|line| format!("{}: {}", line.process, line.text)).collect();
+            record.log = app_log::of_case(lines, &record, LOG_LINES);
         }
         record.flaky = record.verdict == Verdict::Passed && record.attempt > 1;
         if !again {

@@ -5,6 +5,7 @@
 //! case in a table test, and nothing in it waits, reads a clock or opens a socket.
 
 mod app;
+mod app_log;
 mod browser;
 mod cancel;
 pub(crate) mod case;
