@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Case;
+use super::deliver::Delivery;
 use super::watch::{Purpose, Watch, Watched};
 use crate::judge::{Condition, Hold, Rules, Start, Subject, Track, delivery};
 use crate::project::model::Reconcile;
-use crate::run_event::{Judged, JudgedKind, Reason, Verdict};
+use crate::run_event::{EventRef, Judged, JudgedKind, Reason, Verdict};
 use crate::scenario::model::{Expected, Step};
 use crate::span::{Place, Spanned};
 
@@ -182,32 +183,65 @@ impl Case {
         expected.fields.iter().map(render).collect()
     }
 
-    /// Deliveries that were never accepted: judged when the last step has ended.
+    /// Deliveries that were never accepted: judged when the last step has ended. Those of one line that met the same
+    /// are told as one: an app that is down refuses a whole burst.
     fn judge_refused(&self) -> Vec<Judged> {
-        self.owed
-            .iter()
-            .filter_map(|number| self.deliveries.get(*number))
-            .map(|delivery| {
-                let place: Place = delivery.place.clone();
-                let mut judged = delivery::judge_refused(
-                    delivery.reference.step,
-                    place,
-                    &delivery.reference,
-                    &delivery.attempts,
-                );
-                if delivery.is_unanswered() {
-                    if self.answers_nothing() {
-                        judged.headline.push_str("; the app answered nothing, so no more were made");
-                    }
-                } else if delivery.cut_off && self.scene.clock.is_none() {
-                    // The app may be waiting for its own clock, which stands still here.
-                    judged.verdict = Verdict::Errored;
-                    judged.headline.push_str(
-                        "; the scenario cut an attempt off, so the app may be waiting for its own clock",
-                    );
+        let mut told: Vec<(Judged, Vec<&EventRef>)> = Vec::new();
+        let met = |judged: &Judged, event: &EventRef| {
+            let what = judged.headline.strip_prefix(&named(event)).map(str::to_owned);
+            (judged.step, judged.place.clone(), what)
+        };
+        for delivery in self.owed.iter().filter_map(|number| self.deliveries.get(*number)) {
+            let (judged, event) = (self.refused_to_the_end(delivery), &delivery.reference.event);
+            match told.last_mut() {
+                Some((first, events))
+                    if events.first().is_some_and(|known| met(first, known) == met(&judged, event)) =>
+                {
+                    events.push(event);
                 }
-                judged
-            })
+                _ => told.push((judged, vec![event])),
+            }
+        }
+        told.into_iter()
+            .map(|(judged, events)| with_others(judged, events.get(1..).unwrap_or_default()))
             .collect()
     }
+
+    fn refused_to_the_end(&self, delivery: &Delivery) -> Judged {
+        let place: Place = delivery.place.clone();
+        let reference = &delivery.reference;
+        let mut judged = delivery::judge_refused(reference.step, place, reference, &delivery.attempts);
+        if delivery.is_unanswered() {
+            if self.answers_nothing() {
+                judged.headline.push_str("; the app answered nothing, so no more were made");
+            }
+        } else if delivery.cut_off && self.scene.clock.is_none() {
+            // The app may be waiting for its own clock, which stands still here.
+            judged.verdict = Verdict::Errored;
+            judged
+                .headline
+                .push_str("; the scenario cut an attempt off, so the app may be waiting for its own clock");
+        }
+        judged
+    }
+}
+
+/// How many more events are named; the deliveries tell all of them.
+const NAMED: usize = 3;
+
+/// As headlines name an event.
+fn named(event: &EventRef) -> String {
+    format!("{} {}", event.kind, event.id)
+}
+
+fn with_others(mut judged: Judged, others: &[&EventRef]) -> Judged {
+    if !others.is_empty() {
+        let first: Vec<String> = others.iter().take(NAMED).map(|event| named(event)).collect();
+        judged.headline.push_str("; likewise ");
+        judged.headline.push_str(&first.join(", "));
+        if let Some(rest @ 1..) = others.len().checked_sub(NAMED) {
+            judged.headline.push_str(&format!(" and {rest} more"));
+        }
+    }
+    judged
 }

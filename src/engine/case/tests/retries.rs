@@ -78,6 +78,21 @@ fn what_is_never_accepted_fails_when_the_three_days_are_over(#[case] answer: Att
     assert!(record.took.as_secs() < 1, "the waits pass on Stripe's clock only");
 }
 
+/// An app that is down refuses a whole burst: one line of the scenario is drawn once.
+#[test]
+fn what_meets_the_same_in_one_step_is_told_once() {
+    let player = play(ONE_STEP, |_| status(500));
+    let record = player.record();
+    assert!(record.deliveries.len() > 1);
+    let refused: Vec<_> =
+        record.judged.iter().filter(|judged| judged.kind == JudgedKind::DeliveryRefused).collect();
+    let [refused] = refused[..] else { panic!("{refused:?}") };
+    let (first, others) = refused.headline.split_once("; likewise ").unwrap();
+    assert!(first.ends_with("was never accepted: 500 after 8 attempts"), "{first}");
+    let other = &record.deliveries[1].0.event;
+    assert!(others.starts_with(&format!("{} {}", other.kind, other.id)), "{others}");
+}
+
 /// The app may be waiting for its own clock, which stands still while Stripe's moves on.
 #[test]
 fn what_was_cut_off_once_and_is_then_refused_is_errored() {
