@@ -35,6 +35,29 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     cut(&one_line(&cut(text, width.saturating_mul(4))), width)
 }
 
+/// One line of at most `width` characters, of which the start is kept: what happened stands there, ids are long. Where
+/// it does not fit, ids are shortened first.
+pub(crate) fn start_of(text: &str, width: usize) -> String {
+    let text = one_line(&cut(text, width.saturating_mul(4)));
+    if text.chars().count() <= width {
+        return text;
+    }
+    let text = text.split(' ').map(short_id).collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `evt_…TH34` of `evt_cDsxo6L7UajeBzQYlTlTTH34`; any other word as it is.
+fn short_id(word: &str) -> String {
+    let tail = |rest: &str| rest.len() >= 14 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match word.rsplit_once('_') {
+        Some((prefix, rest)) if tail(rest) => format!("{prefix}_…{}", &rest[rest.len() - 4..]),
+        _ => word.to_owned(),
+    }
+}
+
 /// One line in rows of at most `width` characters, broken at spaces; a word that is too long is broken anywhere.
 pub(crate) fn broken(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
@@ -139,6 +162,16 @@ mod tests {
     #[case("0123456789a", 1, "…")]
     fn long_values_lose_their_middle(#[case] text: &str, #[case] width: usize, #[case] expected: &str) {
         assert_eq!(cut(text, width), expected);
+    }
+
+    #[rstest]
+    #[case("short", 10, "short")]
+    #[case("evt_cDsxo6L7UajeBzQYlTlTTH34 gone", 33, "evt_cDsxo6L7UajeBzQYlTlTTH34 gone")]
+    #[case("evt_cDsxo6L7UajeBzQYlTlTTH34 gone", 32, "evt_…TH34 gone")]
+    #[case("evt_cDsxo6L7UajeBzQYlTlTTH34 is gone", 12, "evt_…TH34 i…")]
+    #[case("a_short_word of no id", 10, "a_short_w…")]
+    fn a_verdict_keeps_its_start(#[case] text: &str, #[case] width: usize, #[case] expected: &str) {
+        assert_eq!(start_of(text, width), expected);
     }
 
     #[rstest]

@@ -14,7 +14,7 @@ use super::gather::{Gathered, Handoff, Settled, Status, Tries, telling};
 use super::{Outcome, Reporter};
 use crate::incident::render::paint::Ink;
 use crate::incident::render::{self, Layout};
-use crate::incident::text::{cut, fit, lines};
+use crate::incident::text::{cut, fit, lines, start_of};
 use crate::run_event::{
     CancelReason, CaseRecord, RunEvent, RunEventKind, RunHeader, RunStats, Trouble, Verdict,
 };
@@ -117,7 +117,7 @@ impl Console {
         let name = fit(&record.name, self.width().saturating_sub(7 + took.len() + attempt.len()));
         let line = format!("{name}{took}{attempt}");
         let room = self.width().saturating_sub(7 + line.chars().count() + 2);
-        let why = why(record).map_or(String::new(), |why| format!("  {}", fit(&why, room)));
+        let why = why(record).map_or(String::new(), |why| format!("  {}", start_of(&why, room)));
         // Less than this of a reason tells nothing.
         let why = if room < 20 { "" } else { &why };
         format!("{}  {line}{why}", self.painted(status))
