@@ -103,6 +103,8 @@ enum Odd {
     AsksForReviews,
     /// The same, and the call names the customer.
     AsksForFunding,
+    /// It gives the customer a colour at Stripe, which has none, and does not look at the answer.
+    SendsAColour,
 }
 
 #[derive(Debug)]
@@ -229,6 +231,12 @@ async fn deliver(State(app): Shared, body: Bytes) -> Response {
         Odd::Hangs => std::future::pending().await,
         Odd::AnswersHuge => vec![b'x'; HUGE].into_response(),
         Odd::Refuses => (StatusCode::SERVICE_UNAVAILABLE, "not now").into_response(),
+        Odd::SendsAColour => {
+            match send_to(&app.stripe, &format!("/v1/customers/{customer}"), "colour=red").await {
+                Ok(()) => StatusCode::OK.into_response(),
+                Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+            }
+        }
         Odd::AsksForReviews => ask(&app.stripe, "/v1/reviews").await,
         Odd::AsksForFunding => {
             ask(&app.stripe, &format!("/v1/customers/{customer}/funding_instructions")).await
@@ -299,10 +307,21 @@ async fn ask(base: &str, path: &str) -> Response {
 }
 
 async fn get_from(base: &str, path: &str) -> io::Result<()> {
+    call(base, &format!("GET {path}"), "").await
+}
+
+/// Changes something at Stripe.
+async fn send_to(base: &str, path: &str, form: &str) -> io::Result<()> {
+    call(base, &format!("POST {path}"), form).await
+}
+
+async fn call(base: &str, call: &str, form: &str) -> io::Result<()> {
     let host = base.strip_prefix("http://").unwrap_or(base);
     let mut stream = TcpStream::connect(host).await?;
+    let length = form.len();
     let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer sk_test_odd\r\nconnection: close\r\n\r\n"
+        "{call} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer sk_test_odd\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{form}"
     );
     stream.write_all(request.as_bytes()).await?;
     stream.read_to_end(&mut Vec::new()).await.map(drop)

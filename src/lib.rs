@@ -18,7 +18,7 @@
 //! |---|---|
 //! | [`scenario`], [`project`] | what the user wrote, and what is wrong with it |
 //! | [`stripe`] | events, signatures, mutations, actions: Stripe's words; pure |
-//! | [`provider`] | the Stripe side: a stateful double behind HTTP and actions |
+//! | [`provider`] | the Stripe side: a stateful double behind HTTP and actions, and a stripe-mock beside it |
 //! | [`target`] | how the app comes up, and that it always ends |
 //! | [`deliver`] | what is sent, in which order, and when Stripe would try again |
 //! | [`probe`] | what the customer has now |
@@ -42,7 +42,7 @@
 //! 5. A secret never reaches a sink unredacted; redaction stands before the first sink (`tests/incident.rs`).
 //! 6. Exported formats have a version and structs of their own (`report::ndjson`, `incident::render::json`).
 //! 7. The double never guesses: a route is modelled, stored, or refused by name with 501, and a refusal makes the case
-//!    errored (`tests/bad_input.rs`).
+//!    errored (`tests/bad_input.rs`); what is passed to a stripe-mock instead is told so (`tests/end_to_end/beside.rs`).
 //! 8. The app is stopped with its whole process group however the run ends, `kill -9` of Paydrill included
 //!    (`tests/target.rs`, `tests/lifecycle.rs`).
 //! 9. The demo app shares no code with the harness (`tests/layering.rs`): a shared mistake would be invisible.

@@ -457,6 +457,8 @@ pub enum JudgedKind {
     Reconcile,
     /// A customer whom no step is about.
     Bystander,
+    /// A parameter of a call to Stripe, where `check_parameters` asks for it.
+    Parameter,
 }
 
 /// Provider truth and the app's record side by side.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::app::{App, Back};
 use super::app_log;
+use super::beside;
 use super::cancel::Cancel;
 use super::case::{Action, Case, Input, InputKind};
 use super::driver::{Driver, Report};
@@ -297,15 +298,8 @@ impl Dispatcher<'_> {
     }
 
     fn close(&mut self, case: &Case, mut record: CaseRecord) {
-        let refused = self.driver.close(record.case);
-        if let Some(route) = refused.first()
-            && record.verdict == Verdict::Passed
-        {
-            // Invariant 7: what the double does not model cannot have been proved.
-            record.verdict = Verdict::Errored;
-            let message = format!("the app asked Stripe for what the double does not model: {route}");
-            record.reason = Some(Reason { message, place: None });
-        }
+        let closed = self.driver.close(record.case);
+        beside::judge(&mut record, &closed, &self.plan.environment);
         let gone = self.app.gone();
         if gone && record.verdict == Verdict::Failed {
             without_what_the_end_refused(&mut record);
@@ -401,13 +395,7 @@ async fn sleep_until(clock: crate::time::Clock, when: Option<Duration>) {
 }
 
 fn call_record(call: ApiCall) -> CallRecord {
-    let note = match call.kind {
-        CallKind::Answered => None,
-        CallKind::Faulted => Some("fault".to_owned()),
-        CallKind::Held => Some("kept waiting".to_owned()),
-        CallKind::Refused => Some("not modelled".to_owned()),
-        CallKind::Invalid => Some("refused as invalid".to_owned()),
-    };
+    let note = beside::note(&call);
     let status = (call.status != 0).then_some(call.status);
     CallRecord {
         at: call.at,

@@ -15,7 +15,7 @@ use crate::deliver::http::Sender;
 use crate::id::{CaseId, IdMinter};
 use crate::probe::{Caller, Cookies, Reader, Reading, RequestOutcome};
 use crate::project::model::Call;
-use crate::provider::double::{ApiFault as DoubleFault, Double, Effect};
+use crate::provider::double::{ApiFault as DoubleFault, Closed, Double, Effect};
 use crate::run_event::{Reason, RequestRecord};
 use crate::scenario::model::{ApiFault, FaultEffect};
 use crate::target::Faketime;
@@ -120,12 +120,12 @@ impl Driver {
         Some((0..slots).map(|slot| self.double.truth(case, slot, None)).collect())
     }
 
-    /// Forgets a case; its objects leave the double. What it asked for that the double does not model is returned.
-    pub(super) fn close(&mut self, case: CaseId) -> Vec<String> {
+    /// Forgets a case; its objects leave the double. What is left to tell of its calls is returned.
+    pub(super) fn close(&mut self, case: CaseId) -> Closed {
         self.cookies.remove(&case);
         self.seen.remove(&case);
         self.outside.close(case);
-        self.double.close(case).refused
+        self.double.close(case)
     }
 
     fn open(&mut self, case: CaseId, at: SignedDuration, emails: &[String], ids: IdMinter) -> InputKind {

@@ -6,6 +6,7 @@
 
 mod app;
 mod app_log;
+mod beside;
 mod browser;
 mod cancel;
 pub(crate) mod case;

@@ -18,7 +18,7 @@ use super::stage::{self, Stage, Wanted};
 use crate::deliver::http::Sender;
 use crate::probe::{Browser, Caller, ReadError, Reader, Text};
 use crate::project::model::{MovedBy, ProbeKind};
-use crate::provider::double::{ApiCall, Double};
+use crate::provider::double::{ApiCall, Double, DoubleConfig};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::scenario::model::Step;
 use crate::secret::Secret;
@@ -62,6 +62,9 @@ pub enum SessionError {
     /// The double did not start.
     #[error("start the Stripe double: {0}")]
     Double(#[from] crate::provider::double::DoubleError),
+    /// The stripe-mock beside it is not there.
+    #[error("{0}")]
+    StripeMock(#[from] crate::provider::upstream::UpstreamError),
     /// The app did not come up.
     #[error("{0}")]
     Launch(#[from] crate::target::LaunchError),
@@ -171,8 +174,13 @@ async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
         return Err(FaketimeError::NotInstalled.into());
     }
     let catalog = stage::catalog(&plan.project);
-    let double =
-        Double::start(stage::double(&plan.environment)?, &catalog, ports.clock, plan.options.seed).await?;
+    let config = stage::double(&plan.environment)?;
+    let beside = tokio::select! {
+        beside = super::beside::find(&plan.environment) => beside?,
+        _ = ports.cancel.wanted() => return Ok(interrupted(plan, ports, sink)),
+    };
+    let config = DoubleConfig { beside, ..config };
+    let double = Double::start(config, &catalog, ports.clock, plan.options.seed).await?;
     let browser = match super::browser::start(plan, ports).await {
         Ok(browser) => browser,
         Err(error) => {
@@ -187,6 +195,14 @@ async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
     }
     double.stop().await;
     summary
+}
+
+/// Nothing had been started yet.
+fn interrupted(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> RunSummary {
+    let reason = CancelReason::Interrupted;
+    sink(RunEvent { at: ports.clock.elapsed(), kind: RunEventKind::Cancelled { reason } });
+    let stats = RunStats { cases: plan.cases.len(), ..RunStats::default() };
+    RunSummary { stats, took: ports.clock.elapsed(), trouble: None, cancelled: Some(reason) }
 }
 
 /// How far a run has come.
@@ -329,8 +345,9 @@ fn driver(
 /// Invariant 7, for calls that name no case's object: what the double does not model cannot have been proved.
 fn refused_at_large(double: &Double) -> Option<Trouble> {
     let refused = double.refused_at_large();
-    (!refused.is_empty())
-        .then(|| Trouble { message: format!("answer the app: {}", refused.join("; ")), log: Vec::new() })
+    let refused = (!refused.is_empty()).then(|| format!("answer the app: {}", refused.join("; ")));
+    let message = refused.or(super::beside::at_large(&double.found_at_large()))?;
+    Some(Trouble { message, log: Vec::new() })
 }
 
 fn caller(ports: &Ports, stage: &Stage) -> Result<Caller, SessionError> {

@@ -85,7 +85,7 @@ fn looks_secret(value: &str) -> bool {
 /// How the double is started.
 pub(super) fn double(environment: &Environment) -> Result<DoubleConfig, SessionError> {
     match environment.provider {
-        Provider::Double { port, answers_in, after_retries } => Ok(DoubleConfig {
+        Provider::Double { port, answers_in, after_retries, .. } => Ok(DoubleConfig {
             port,
             after_retries,
             answers_in: answers_in.map_or(AnswersIn::Asked, AnswersIn::Version),

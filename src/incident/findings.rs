@@ -76,9 +76,11 @@ fn name(judged: &Judged) -> String {
         ("", "") => match judged.kind {
             JudgedKind::Delivery | JudgedKind::DeliveryRefused => "delivery".to_owned(),
             JudgedKind::Either => "either".to_owned(),
-            JudgedKind::Then | JudgedKind::Unchanged | JudgedKind::Reconcile | JudgedKind::Bystander => {
-                String::new()
-            }
+            JudgedKind::Then
+            | JudgedKind::Unchanged
+            | JudgedKind::Reconcile
+            | JudgedKind::Bystander
+            | JudgedKind::Parameter => String::new(),
         },
         (probe, "") => probe.to_owned(),
         ("", field) => field.to_owned(),

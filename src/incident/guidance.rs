@@ -97,6 +97,8 @@ pub enum Route {
     RerunIdempotently,
     /// Tell the customer.
     ContactCustomer,
+    /// Let the app ask Stripe for what Stripe has.
+    RepairCall,
     /// Make it readable first: nothing is known of the customer yet.
     JudgeAgain,
 }
@@ -110,6 +112,7 @@ impl Route {
             Self::ReconcileAccess => "reconcile access",
             Self::RerunIdempotently => "rerun idempotently",
             Self::ContactCustomer => "contact the customer",
+            Self::RepairCall => "repair the call",
             Self::JudgeAgain => "judge again",
         }
     }
@@ -201,11 +204,14 @@ pub(super) fn guidance(
         Route::ReconcileAccess => reconcile(incident, &who_retries, &idempotency, origin),
         Route::RerunIdempotently => send_again(incident, &who_retries, &idempotency, origin),
         Route::ContactCustomer => contact(incident),
+        Route::RepairCall => repair_call(incident),
         Route::JudgeAgain => make_readable(incident),
     };
     let actions = match origin {
         EventOrigin::Double if route == Route::JudgeAgain => vec![way_out],
-        EventOrigin::Double if route == Route::VerifySignatures => vec![way_out, reproduce(incident)],
+        EventOrigin::Double if matches!(route, Route::VerifySignatures | Route::RepairCall) => {
+            vec![way_out, reproduce(incident)]
+        }
         EventOrigin::Double => vec![reproduce(incident), way_out],
         EventOrigin::Stripe => vec![way_out],
     };
@@ -220,6 +226,7 @@ fn route(kind: IncidentKind, who: &WhoRetries, idempotency: &Idempotency) -> Rou
         IncidentKind::ForgeryAccepted => Route::VerifySignatures,
         IncidentKind::CouldNotJudge => Route::JudgeAgain,
         IncidentKind::NotificationMissing => Route::ContactCustomer,
+        IncidentKind::ParameterRefused => Route::RepairCall,
         // The handler may have acted in part, but an event that was never accepted is owed to it.
         IncidentKind::DeliveryRefused if !unsafe_ => Route::RerunIdempotently,
         IncidentKind::PaidWithoutAccess if safe || (who.will_retry() && !unsafe_) => Route::RerunIdempotently,
@@ -368,6 +375,17 @@ fn contact(incident: &Incident) -> Action {
     }
 }
 
+fn repair_call(incident: &Incident) -> Action {
+    let refused = incident.findings.iter().filter(|finding| finding.kind == Some(JudgedKind::Parameter));
+    let told: Vec<String> =
+        refused.map(|finding| format!("{} ({})", finding.name, finding.observed)).collect();
+    Action {
+        what: format!("Repair what the app sends to Stripe: {}.", told.join("; ")),
+        why: "Stripe refuses such a call with 400, and nothing of it happens there.".to_owned(),
+        command: None,
+    }
+}
+
 fn make_readable(incident: &Incident) -> Action {
     let problem = incident.reason.as_ref().or(incident.findings.first());
     Action {
@@ -442,6 +460,7 @@ mod tests {
     #[case(IncidentKind::NotificationMissing, accepted(), proven(), Route::ContactCustomer)]
     #[case(IncidentKind::CouldNotJudge, accepted(), proven(), Route::JudgeAgain)]
     #[case(IncidentKind::ForgeryAccepted, accepted(), proven(), Route::VerifySignatures)]
+    #[case(IncidentKind::ParameterRefused, accepted(), proven(), Route::RepairCall)]
     fn the_route_follows_from_evidence(
         #[case] kind: IncidentKind,
         #[case] who: WhoRetries,

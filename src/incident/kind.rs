@@ -26,6 +26,8 @@ pub enum IncidentKind {
     NotificationMissing,
     /// The app's record is not what Stripe says, or something changed that nothing asked for.
     StateDisagrees,
+    /// The app asks Stripe for something with a parameter that Stripe's API does not have so.
+    ParameterRefused,
     /// It could not be told.
     CouldNotJudge,
 }
@@ -59,6 +61,7 @@ impl IncidentKind {
             Self::AccessWithoutPayment => "access-without-payment",
             Self::NotificationMissing => "notification-missing",
             Self::StateDisagrees => "state-disagrees",
+            Self::ParameterRefused => "parameter-refused",
             Self::CouldNotJudge => "could-not-judge",
         }
     }
@@ -78,6 +81,7 @@ fn of_finding(record: &CaseRecord, judged: &Judged) -> IncidentKind {
         JudgedKind::Delivery if was_refused(record, judged) => IncidentKind::DeliveryRefused,
         // It accepted what it had to refuse.
         JudgedKind::Delivery | JudgedKind::Reconcile => IncidentKind::StateDisagrees,
+        JudgedKind::Parameter => IncidentKind::ParameterRefused,
         _ if is_notification(record, judged) => match direction {
             Direction::More => IncidentKind::StateDisagrees,
             Direction::Less | Direction::Other => IncidentKind::NotificationMissing,

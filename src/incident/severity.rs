@@ -26,7 +26,10 @@ impl Severity {
         match kind {
             IncidentKind::PaidWithoutAccess if who.will_retry() => Self::High,
             IncidentKind::PaidWithoutAccess | IncidentKind::ForgeryAccepted => Self::Critical,
-            IncidentKind::AccessWithoutPayment | IncidentKind::DeliveryRefused => Self::High,
+            // What the call is for does not happen at Stripe.
+            IncidentKind::AccessWithoutPayment
+            | IncidentKind::DeliveryRefused
+            | IncidentKind::ParameterRefused => Self::High,
             IncidentKind::StateDisagrees | IncidentKind::NotificationMissing => Self::Medium,
             IncidentKind::CouldNotJudge => Self::Low,
         }
@@ -64,6 +67,7 @@ mod tests {
     #[case(IncidentKind::DeliveryRefused, NOBODY, Severity::High)]
     #[case(IncidentKind::StateDisagrees, stripe(), Severity::Medium)]
     #[case(IncidentKind::NotificationMissing, NOBODY, Severity::Medium)]
+    #[case(IncidentKind::ParameterRefused, NOBODY, Severity::High)]
     #[case(IncidentKind::CouldNotJudge, NOBODY, Severity::Low)]
     fn severity_follows_the_customer(
         #[case] kind: IncidentKind,

@@ -1,11 +1,13 @@
 //! The keys of `paydrill.toml`.
 
 mod outside;
+mod stripe_mock;
 
 pub(crate) use self::outside::{
     MailDocument, MailServerDocument, SinkAnswerDocument, SinkDocument, SinkServerDocument,
     StripeCallsDocument,
 };
+pub(crate) use self::stripe_mock::StripeMockDocument;
 use super::model::Redirect;
 use std::borrow::Cow;
 
@@ -204,8 +206,8 @@ document! {
     pub(crate) struct ProviderDocument one_of(double, stripe_mock, live), {
         /// The embedded Stripe double.
         double: DoubleDocument,
-        /// The double behind a stripe-mock.
-        stripe_mock: Table,
+        /// The double, and a stripe-mock beside it: what the double does not model is asked there.
+        stripe_mock: StripeMockDocument,
         /// The real Stripe API.
         live: LiveDocument,
     }

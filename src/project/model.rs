@@ -264,10 +264,35 @@ pub enum Provider {
         answers_in: Option<Version>,
         /// How a subscription is left when the last retry of its invoice was declined.
         after_retries: Leaves,
+        /// The stripe-mock beside it.
+        beside: Option<StripeMock>,
     },
-    /// A kind that this version does not execute: `live`, `stripe-mock`.
+    /// A kind that this version does not execute: `live`.
     NotYet(&'static str),
 }
+
+/// A stripe-mock beside the double.
+#[derive(Debug, Clone)]
+pub struct StripeMock {
+    /// Where it comes from.
+    pub runs: MockRuns,
+    /// Where it is said that every call is checked there, if it is.
+    pub checks: Option<Place>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a stripe-mock comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MockRuns {
+    /// It runs already.
+    At(String),
+    /// We start this image.
+    Image(String),
+}
+
+/// The image of stripe-mock that is started where none is named.
+pub const STRIPE_MOCK: &str = "stripe/stripe-mock:v0.206.0";
 
 /// The app under test.
 #[derive(Debug, Clone)]

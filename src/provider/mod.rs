@@ -1,3 +1,4 @@
 //! The Stripe side of a run.
 
 pub mod double;
+pub mod upstream;

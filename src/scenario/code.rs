@@ -217,7 +217,7 @@ codes! {
     /// Right, but this version does not execute it.
     NotSupportedYet "not-supported-yet":
         "The format is wider than what this version of Paydrill executes. What it cannot do is refused by name, so that no scenario passes without having been judged.",
-        "provider.stripe_mock = {}",
+        "provider.live.key = \"{{ secret.STRIPE_KEY }}\"",
         "(leave it out for now)";
     /// A scenario that allows a drill has something that must not happen in production.
     CannotBeDrilled "cannot-be-drilled":

@@ -6,9 +6,12 @@ mod heavy;
 #[cfg(feature = "sql")]
 #[path = "../support/postgres.rs"]
 mod postgres_server;
+#[path = "../support/stripe_mock.rs"]
+mod stripe_mock;
 mod support;
 
 mod bad_input;
+mod beside;
 #[cfg(feature = "sql")]
 mod books;
 mod captured;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `cli` | the official command line | npm `@stripe/cli` |
 //! | `sdk` | apps written with the official packages | npm `stripe`, PyPI `stripe`: the newest and one of 2024 |
+//! | `mock` | stripe-mock, or what stands in for it, of our client | image `stripe/stripe-mock`, `examples/like_stripe_mock` |
 //! | `shapes` | the shapes that Stripe publishes | the declarations in npm `stripe`, twelve releases |
 //!
 //! They run when `PAYDRILL_TEST` asks for `oracle`, and install what they need from a package registry into the
@@ -12,11 +13,14 @@
 
 #[path = "../support/heavy.rs"]
 mod heavy;
+#[path = "../support/stripe_mock.rs"]
+mod stripe_mock;
 
 mod api;
 mod install;
 mod receiver;
 
 mod cli;
+mod mock;
 mod sdk;
 mod shapes;

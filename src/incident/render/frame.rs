@@ -75,6 +75,7 @@ fn what(finding: &Finding) -> String {
         Some(JudgedKind::DeliveryRefused) => "a delivery was never accepted".to_owned(),
         Some(JudgedKind::Reconcile) => format!("{name} against Stripe"),
         Some(JudgedKind::Bystander) => format!("{name} of a bystander"),
+        Some(JudgedKind::Parameter) => name.clone(),
     }
 }
 

@@ -172,7 +172,10 @@ fn probes(incident: &Incident) -> Vec<&str> {
         Some(JudgedKind::Then | JudgedKind::Unchanged | JudgedKind::Reconcile | JudgedKind::Bystander) => {
             true
         }
-        Some(JudgedKind::Either | JudgedKind::Delivery | JudgedKind::DeliveryRefused) | None => false,
+        Some(
+            JudgedKind::Either | JudgedKind::Delivery | JudgedKind::DeliveryRefused | JudgedKind::Parameter,
+        )
+        | None => false,
     };
     if incident.findings.iter().any(|finding| !read(finding.kind)) {
         return Vec::new();

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::stripe_mock::stripe_mock;
 use super::{guard, target};
 use crate::project::document::{BindDocument, DoubleDocument, EnvironmentDocument, ProviderDocument};
-use crate::project::model::{Environment, NotYet, Price, Provider};
+use crate::project::model::{Environment, MockRuns, NotYet, Price, Provider, StripeMock};
 use crate::scenario::code::Code;
-use crate::scenario::decode::{Field, Problems, Text};
+use crate::scenario::decode::{Field, Number, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
 use crate::scenario::shape::{self, Shape};
 use crate::span::Place;
+use crate::stripe::action::Leaves;
 use crate::stripe::version::Version;
 
 /// What an environment cannot do yet, as it is found.
@@ -78,18 +80,43 @@ fn provider(document: &ProviderDocument, later: &mut Later<'_>, problems: &mut P
         later.push("provider.live", &live.key);
         return Some(Provider::NotYet("live"));
     }
-    document.stripe_mock.as_ref().map(|mock| {
-        later.push("provider.stripe_mock", &mock.key);
-        Provider::NotYet("stripe_mock")
-    })
+    let mock = document.stripe_mock.as_ref()?;
+    let own = Own { port: &mock.port, answers_in: &mock.answers_in, after_retries: &mock.after_retries };
+    let beside = stripe_mock(mock, problems);
+    if matches!(beside.runs, MockRuns::Image(_)) {
+        later.push("provider.stripe_mock without `url`", &mock.key);
+    }
+    Some(own.double(Some(beside), "provider.stripe_mock", later, problems))
 }
 
 fn double(document: &DoubleDocument, later: &mut Later<'_>, problems: &mut Problems) -> Provider {
-    let fixed = document.answers_in.as_ref().filter(|version| version.as_str() != "asked");
-    Provider::Double {
-        port: document.port.as_ref().map(|port| port.get()),
-        answers_in: fixed.and_then(|version| later.version("provider.double.answers_in", version, problems)),
-        after_retries: document.after_retries.as_ref().map(|leaves| **leaves).unwrap_or_default(),
+    let DoubleDocument { port, answers_in, after_retries, .. } = document;
+    Own { port, answers_in, after_retries }.double(None, "provider.double", later, problems)
+}
+
+/// The double's own keys, whatever stands beside it.
+struct Own<'a> {
+    port: &'a Option<Field<Number<1, 65_535>>>,
+    answers_in: &'a Option<Field<Text>>,
+    after_retries: &'a Option<Field<Leaves>>,
+}
+
+impl Own<'_> {
+    fn double(
+        &self,
+        beside: Option<StripeMock>,
+        table: &str,
+        later: &mut Later<'_>,
+        problems: &mut Problems,
+    ) -> Provider {
+        let fixed = self.answers_in.as_ref().filter(|version| version.as_str() != "asked");
+        Provider::Double {
+            port: self.port.as_ref().map(|port| port.get()),
+            answers_in: fixed
+                .and_then(|version| later.version(&format!("{table}.answers_in"), version, problems)),
+            after_retries: self.after_retries.as_ref().map(|leaves| **leaves).unwrap_or_default(),
+            beside,
+        }
     }
 }
 

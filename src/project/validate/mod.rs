@@ -7,6 +7,7 @@ mod guard;
 mod outside;
 mod probe;
 mod schedule;
+mod stripe_mock;
 mod target;
 
 pub(crate) use outside::{select_call, select_json, select_value};

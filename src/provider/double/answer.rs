@@ -39,6 +39,8 @@ pub(crate) struct Request<'a> {
     pub(crate) idempotency_key: Option<&'a str>,
     /// The wall clock, which the account at large goes by.
     pub(crate) now: Timestamp,
+    /// What is not modelled is not refused yet: somebody else is asked first.
+    pub(crate) passes_on: bool,
 }
 
 /// What goes back.
@@ -60,6 +62,10 @@ pub(crate) struct Answer {
     pub(crate) hold: Option<watch::Receiver<()>>,
     /// Not sent at all.
     pub(crate) reset: bool,
+    /// What is not modelled, where it is passed on: the answer is the refusal, until another one comes.
+    pub(crate) unmodelled: Option<String>,
+    /// What another one's answer is; else it is JSON.
+    pub(crate) content_type: Option<String>,
 }
 
 impl Answer {
@@ -94,6 +100,8 @@ pub(crate) fn answer(account: &mut Account, mut request: Request<'_>) -> Answer 
         late: Duration::ZERO,
         hold: None,
         reset: false,
+        unmodelled: None,
+        content_type: None,
     };
     let part = account.part_mut(home.unwrap_or(Home::Large));
     let struck = strike(&mut part.faults, request.method, request.path);
@@ -120,7 +128,7 @@ pub(crate) fn answer(account: &mut Account, mut request: Request<'_>) -> Answer 
         None => {}
     }
     if let Err(error) = carry_out(account, &request, home, &mut answer) {
-        note_refusal(account, home, &error, &mut answer);
+        note_refusal(account, home, &error, &mut answer, request.passes_on);
         refuse(&mut answer, error, &request);
     }
     answer
@@ -215,17 +223,21 @@ fn print(account: &mut Account, reply: Reply, paths: &[String], version: Version
     Ok(render(&value))
 }
 
-fn note_refusal(account: &mut Account, home: Option<Home>, error: &ApiError, answer: &mut Answer) {
+fn note_refusal(
+    account: &mut Account,
+    home: Option<Home>,
+    error: &ApiError,
+    answer: &mut Answer,
+    passes_on: bool,
+) {
     if error.status != NOT_MODELLED {
         answer.kind = CallKind::Invalid;
-        return;
-    }
-    answer.kind = CallKind::Refused;
-    let refused = &mut account.part_mut(home.unwrap_or(Home::Large)).refused;
-    let what = error.to_string();
-    // An app that polls an unknown route must not fill the memory.
-    if refused.len() < 100 && !refused.contains(&what) {
-        refused.push(what);
+    } else if passes_on {
+        answer.kind = CallKind::PassedOn;
+        answer.unmodelled = Some(error.to_string());
+    } else {
+        answer.kind = CallKind::Refused;
+        account.part_mut(home.unwrap_or(Home::Large)).refuse(error.to_string());
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::agenda::Agenda;
+use super::beside::Found;
 use super::fault::Armed;
 use super::store::{Samples, Store};
 use crate::id::IdMinter;
@@ -32,6 +33,8 @@ pub(crate) struct Part {
     pub(crate) faults: Vec<Armed>,
     /// Routes that the app asked for and the double does not model.
     pub(crate) refused: Vec<String>,
+    /// What was found out beside the double.
+    pub(crate) found: Found,
     /// Idempotency keys used here.
     pub(crate) keys: Vec<String>,
 }
@@ -63,7 +66,14 @@ impl Part {
             slots: Vec::new(),
             faults: Vec::new(),
             refused: Vec::new(),
+            found: Found::default(),
             keys: Vec::new(),
+        }
+    }
+    /// Notes what is refused by name. An app that polls an unknown route must not fill the memory.
+    pub(crate) fn refuse(&mut self, what: String) {
+        if self.refused.len() < 100 && !self.refused.contains(&what) {
+            self.refused.push(what);
         }
     }
 }

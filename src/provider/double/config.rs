@@ -1,7 +1,9 @@
 //! How a double is started: inside a run, or by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::provider::upstream::{Nobody, Upstream};
 use crate::secret::Secret;
 use crate::stripe::action::Leaves;
 use crate::stripe::version::Version;
@@ -22,6 +24,29 @@ pub struct DoubleConfig {
     pub alone: Option<Alone>,
     /// What callers may take of it.
     pub limits: Limits,
+    /// Who is asked what it does not model.
+    pub beside: Beside,
+}
+
+/// Who stands beside the double.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// Answers what the double does not model.
+    pub upstream: Arc<dyn Upstream>,
+    /// It is asked of every call, whether its parameters are as Stripe's API has them.
+    pub check_parameters: bool,
+}
+
+impl Default for Beside {
+    fn default() -> Self {
+        Self { upstream: Arc::new(Nobody), check_parameters: false }
+    }
+}
+
+impl PartialEq for Beside {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.upstream, &other.upstream) && self.check_parameters == other.check_parameters
+    }
 }
 
 /// What callers may take of the double: so that none that is slow or wicked takes what others need.
@@ -92,6 +117,7 @@ impl Default for DoubleConfig {
             after_retries: Leaves::default(),
             alone: None,
             limits: Limits::default(),
+            beside: Beside::default(),
         }
     }
 }

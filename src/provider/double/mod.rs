@@ -5,7 +5,8 @@
 //! *case*, with ids and a clock of its own, and leave with it; products and prices are shared. What names no
 //! case belongs to the account at large. Every change makes its events, which a case's engine [drains].
 //!
-//! It never guesses: a route or parameter that is not modelled is answered 501 and told by [`Double::close`].
+//! It never guesses: a route or parameter that is not modelled is asked of who stands [beside](Beside) it, or else
+//! answered 501 and told by [`Double::close`].
 //!
 //! [drains]: Double::drain
 
@@ -15,6 +16,7 @@ mod address;
 mod agenda;
 mod answer;
 mod auth;
+mod beside;
 mod body;
 mod case;
 mod catalog;
@@ -59,17 +61,18 @@ use tokio::task::JoinHandle;
 use self::account::event_destination::{self, Payload};
 use self::account::{Home, customer, webhook_endpoint};
 use self::act::Stage;
+pub use self::beside::{Found, RefusedCall};
 use self::body::Bodies;
 use self::case::{Part, Slot};
 pub use self::catalog::{Catalog, CatalogPrice, CatalogProduct};
-pub use self::config::{Alone, AnswersIn, DoubleConfig, ForwardTo, Forwarded, Limits};
+pub use self::config::{Alone, AnswersIn, Beside, DoubleConfig, ForwardTo, Forwarded, Limits};
 use self::error::ApiError;
 pub use self::fault::{ApiFault, Effect};
 use self::server::Shared;
 pub use self::start_error::DoubleError;
 use self::state::Account;
 use self::watch::Watch;
-pub use self::watch::{ApiCall, CallKind};
+pub use self::watch::{ApiCall, CallKind, Judgement, Said};
 use self::webhook::Deliveries;
 pub use self::webhook::{Attempt, Outcome, Told};
 use crate::id::{CaseId, IdMinter};
@@ -132,6 +135,8 @@ impl From<ApiError> for ActError {
 pub struct Closed {
     /// What the app asked for and the double does not model, each once. Anything here makes the case errored.
     pub refused: Vec<String>,
+    /// What was found out about the app's calls beside the double.
+    pub found: Found,
 }
 
 /// The running double. Clones are handles to the same one.
@@ -192,6 +197,7 @@ impl Double {
             speed,
             deliveries,
             bodies: Bodies::new(config.limits.body),
+            beside: config.beside,
             stopping: tokio::sync::watch::Sender::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -401,13 +407,19 @@ impl Double {
 
     /// Forgets a case: its objects, events, idempotency keys and faults.
     pub fn close(&self, case: CaseId) -> Closed {
-        Closed { refused: self.shared.account().close(case) }
+        self.shared.account().close(case)
     }
 
     /// What was refused to calls that named no case, since the last time: it concerns the whole run.
     #[must_use]
     pub fn refused_at_large(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.account().large.refused)
+    }
+
+    /// What was found out about calls that named no case, since the last time.
+    #[must_use]
+    pub fn found_at_large(&self) -> Found {
+        std::mem::take(&mut self.shared.account().large.found)
     }
 
     /// Stops listening. Answers that are kept back are given at once; open connections end.

@@ -51,16 +51,19 @@ impl Call {
         self.path.split('/').filter(|part| !part.is_empty()).collect()
     }
 
-    /// `POST /v1/reviews`: the route as messages name it, with `{id}` for what is no word of the API.
     fn route(&self) -> String {
-        let is_id = |part: &&str| {
-            part.contains(|letter: char| letter.is_ascii_digit()) && *part != "v1" && *part != "v2"
-        };
-        let parts: Vec<_> =
-            self.segments().into_iter().map(|part| if is_id(&part) { "{id}" } else { part }).collect();
-        let path: String = parts.join("/").chars().take(120).collect();
-        format!("{} /{path}", self.method.as_str())
+        named(self.method.as_str(), &self.path)
     }
+}
+
+/// `POST /v1/reviews`: the route as messages name it, with `{id}` for what is no word of the API.
+pub(crate) fn named(method: &str, path: &str) -> String {
+    let is_id =
+        |part: &&str| part.contains(|letter: char| letter.is_ascii_digit()) && *part != "v1" && *part != "v2";
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.map(|part| if is_id(&part) { "{id}" } else { part }).collect();
+    let path: String = parts.join("/").chars().take(120).collect();
+    format!("{method} /{path}")
 }
 
 /// One route of the API.

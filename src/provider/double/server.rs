@@ -17,7 +17,9 @@ use super::account::clock::TooMuch;
 use super::address;
 use super::answer::{Answer, Request, answer};
 use super::auth;
+use super::beside::{self, Came};
 use super::body::Bodies;
+use super::config::Beside;
 use super::connection::Cut;
 use super::control;
 use super::error::ApiError;
@@ -26,7 +28,7 @@ use super::idempotency;
 use super::route::{Call, Method};
 use super::state::Account;
 use super::v2;
-use super::watch::{ApiCall, Watch};
+use super::watch::{ApiCall, CallKind, Said, Watch};
 use super::webhook::Deliveries;
 use crate::stripe::version::Version;
 use crate::time::Clock;
@@ -54,6 +56,7 @@ pub(crate) struct Shared {
     /// Where the account at large delivers its events, if it does.
     pub(crate) deliveries: Option<Deliveries>,
     pub(crate) bodies: Bodies,
+    pub(crate) beside: Beside,
     /// Turns true when the double stops: whoever keeps an answer back lets go.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -118,26 +121,8 @@ where
     if parts.method == http::Method::OPTIONS {
         return options();
     }
-    // The server leaves the body of its answer out.
-    let method = if parts.method == http::Method::HEAD { "GET" } else { parts.method.as_str() };
-    let asked = header(&parts.headers, "stripe-version");
-    let version = auth::version(asked.as_deref(), shared.answers_in, shared.version);
-    let named = asked.as_deref().and_then(|asked| asked.parse().ok());
-    let call = read_call(method, &parts, version.as_ref().err(), body);
-    // Errors look the same in every version.
-    let version = version.unwrap_or(Version::NEWEST);
-    let given = call.as_ref().ok().filter(|_| shared.watch.is_heard()).map(|call| call.params.clone());
-    let given = given.unwrap_or_default();
-    let idempotency_key = header(&parts.headers, "idempotency-key");
-    let mut answer = {
-        let now = shared.now();
-        let idempotency_key = idempotency_key.as_deref();
-        let mut account = shared.account();
-        let answer =
-            answer(&mut account, Request { call, named, version, method, path, idempotency_key, now });
-        shared.post(&mut account);
-        answer
-    };
+    let asked = header(&parts.headers, "stripe-version").map(Cow::into_owned);
+    let (mut answer, version, given, beside) = asked_and_told(&shared, &parts, asked.as_deref(), body).await;
     if !answer.late.is_zero() {
         until_stopped(&shared, tokio::time::sleep(answer.late)).await;
     }
@@ -147,12 +132,13 @@ where
         took: shared.clock.elapsed().saturating_sub(at),
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path_and_query().map_or_else(|| path.to_owned(), ToString::to_string),
-        params: if method == "GET" { String::new() } else { short(&given) },
+        params: if reads(&parts) { String::new() } else { short(&given) },
         given,
-        stripe_version: asked.map(Cow::into_owned),
+        stripe_version: asked,
         request_id: answer.request_id.clone(),
         status: answer.status,
         kind: answer.kind,
+        beside,
     };
     shared.watch.tell(|| tell(&answer));
     if let Some(mut disarmed) = answer.hold.take() {
@@ -163,6 +149,43 @@ where
         cut.now();
     }
     respond(&answer, version, parts.headers.get("idempotency-key"))
+}
+
+fn reads(parts: &http::request::Parts) -> bool {
+    matches!(parts.method, http::Method::GET | http::Method::HEAD)
+}
+
+/// The double's answer, in which version, to which parameters, and what was said beside it.
+async fn asked_and_told(
+    shared: &Shared,
+    parts: &http::request::Parts,
+    asked: Option<&str>,
+    body: Result<Bytes, ApiError>,
+) -> (Answer, Version, Map<String, Value>, Option<Said>) {
+    let path = parts.uri.path();
+    // The server leaves the body of its answer out.
+    let method = if reads(parts) { "GET" } else { parts.method.as_str() };
+    let version = auth::version(asked, shared.answers_in, shared.version);
+    let named: Option<Version> = asked.and_then(|asked| asked.parse().ok());
+    let raw = body.clone().unwrap_or_default();
+    let call = read_call(method, parts, version.as_ref().err(), body);
+    let passes_on = version.is_ok() && beside::is_asked(path);
+    // Errors look the same in every version.
+    let version = version.unwrap_or(Version::NEWEST);
+    let given = call.as_ref().ok().filter(|_| shared.watch.is_heard()).map(|call| call.params.clone());
+    let makes_sense = call.is_ok();
+    let key = header(&parts.headers, "idempotency-key");
+    let mut answer = {
+        let (now, idempotency_key) = (shared.now(), key.as_deref());
+        let mut account = shared.account();
+        let request = Request { call, named, version, method, path, idempotency_key, now, passes_on };
+        let answer = answer(&mut account, request);
+        shared.post(&mut account);
+        answer
+    };
+    let came = Came { parts, body: raw, makes_sense, version: named.unwrap_or(shared.version) };
+    let beside = beside::consult(shared, came, &mut answer).await;
+    (answer, version, given.unwrap_or_default(), beside)
 }
 
 /// Waits, but not for longer than the double runs.
@@ -281,7 +304,13 @@ fn respond(answer: &Answer, version: Version, key: Option<&HeaderValue>) -> Resp
         }
     };
     put("request-id", &answer.request_id);
-    put("stripe-version", version.as_str());
+    if let Some(kind) = &answer.content_type {
+        put("content-type", kind);
+    }
+    // Who answers beside the double does so in its own version, whichever that is.
+    if answer.kind != CallKind::PassedOn {
+        put("stripe-version", version.as_str());
+    }
     if let Some(original) = &answer.original {
         put("original-request", original);
         if *original != answer.request_id {

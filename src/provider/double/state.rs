@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use super::Closed;
 use super::account::{Home, World, automatic_tax, cash_balance};
 use super::case::Part;
 use super::error::ApiError;
@@ -261,9 +262,9 @@ impl Account {
         Ok(())
     }
 
-    /// Forgets a case with everything in it; gives what was refused to it.
-    pub(crate) fn close(&mut self, case: CaseId) -> Vec<String> {
-        let Some(part) = self.cases.remove(&case) else { return Vec::new() };
+    /// Forgets a case with everything in it; gives what is left to tell.
+    pub(crate) fn close(&mut self, case: CaseId) -> Closed {
+        let Some(part) = self.cases.remove(&case) else { return Closed::default() };
         for id in part.store.ids() {
             self.owners.remove(id);
         }
@@ -273,7 +274,7 @@ impl Account {
         for key in &part.keys {
             self.keys.forget(key);
         }
-        part.refused
+        Closed { refused: part.refused, found: part.found }
     }
 }
 

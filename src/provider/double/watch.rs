@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use crate::id::CaseId;
+use crate::provider::upstream::Refusal;
 
 /// One call of the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,28 @@ pub struct ApiCall {
     pub status: u16,
     /// What became of it.
     pub kind: CallKind,
+    /// What was said of it beside the double; nothing where it was not asked.
+    pub beside: Option<Said>,
+}
+
+/// What somebody beside the double said of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Who: `stripe-mock 0.206.0`.
+    pub by: String,
+    /// What.
+    pub what: Judgement,
+}
+
+/// What is said of a call's parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// They are as Stripe's API has them.
+    Fits,
+    /// One is not.
+    Refused(Refusal),
+    /// It could not be told, and why.
+    Untold(String),
 }
 
 /// What became of a call.
@@ -47,6 +70,8 @@ pub enum CallKind {
     Held,
     /// Not modelled: the case cannot be judged.
     Refused,
+    /// Not modelled, and answered by who stands beside the double.
+    PassedOn,
     /// The app's own mistake, answered as Stripe would.
     Invalid,
 }

@@ -137,6 +137,15 @@ async fn every_object_has_the_shape_that_stripe_publishes() {
     assert!(found == known, "{}", told_apart(&found, &known));
 }
 
+/// How objects differ from the newest shapes, beside what is known of the double's.
+pub(crate) fn unknown_differences(objects: &[Value]) -> Vec<String> {
+    let (newest, _) = RELEASES[RELEASES.len() - 1];
+    let known = known();
+    let found = differences(&[(newest, published(newest))], objects, &mut BTreeSet::new());
+    let known = |one: &Difference| known.get(one).is_some_and(|versions| versions.contains(newest));
+    found.into_iter().filter(|one| !known(one)).map(|one| format!("{one:?}")).collect()
+}
+
 /// What differs in the first of these releases. What a later one added may be there already: Stripe counts new
 /// fields as compatible (docs.stripe.com/upgrades), and so do we. Such a field is no difference.
 fn differences(

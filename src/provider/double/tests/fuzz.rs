@@ -263,7 +263,7 @@ proptest! {
                 let call = params.map(|params| Call { method: *method, path: path.clone(), params });
                 let now = START.parse().unwrap();
                 let version = Version::all().nth(at % 33).unwrap();
-                let request = Request { call, named: Some(version), version, method: method.as_str(), path: &path, idempotency_key: None, now };
+                let request = Request { call, named: Some(version), version, method: method.as_str(), path: &path, idempotency_key: None, now, passes_on: false };
                 let answer = answer(&mut stand.double.shared.account(), request);
                 prop_assert!(matches!(answer.status, 200 | 400 | 402 | 404 | 501), "{path} {form}: {}", answer.status);
                 prop_assert!(serde_json::from_slice::<Value>(&answer.body).unwrap().is_object());

@@ -1,6 +1,7 @@
 //! The double as its users meet it: through actions, and over HTTP.
 
 mod attempts;
+mod beside;
 mod billing;
 mod bounds;
 mod bursts;
@@ -94,7 +95,11 @@ impl Stand {
     }
 
     async fn seeded(seed: u64) -> Self {
-        let double = Double::start(DoubleConfig::default(), &catalog(), Clock::start(), seed).await.unwrap();
+        Self::with(DoubleConfig::default(), seed).await
+    }
+
+    async fn with(config: DoubleConfig, seed: u64) -> Self {
+        let double = Double::start(config, &catalog(), Clock::start(), seed).await.unwrap();
         double.open(CASE, START.parse().unwrap(), IdMinter::new(seed, 1));
         let slot = double.add_customer(CASE, "Jenny@example.com");
         Self { double, slot }

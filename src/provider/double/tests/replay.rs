@@ -92,6 +92,7 @@ fn history(steps: &[Step]) -> (Value, Vec<Value>, BTreeMap<String, Value>) {
                         path: &path,
                         idempotency_key: None,
                         now,
+                        passes_on: false,
                     };
                     answer(&mut stand.double.shared.account(), request);
                 }

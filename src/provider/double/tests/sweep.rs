@@ -128,6 +128,7 @@ impl Full {
             path,
             idempotency_key: None,
             now: now(),
+            passes_on: false,
         };
         answer(&mut self.account, request)
     }
