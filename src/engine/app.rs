@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::case::InputKind;
 use crate::id::CaseId;
-use crate::target::{Death, LaunchError, Launched, Launcher, LogLine, Revived, Victim};
+use crate::target::{Death, Front, LaunchError, Launched, Launcher, LogLine, Revived, Victim};
 use crate::time::Clock;
 
 /// What has come back for a case.
@@ -43,6 +43,8 @@ pub(super) struct App {
     up: Option<Launched>,
     /// What it printed before it was restarted.
     past: Vec<LogLine>,
+    /// Where it is led when it asks for Stripe.
+    front: Option<Front>,
     /// Where it is told that it is back.
     back: UnboundedSender<Back>,
 }
@@ -52,10 +54,11 @@ impl App {
     pub(super) fn new(
         up: Launched,
         launcher: Arc<dyn Launcher>,
+        front: Option<Front>,
         clock: Clock,
         back: UnboundedSender<Back>,
     ) -> Self {
-        Self { launcher, clock, up: Some(up), past: Vec::new(), back }
+        Self { launcher, clock, up: Some(up), past: Vec::new(), front, back }
     }
 
     /// Whether it has ended though nobody asked it to.
@@ -71,10 +74,15 @@ impl App {
         }
     }
 
-    /// What it printed since then, in all its lives.
+    /// What it printed since then, in all its lives, and what there is to say of whom it asked.
     pub(super) fn log_since(&self, since: Duration) -> Vec<LogLine> {
         let past = self.past.iter().filter(|line| line.at >= since).cloned();
-        past.chain(self.up.iter().flat_map(|up| up.log_since(since))).collect()
+        let mut lines: Vec<LogLine> = past.chain(self.up.iter().flat_map(|up| up.log_since(since))).collect();
+        if let Some(front) = &self.front {
+            lines.extend(front.said_since(since));
+            lines.sort_by_key(|line| line.at);
+        }
+        lines
     }
 
     /// Stops it and starts it again on the same data; whoever holds the other end of `back` is told.

@@ -22,7 +22,7 @@ use crate::provider::double::{ApiCall, Double, DoubleConfig};
 use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::scenario::model::Step;
 use crate::secret::Secret;
-use crate::target::{Faketime, FaketimeError, Runtime};
+use crate::target::{Faketime, FaketimeError, Front, Runtime};
 use crate::time::Clock;
 
 /// What a run needs of the world, read once by whoever starts it.
@@ -52,8 +52,16 @@ pub struct Ports {
 
 impl Ports {
     /// The names of [`Self::inherited`].
-    pub const INHERITED: [&'static str; 3] =
-        [Runtime::VARIABLES[0], Runtime::VARIABLES[1], Faketime::VARIABLES[0]];
+    pub const INHERITED: [&'static str; 8] = [
+        Runtime::VARIABLES[0],
+        Runtime::VARIABLES[1],
+        Faketime::VARIABLES[0],
+        Front::VARIABLES[0],
+        Front::VARIABLES[1],
+        Front::VARIABLES[2],
+        Front::VARIABLES[3],
+        Front::VARIABLES[4],
+    ];
 }
 
 /// Why a run could not begin or go on. Its exit code is 3: nothing was judged.
@@ -93,6 +101,9 @@ pub enum SessionError {
     /// The hook that leads the app to the double cannot be written.
     #[error("write the hook of `target.redirect`: {0}")]
     Redirect(#[source] std::io::Error),
+    /// The front of `target.redirect = "proxy"` did not start.
+    #[error("{0}")]
+    Front(#[from] crate::target::FrontError),
     /// No HTTP client for requests and probes.
     #[error("start an HTTP client: {0}")]
     Client(#[source] reqwest::Error),
@@ -280,7 +291,7 @@ async fn with_an_app(
     let (reports, inbox) = mpsc::unbounded_channel();
     let (back, restarted) = mpsc::unbounded_channel();
     let caller = Arc::new(caller(ports, &staged)?.with_browser(progress.browser.clone()));
-    let Stage { target, launcher, ready_at, scene, faketime, deploy_sha, dir, outside, .. } = staged;
+    let Stage { target, launcher, ready_at, scene, faketime, deploy_sha, dir, outside, front, .. } = staged;
     let instances = scene.turns.iter().filter_map(|id| scene.processes.get(id).cloned()).collect();
     let driver = Driver { faketime, instances, ..driver(plan, ports, double, caller, outside, reports)? };
     let started = RunEventKind::TargetStarted {
@@ -292,7 +303,7 @@ async fn with_an_app(
         plan,
         scene,
         driver,
-        app: App::new(target, launcher, ports.clock, back),
+        app: App::new(target, launcher, front, ports.clock, back),
         sink,
         redactor: &redactor,
         cancel: ports.cancel.clone(),

@@ -1,6 +1,7 @@
 //! Brings the app up: ports, folders, secrets, templates of the environment.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,8 @@ use crate::project::model::{self, Environment, Launch, MovedBy, Project, Provide
 use crate::provider::double::{AnswersIn, Catalog, CatalogPrice, CatalogProduct, Double, DoubleConfig};
 use crate::secret::{Redactor, Secret};
 use crate::target::{
-    DeploySha, ExistingLauncher, Faketime, Hook, LaunchSpec, Launched, Launcher, ProcessLauncher, RunFolder,
-    Runtime,
+    DeploySha, ExistingLauncher, Faketime, Front, FrontPlace, Hook, LaunchSpec, Launched, Launcher,
+    ProcessLauncher, RunFolder, Runtime,
 };
 use crate::template;
 
@@ -45,6 +46,8 @@ pub(super) struct Stage {
     pub(super) outside: Outside,
     /// Removed when it is dropped.
     pub(super) dir: RunFolder,
+    /// Where an app that cannot be told Stripe's address is led.
+    pub(super) front: Option<Front>,
 }
 
 impl Stage {
@@ -142,6 +145,7 @@ pub(super) struct Prepared {
     pub(super) base_url: String,
     outside: Outside,
     instances: Vec<Instance>,
+    front: Option<Front>,
     dir: RunFolder,
 }
 
@@ -161,7 +165,8 @@ pub(super) fn prepare(
     };
     let endpoints = endpoints(plan, ports, &base_url)?;
     let outside = Outside::start(&plan.project, &plan.environment, ports.clock)?;
-    let mut names = names(ports, double, &endpoints);
+    let front = front(plan, ports, double, dir.path())?;
+    let mut names = names(ports, double, front.as_ref(), &endpoints);
     names.extend(outside.names());
     let port = instances.first().map_or(0, |instance| instance.port);
     let target = json!({
@@ -183,7 +188,7 @@ pub(super) fn prepare(
         variables,
         seed: plan.options.seed,
     });
-    Ok(Prepared { scene, base_url, outside, instances, dir })
+    Ok(Prepared { scene, base_url, outside, instances, front, dir })
 }
 
 /// Starts the app, or finds it running, and reads its deploy SHA.
@@ -193,7 +198,7 @@ pub(super) async fn bring_up(
     double: &Double,
     wanted: &Wanted,
 ) -> Result<Stage, SessionError> {
-    let Prepared { scene, base_url, outside, instances, dir } = prepare(plan, ports, double, wanted)?;
+    let Prepared { scene, base_url, outside, instances, front, dir } = prepare(plan, ports, double, wanted)?;
     let hook = hook(plan, dir.path())?;
     let faketime = match wanted.clock {
         Some(MovedBy::Faketime) => Some(Faketime::new(dir.path())?),
@@ -203,6 +208,9 @@ pub(super) async fn bring_up(
         let inherited = |name: &str| ports.inherited.get(name).map(String::as_str);
         if let Some(hook) = &hook {
             hook.lead(env, &double.url(), inherited);
+        }
+        if let Some(front) = &front {
+            front.lead(env, &double.url(), inherited);
         }
         if let Some(faketime) = &faketime {
             faketime.lead(env, inherited);
@@ -233,16 +241,33 @@ pub(super) async fn bring_up(
     let deploy_sha = deploy_sha(plan, ports, &base_url).await;
     let mut workplace = workplace(plan, ports, &scene)?;
     lead(&mut workplace.env);
-    Ok(Stage { target, launcher, ready_at, scene, faketime, deploy_sha, workplace, outside, dir })
+    Ok(Stage { target, launcher, ready_at, scene, faketime, deploy_sha, workplace, outside, dir, front })
 }
 
 /// What leads the app to the double, where it cannot be told.
 fn hook(plan: &RunPlan, dir: &Path) -> Result<Option<Hook>, SessionError> {
-    let runtime = plan.environment.target.redirect.map(|redirect| match redirect {
-        Redirect::Node => Runtime::Node,
-        Redirect::Python => Runtime::Python,
-    });
+    let runtime = match plan.environment.target.redirect {
+        Some(Redirect::Node) => Some(Runtime::Node),
+        Some(Redirect::Python) => Some(Runtime::Python),
+        Some(Redirect::Proxy) | None => None,
+    };
     runtime.map(|runtime| Hook::write(runtime, dir)).transpose().map_err(SessionError::Redirect)
+}
+
+/// Where an app is led whatever it is written in.
+fn front(plan: &RunPlan, ports: &Ports, double: &Double, dir: &Path) -> Result<Option<Front>, SessionError> {
+    if plan.environment.target.redirect != Some(Redirect::Proxy) {
+        return Ok(None);
+    }
+    let listen_on = Ipv4Addr::LOCALHOST.into();
+    let place = FrontPlace {
+        listen_on,
+        host: listen_on.to_string(),
+        own_hosts: false,
+        double: (listen_on, double.port()).into(),
+        dir,
+    };
+    Ok(Some(Front::start(&place, ports.clock)?))
 }
 
 fn endpoints(
@@ -305,6 +330,7 @@ fn elsewhere(path: &str, own: &Secret, paths: &[&str], secrets: &[Secret]) -> Op
 fn names(
     ports: &Ports,
     double: &Double,
+    front: Option<&Front>,
     endpoints: &BTreeMap<String, Arc<EndpointAt>>,
 ) -> Map<String, Value> {
     let endpoints: Map<String, Value> = endpoints
@@ -313,8 +339,14 @@ fn names(
             (name.clone(), json!({ "secret": endpoint.secret.expose(), "url": endpoint.url }))
         })
         .collect();
+    let mut provider = json!({ "url": double.url() });
+    if let Some(front) = front {
+        provider["proxy"] = front.proxy().into();
+        provider["ca"] = front.authority().display().to_string().into();
+        provider["ca_bundle"] = front.bundle().display().to_string().into();
+    }
     [
-        ("provider".to_owned(), json!({ "url": double.url() })),
+        ("provider".to_owned(), provider),
         ("endpoint".to_owned(), Value::Object(endpoints)),
         ("secret".to_owned(), exposed(ports)),
         ("price".to_owned(), Value::Object(double.prices())),

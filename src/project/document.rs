@@ -238,7 +238,7 @@ document! {
         container: Table,
         /// A compose file that is started.
         compose: Table,
-        /// For an app without a setting for Stripe's address: `node` leads its connections to Stripe to the double, `python` the package `stripe`.
+        /// For an app without a setting for Stripe's address: `node` leads its connections to Stripe to the double, `python` the package `stripe`; `proxy` leads any program there that goes through `HTTPS_PROXY` and trusts `SSL_CERT_FILE` or its like, containers by their hosts file, and refuses every other host. A variable of the app can name `{{ provider.proxy }}`, `{{ provider.ca }}` and `{{ provider.ca_bundle }}`.
         redirect: Redirect,
         /// Moves the app's clock along with Stripe's: `"faketime"` by Debian's package of that name (not a program that is linked statically), or `{ http = { … } }` by a call to the app, which finds the time in `{{ clock.unix }}` or `{{ clock.iso }}`. A case in which time passes (`advance`, `given.at`, a `timeout`) then has an app of its own.
         clock: ClockDocument,
@@ -427,7 +427,7 @@ words!(Leaves, "after_retries", {
     "unpaid" => Self::Unpaid,
     "past_due" => Self::PastDue,
 });
-words!(Redirect, "redirect", { "node" => Self::Node, "python" => Self::Python, });
+words!(Redirect, "redirect", { "node" => Self::Node, "python" => Self::Python, "proxy" => Self::Proxy, });
 
 /// The one word for how the app's clock is moved.
 #[derive(Debug, Clone, Copy)]

@@ -311,13 +311,15 @@ pub struct Target {
     pub deploy_sha: Option<DeploySha>,
 }
 
-/// The runtime whose hook leads an app to the double.
+/// What leads an app to the double: the hook of a runtime, or a TLS front for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redirect {
     /// `node`
     Node,
     /// `python`
     Python,
+    /// `proxy`
+    Proxy,
 }
 
 /// How the app's clock is moved along with Stripe's.

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// The hosts of Stripe's API. Stripe's pages (`checkout.stripe.com`) are for browsers, and none of the app's business.
-const HOSTS: &str = "api.stripe.com,files.stripe.com,connect.stripe.com,meter-events.stripe.com";
+pub(super) const HOSTS: [&str; 4] =
+    ["api.stripe.com", "files.stripe.com", "connect.stripe.com", "meter-events.stripe.com"];
 
 /// Which runtime has the hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,16 @@ impl Hook {
         Ok(Self { runtime, folder })
     }
 
+    /// The file itself.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(self.runtime.file().0)
+    }
+
+    /// The same hook where a container has it.
+    pub(super) fn inside(&self, folder: &Path) -> Self {
+        Self { runtime: self.runtime, folder: folder.to_owned() }
+    }
+
     /// Makes a program that is told `env` load the hook, which leads it to `url`. `inherited` gives what the program
     /// finds in its environment beside `env`, in which a later variable wins.
     pub fn lead<'a>(
@@ -68,13 +79,25 @@ impl Hook {
         url: &str,
         inherited: impl FnOnce(&str) -> Option<&'a str>,
     ) {
+        self.load(env, inherited);
+        env.push(("PAYDRILL_STRIPE_URL".to_owned(), url.to_owned()));
+        env.push(("PAYDRILL_STRIPE_HOSTS".to_owned(), HOSTS.join(",")));
+    }
+
+    /// Makes it load the hook, and tells it nothing.
+    pub(super) fn load<'a>(
+        &self,
+        env: &mut Vec<(String, String)>,
+        inherited: impl FnOnce(&str) -> Option<&'a str>,
+    ) {
         let variable = self.runtime.variable();
-        let told = env.iter().rev().find(|(name, _)| name == variable).map(|(_, value)| value.clone());
-        let kept = told.or_else(|| inherited(variable).map(str::to_owned)).filter(|kept| !kept.is_empty());
+        let kept = last(env, variable)
+            .or_else(|| inherited(variable).map(str::to_owned))
+            .filter(|kept| !kept.is_empty());
         let led = match self.runtime {
             Runtime::Node => {
                 // Node reads a path in quotes as one word, in which a backslash protects what follows it.
-                let path = self.folder.join(self.runtime.file().0).display().to_string();
+                let path = self.path().display().to_string();
                 let require = format!("--require \"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""));
                 [Some(require), kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
             }
@@ -85,9 +108,12 @@ impl Hook {
             }
         };
         env.push((variable.to_owned(), led));
-        env.push(("PAYDRILL_STRIPE_URL".to_owned(), url.to_owned()));
-        env.push(("PAYDRILL_STRIPE_HOSTS".to_owned(), HOSTS.to_owned()));
     }
+}
+
+/// The value of a variable, of which the last one wins.
+pub(super) fn last(env: &[(String, String)], variable: &str) -> Option<String> {
+    env.iter().rev().find(|(name, _)| name == variable).map(|(_, value)| value.clone())
 }
 
 #[cfg(test)]

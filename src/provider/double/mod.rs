@@ -228,6 +228,12 @@ impl Double {
         format!("http://{}", self.address)
     }
 
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Every call that the app makes from now on. The first caller gets them; calls made before are lost.
     #[must_use]
     pub fn calls(&self) -> Option<mpsc::UnboundedReceiver<ApiCall>> {

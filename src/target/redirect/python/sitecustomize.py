@@ -1,6 +1,8 @@
-"""Paydrill's `target.redirect = "python"`: the official package `stripe` asks the double, with whatever HTTP client.
+"""Paydrill's `target.redirect`: the official package `stripe` asks the double, with whatever HTTP client.
 
-Python imports this module when it starts. What calls Stripe past the package is refused, and never reaches Stripe.
+Python imports this module when it starts. With `"python"` the package is led to the double's own address, and what
+calls Stripe past the package is refused, and never reaches Stripe. With `"proxy"` every address stays, and the package,
+which trusts only certificates that it brings along, is shown those of the run.
 """
 
 import importlib.machinery
@@ -9,13 +11,17 @@ import os
 import socket
 import sys
 
-DOUBLE = os.environ["PAYDRILL_STRIPE_URL"]
-HOSTS = os.environ["PAYDRILL_STRIPE_HOSTS"].split(",")
+CERTIFICATES = os.environ.get("PAYDRILL_STRIPE_CA")
+DOUBLE = os.environ.get("PAYDRILL_STRIPE_URL")
+HOSTS = os.environ.get("PAYDRILL_STRIPE_HOSTS", "").split(",")
 STRIPE = {f"https://{host}" for host in HOSTS}
 
 
-def lead():
-    """Wherever the package keeps an address of Stripe, it is the double's."""
+def lead(package):
+    """Wherever the package keeps an address of Stripe, it is the double's; or it trusts the double as Stripe."""
+    if CERTIFICATES:
+        package.ca_bundle_path = CERTIFICATES
+        return
     for name, module in list(sys.modules.items()):
         if name == "stripe" or name.startswith("stripe."):
             for key, value in list(vars(module).items()):
@@ -34,7 +40,7 @@ class Finder:
 
             def exec_module(module):
                 load(module)
-                lead()
+                lead(module)
 
             spec.loader.exec_module = exec_module
         return spec
@@ -61,5 +67,6 @@ def customize_as_before():
 
 
 sys.meta_path.insert(0, Finder)
-socket.getaddrinfo = guarded(socket.getaddrinfo)
+if not CERTIFICATES:
+    socket.getaddrinfo = guarded(socket.getaddrinfo)
 customize_as_before()
