@@ -10,8 +10,8 @@ use super::ActError;
 use super::account::dispute;
 use super::account::payment::{self, Collect};
 use super::account::{
-    World, change, checkout, checkout_page, checkout_params, clock, coupon, customer, payment_link, refund,
-    renewal, schedule, subscription,
+    World, change, checkout, checkout_page, checkout_params, clock, coupon, customer, payment_link, period,
+    refund, renewal, schedule, subscription,
 };
 use super::error::ApiError;
 use super::params::{Params, Table};
@@ -315,6 +315,7 @@ impl Stage<'_, '_> {
         let item = self.first_item(&id)?;
         let price = self.price(&change.price)?;
         let mut given = json!({ "items": [{ "id": item, "price": price }] });
+        self.begin_anew(&id, &mut given, &[&price]);
         if change.payment.is_some() {
             put(&mut given, "proration_behavior", "always_invoice");
         }
@@ -339,8 +340,24 @@ impl Stage<'_, '_> {
                 None => given.push(json!({ "id": item["id"], "deleted": true })),
             }
         }
+        let added: Vec<String> = wanted.iter().map(|line| text(line, "price").to_owned()).collect();
         given.extend(wanted);
-        self.update(&id, json!({ "items": given }))
+        let mut given = json!({ "items": given });
+        self.begin_anew(&id, &mut given, &added.iter().collect::<Vec<_>>());
+        self.update(&id, given)
+    }
+
+    /// Who is billed at another interval from now on is billed at once: apps ask for it, now that Stripe does not do it
+    /// by itself any more.
+    fn begin_anew(&self, id: &str, given: &mut Value, prices: &[&String]) {
+        let recurring = |price: &&String| self.world.peek(price)["recurring"].clone();
+        let held = data(&self.world.peek(id)["items"]).iter().map(|item| &item["price"]["recurring"]);
+        let held: Vec<_> = held.collect();
+        let differs = |wanted: &Value| held.iter().all(|held| !period::same(held, wanted));
+        let trialing = text(self.world.peek(id), "status") == "trialing";
+        if !trialing && prices.iter().map(recurring).any(|wanted| differs(&wanted)) {
+            put(given, "billing_cycle_anchor", "now");
+        }
     }
 
     /// The items as they are until then, and what they become afterwards.
@@ -371,9 +388,14 @@ impl Stage<'_, '_> {
             || current["end_date"].clone(),
             |after| self.world.second().saturating_add(after.as_secs()).into(),
         );
+        let recurring = |line: &Value| self.world.peek(text(line, "price"))["recurring"].clone();
+        let every: Vec<_> = held.iter().chain(&items).map(recurring).collect();
+        let mut next = json!({ "items": items });
+        if !period::all_same(every.iter()) {
+            put(&mut next, "billing_cycle_anchor", "phase_start");
+        }
         let phases = json!([
-            { "items": held, "start_date": current["start_date"], "end_date": ends },
-            { "items": items },
+            { "items": held, "start_date": current["start_date"], "end_date": ends }, next,
         ]);
         self.asked();
         schedule::update(self.world, &schedule, &read(&json!({ "phases": phases }), schedule::UPDATE)?)?;

@@ -22,7 +22,8 @@ use super::watch::CallKind;
 use crate::id::CaseId;
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::refusal::Refusal;
-use crate::stripe::version::{Version, calls};
+use crate::stripe::version::Version;
+use crate::stripe::version::calls::{self, Why};
 
 /// A call with what its headers say.
 #[derive(Debug)]
@@ -144,13 +145,18 @@ fn request_id(account: &mut Account, home: Option<Home>, method: &str) -> String
 
 /// A call as the version that its caller names means it.
 fn as_named(mut call: Call, named: Option<Version>) -> Result<Call, ApiError> {
-    let Some(version) = named.filter(|_| call.method == Method::Post) else { return Ok(call) };
-    calls::read(&call.path, &mut call.params, version).map(|()| call).map_err(|gone| match gone.code {
-        None => ApiError::unknown_param(&gone.param),
-        Some(code) => {
-            let message =
-                format!("`{}` is no longer supported since API version {}.", gone.param, gone.since);
-            ApiError::coded(code, &gone.param, message)
+    if call.method != Method::Post {
+        return Ok(call);
+    }
+    calls::read(&call.path, &mut call.params, named).map(|()| call).map_err(|misfit| {
+        let param = &misfit.param;
+        match misfit.why {
+            Why::Unknown => ApiError::unknown_param(param),
+            Why::Not(form, given) => ApiError::invalid_param(param, format!("Invalid {form}: {given}")),
+            Why::NoLonger(code, since) => {
+                let message = format!("`{param}` is no longer supported since API version {since}.");
+                ApiError::coded(code, param, message)
+            }
         }
     })
 }
@@ -178,7 +184,7 @@ fn carry_out(
         idempotency_key: request.idempotency_key.map(str::to_owned),
     };
     let as_kept = paths.is_empty() && request.version.looks_newest();
-    let done = dispatch(account, call, home, cause, as_kept)
+    let done = dispatch(account, call, home, (cause, request.version), as_kept)
         .and_then(|reply| print(account, reply, &paths, request.version));
     match done {
         Ok(body) => answer.body = body,

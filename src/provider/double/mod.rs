@@ -167,6 +167,11 @@ impl Double {
         account.after_retries = config.after_retries;
         catalog::stock(&mut account, catalog)?;
         account.large.outbox.clear();
+        account.version = match (&config.alone, config.answers_in) {
+            (Some(alone), _) => alone.api_version,
+            (None, AnswersIn::Version(version)) => version,
+            (None, AnswersIn::Asked) => Version::NEWEST,
+        };
         let (version, speed, deliveries, forwarded) = match config.alone {
             None => (Version::NEWEST, 1.0, None, Vec::new()),
             Some(alone) => {

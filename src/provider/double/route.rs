@@ -17,6 +17,7 @@ use super::state::Account;
 use super::store::Kind;
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::text;
+use crate::stripe::version::Version;
 
 /// A call as it came, decoded.
 #[derive(Debug, Clone)]
@@ -247,13 +248,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
 /// Words that stand where an id could: routes of their own, which must not be taken for an object that is missing.
 const NO_IDS: [&str; 4] = ["search", "upcoming", "create_preview", "preview"];
 
-/// Carries a call out. `as_kept`: it is answered in the newest version and nothing is expanded, so that what was
+/// Carries a call out, in the version that its caller speaks. `as_kept`: it is answered in the newest version and nothing is expanded, so that what was
 /// printed before can be answered again.
 pub(crate) fn dispatch(
     account: &mut Account,
     call: &Call,
     home: Option<Home>,
-    cause: Cause,
+    (cause, version): (Cause, Version),
     as_kept: bool,
 ) -> Result<Reply, ApiError> {
     let table = match call.method {
@@ -300,6 +301,7 @@ pub(crate) fn dispatch(
                 account.claim_clock(case, clock)?;
             }
             let world = &mut account.world(home.unwrap_or(Home::Large), cause);
+            world.version = version;
             let clock = clock_named(world, ids, &params);
             let outside = world.enter(clock.as_deref());
             let made = writes.run(world, ids, &params);

@@ -19,6 +19,7 @@ use crate::stripe::action::Leaves;
 use crate::stripe::object::envelope::Cause;
 use crate::stripe::object::{list, object, text};
 use crate::stripe::thin;
+use crate::stripe::version::Version;
 
 /// The cases whose objects are kept warm at once: more than a run plays at a time. Tests have few, and some rest.
 const AWAKE: usize = if cfg!(test) { 2 } else { 64 };
@@ -43,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) keep_events: usize,
     /// How a subscription is left when the last retry of its invoice was declined.
     pub(crate) after_retries: Leaves,
+    /// The account's version: what is left out of an action means what it means in that.
+    pub(crate) version: Version,
     /// How far the time of the account at large is ahead of the wall clock.
     pub(crate) ahead: SignedDuration,
     /// The ids of the catalogue's prices and products by their keys, in the catalogue's order.
@@ -66,6 +69,7 @@ impl Account {
             seq: 0,
             keep_events: usize::MAX,
             after_retries: Leaves::default(),
+            version: Version::NEWEST,
             ahead: SignedDuration::ZERO,
             prices: Vec::new(),
             products: Vec::new(),
@@ -99,7 +103,7 @@ impl Account {
             self.wake(case);
         }
         let Self { shop, large, cases, owners, seq, .. } = self;
-        let (keep_events, after_retries) = (self.keep_events, self.after_retries);
+        let (keep_events, after_retries, version) = (self.keep_events, self.after_retries, self.version);
         let case = match home {
             Home::Case(case) => cases.get_mut(&case),
             Home::Large | Home::Shop => None,
@@ -116,6 +120,7 @@ impl Account {
             seq,
             keep_events,
             after_retries,
+            version,
             cause,
             overlay: None,
             clock: None,

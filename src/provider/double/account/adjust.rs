@@ -24,9 +24,15 @@ pub(crate) fn adjust(world: &World<'_>, invoice: &mut Value, lines: &mut [Value]
         let own =
             line.as_object_mut().and_then(|fields| fields.shift_remove("tax_rates")).unwrap_or_default();
         let own = rates(&own);
-        let left = int(line, "amount").saturating_sub(discount::sum(taken));
+        // A proration keeps the discounts that it came with.
+        let amounts = match line["discountable"] == false {
+            true => line["discount_amounts"].clone(),
+            false => discount::amounts(taken),
+        };
+        let off = amounts.as_array().into_iter().flatten().map(|taken| int(taken, "amount"));
+        let left = off.fold(int(line, "amount"), i64::saturating_sub);
         let taxes = tax::on(left, if own.is_empty() { &defaults } else { &own }, payer);
-        put_all(line, [("discount_amounts", discount::amounts(taken)), ("taxes", tax::shown(&taxes, payer))]);
+        put_all(line, [("discount_amounts", amounts), ("taxes", tax::shown(&taxes, payer))]);
     }
     put(invoice, "discounts", discounts);
 }

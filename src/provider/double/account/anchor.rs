@@ -5,6 +5,7 @@ use jiff::civil::{DateTime, date};
 use jiff::{Span, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
+use super::item::New;
 use super::period;
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
@@ -57,6 +58,41 @@ pub(crate) fn read(params: &Params, now: i64, recurring: &Value) -> Result<Optio
     }
     Ok(Some(anchor))
 }
+
+/// What a subscription in flexible billing mode is anchored to that is said to run since before: to that moment, where
+/// nobody says anything else (<https://docs.stripe.com/billing/subscriptions/billing-mode/compare#backdate-subscriptions>).
+pub(crate) fn backdated(
+    params: &Params,
+    said: Option<Anchor>,
+    since: i64,
+    now: i64,
+    items: &[New],
+) -> Result<Anchor, ApiError> {
+    if said.is_none() && params.text("proration_behavior") == Some("none") {
+        return Err(ApiError::not_modelled(
+            "backdate_start_date with proration_behavior=none and no billing_cycle_anchor in flexible billing mode",
+        ));
+    }
+    let anchor = said.unwrap_or(Anchor { at: since, config: NULL });
+    let mut lines = 0_usize;
+    for item in items {
+        let mut from = since;
+        while from < now.max(anchor.at) && lines <= MOST_LINES {
+            (_, from) = period::around(anchor.at, from, &item.price["recurring"]);
+            lines = lines.saturating_add(1);
+        }
+    }
+    match lines {
+        0..=MOST_LINES => Ok(anchor),
+        _ => Err(ApiError::invalid_param(
+            "backdate_start_date",
+            "Backdating isn't supported if the resulting invoice has more than 250 line items.",
+        )),
+    }
+}
+
+/// The most lines of a backdated invoice.
+const MOST_LINES: usize = 250;
 
 /// The next moment that the config names.
 fn configured(config: &Value, now: i64, recurring: &Value) -> Result<Anchor, ApiError> {

@@ -8,13 +8,13 @@ use super::redemption::{self, Buyer};
 use super::status::{become_, give_up_trial, pause};
 use super::subscription::{self, FIELDS, is_over};
 use super::{
-    World, automatic_tax, entitlement, invoice_item, item, pending_update, period, proration, put_all,
-    tax_rate,
+    World, automatic_tax, billing_mode, ending, entitlement, invoice_item, item, pending_update, period,
+    proration, put_all, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
-use crate::stripe::object::{NULL, data, merge, put, text};
+use crate::stripe::object::{NULL, data, int, merge, put, text};
 
 pub(crate) const UPDATE: Table = &[
     ("items", Is::Rows(item::CHANGED)),
@@ -105,16 +105,19 @@ pub(crate) fn update_paid(
 fn allowed(before: &Value, params: &Params) -> Result<(), ApiError> {
     let only = |allowed: &[&str]| params.fields().keys().all(|name| allowed.contains(&name.as_str()));
     if is_over(before) && !only(&["metadata", "cancellation_details"]) {
-        return Err(ApiError::invalid(
-            "A canceled subscription can only update its cancellation_details and metadata.",
-        )
-        .with_code("invalid_canceled_subscription_fields"));
+        return Err(canceled());
     }
     super::schedule::allows(before, params)?;
     if params.text("payment_behavior") == Some("pending_if_incomplete") {
         pending_update::check(params)?;
     }
     Ok(())
+}
+
+/// What Stripe says to changes of a subscription that has ended.
+pub(crate) fn canceled() -> ApiError {
+    ApiError::invalid("A canceled subscription can only update its cancellation_details and metadata.")
+        .with_code("invalid_canceled_subscription_fields")
 }
 
 fn change(
@@ -144,7 +147,8 @@ fn change(
         return end_trial_unpaid(world, before, after);
     }
     begin(&mut after, cycle, now);
-    lay_end(&mut after, params, now)?;
+    ending::lay(&mut after, params, now)?;
+    ending::follow(&mut after, params);
     if let Some((_, fields)) = world.overlay.take() {
         merge(&mut after, &fields);
     }
@@ -209,11 +213,19 @@ fn prorated_at(before: &Value, params: &Params, now: i64) -> Result<i64, ApiErro
     }
 }
 
-/// Another interval, a trial that begins or ends, or the wish for it change the billing cycle.
+/// Another interval, a trial that begins or ends, or the wish for it change the billing cycle. In flexible billing mode
+/// nothing but the wish and trials do
+/// (<https://docs.stripe.com/billing/subscriptions/billing-mode/compare#reset-the-billing-cycle-anchor>).
 fn cycle(world: &World<'_>, before: &Value, after: &Value, params: &Params) -> Result<Cycle, ApiError> {
-    let interval = |subscription: &Value| {
-        let recurring = &data(&subscription["items"]).first().unwrap_or(&NULL)["price"]["recurring"];
-        (recurring["interval"].clone(), recurring["interval_count"].clone())
+    let first = |subscription: &Value| data(&subscription["items"]).first().cloned().unwrap_or_default();
+    let costs = |subscription: &Value| {
+        let amount = |item: &Value| subscription::amount(world, &item["price"], int(item, "quantity"));
+        data(&subscription["items"]).iter().any(|item| amount(item) != 0)
+    };
+    let resets = || {
+        let recurring = |subscription: &Value| first(subscription)["price"]["recurring"].clone();
+        !billing_mode::is_flexible(before)
+            && (!period::same(&recurring(before), &recurring(after)) || !costs(before) && costs(after))
     };
     let trialing = text(before, "status") == "trialing";
     let runs = matches!(text(before, "status"), "active" | "past_due");
@@ -238,7 +250,7 @@ fn cycle(world: &World<'_>, before: &Value, after: &Value, params: &Params) -> R
     match params.text("billing_cycle_anchor") {
         Some("now") if trialing => Err(ApiError::not_modelled("billing_cycle_anchor=now during a trial")),
         Some("now") => Ok(Cycle::Anew),
-        _ if !trialing && interval(before) != interval(after) => Ok(Cycle::Anew),
+        _ if !trialing && resets() => Ok(Cycle::Anew),
         _ => Ok(Cycle::Same),
     }
 }
@@ -280,87 +292,37 @@ fn begin(subscription: &mut Value, cycle: Cycle, now: i64) {
         Cycle::Same => {}
         Cycle::Anew => begin_anew(subscription, now),
         Cycle::Trial(end) => {
-            set_periods(subscription, (now, end));
+            item::set_periods(subscription, |_| (now, end));
             put_all(
                 subscription,
                 [
                     ("billing_cycle_anchor", end.into()),
                     ("status", "trialing".into()),
                     ("trial_end", end.into()),
-                    ("trial_start", now.into()),
                 ],
             );
+            // In classic billing mode it always tells of the first trial.
+            if billing_mode::is_flexible(subscription) || subscription["trial_start"].is_null() {
+                put(subscription, "trial_start", now);
+            }
         }
-        Cycle::TrialMoved(end) => {
-            let (start, _) = item::period_of(subscription);
-            set_periods(subscription, (start, end));
-            put_all(subscription, [("billing_cycle_anchor", end.into()), ("trial_end", end.into())]);
-        }
+        Cycle::TrialMoved(end) => move_trial(subscription, end),
     }
 }
 
-/// A new period from now on.
+/// A trial ends at another time, and so do the periods that it is.
+pub(super) fn move_trial(subscription: &mut Value, end: i64) {
+    item::set_periods(subscription, |item| (item::period(item).0, end));
+    put_all(subscription, [("billing_cycle_anchor", end.into()), ("trial_end", end.into())]);
+}
+
+/// New periods from now on.
 pub(crate) fn begin_anew(subscription: &mut Value, now: i64) {
-    let recurring = data(&subscription["items"]).first().unwrap_or(&NULL)["price"]["recurring"].clone();
-    let ends = period::end(now, now, &recurring);
     put_all(subscription, [("billing_cycle_anchor", now.into()), ("billing_cycle_anchor_config", NULL)]);
     if text(subscription, "status") == "trialing" {
         put_all(subscription, [("status", "active".into()), ("trial_end", now.into())]);
     }
-    set_periods(subscription, (now, ends));
-}
-
-pub(crate) fn set_periods(subscription: &mut Value, period: (i64, i64)) {
-    if let Some(Value::Array(items)) = subscription.get_mut("items").and_then(|list| list.get_mut("data")) {
-        items.iter_mut().for_each(|item| item::set_period(item, period));
-    }
-}
-
-/// `cancel_at_period_end` and `cancel_at`, and what they change beside.
-fn lay_end(subscription: &mut Value, params: &Params, now: i64) -> Result<(), ApiError> {
-    let (_, ends) = item::period_of(subscription);
-    let at = match (params.given("cancel_at_period_end"), params.given("cancel_at")) {
-        (Some(Value::Bool(true)), Some(Value::Number(_) | Value::String(_))) => {
-            return Err(ApiError::invalid(
-                "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
-            ));
-        }
-        (Some(Value::Bool(true)), _) => ends.into(),
-        // All items share a period: the shortest ends with the longest.
-        (_, Some(Value::String(_))) => ends.into(),
-        (_, Some(at)) => at.clone(),
-        (Some(_), None) => NULL,
-        (None, None) => return Ok(()),
-    };
-    if at.as_i64().is_some_and(|at| at <= now) {
-        return Err(ApiError::invalid_param(
-            "cancel_at",
-            "Invalid timestamp: must be an integer Unix timestamp in the future.",
-        ));
-    }
-    let asked = if at.is_null() { NULL } else { now.into() };
-    let reason = if at.is_null() { NULL } else { "cancellation_requested".into() };
-    put_all(
-        subscription,
-        [
-            ("cancel_at", at),
-            ("cancel_at_period_end", params.is_true("cancel_at_period_end").into()),
-            ("canceled_at", asked),
-        ],
-    );
-    if let Some(details) = subscription.get_mut("cancellation_details") {
-        put(details, "reason", reason);
-    }
-    Ok(())
-}
-
-/// The same on a subscription that has just begun, without an event of its own.
-pub(crate) fn set_end(world: &mut World<'_>, id: &str, params: &Params) -> Result<(), ApiError> {
-    let now = world.second();
-    let mut subscription = world.copy(id);
-    lay_end(&mut subscription, params, now)?;
-    world.change(id, |kept| *kept = subscription);
-    Ok(())
+    item::set_periods(subscription, |item| (now, period::end(now, now, &item["price"]["recurring"])));
 }
 
 /// Prorates, tells, and bills what cannot wait.
@@ -373,7 +335,7 @@ fn apply(world: &mut World<'_>, change: Change<'_>) -> Result<(), ApiError> {
     let anew = matches!(cycle, Cycle::Anew | Cycle::Trial(_));
     if behavior != "none" && running {
         proration::prorate(world, before, &after, at, anew);
-        credit_unused_end(world, before, &after, anew);
+        ending::credit(world, before, &after, anew);
     }
     if !before["pending_update"].is_null() && (anew || before["items"] != after["items"]) {
         pending_update::expire(world, &id);
@@ -402,15 +364,6 @@ fn apply(world: &mut World<'_>, change: Change<'_>) -> Result<(), ApiError> {
     }
     entitlement::refresh(world, &customer);
     Ok(())
-}
-
-/// The end that was moved into a period that is paid for gives the rest of it back.
-fn credit_unused_end(world: &mut World<'_>, before: &Value, after: &Value, anew: bool) {
-    let (_, ends) = item::period_of(after);
-    let at = after["cancel_at"].as_i64().filter(|at| *at < ends && before["cancel_at"] != after["cancel_at"]);
-    if let Some(at) = at.filter(|_| !anew) {
-        proration::credit(world, after, at);
-    }
 }
 
 /// `trial_will_end` is also sent when a trial is ended at once.

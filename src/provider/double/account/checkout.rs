@@ -7,7 +7,9 @@ use super::checkout_terms::{self, Terms};
 use super::discount::{self, Line};
 use super::redemption::{self, Buyer, Redeem};
 use super::tax::{self, Payer};
-use super::{World, automatic_tax, catalog, item, put_all, setup_intent, shipping_rate, tax_rate};
+use super::{
+    World, automatic_tax, billing_mode, catalog, item, period, put_all, setup_intent, shipping_rate, tax_rate,
+};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
@@ -121,9 +123,16 @@ fn open(world: &mut World<'_>, params: &Params) -> Result<String, ApiError> {
     let shown: Vec<Value> = discounts.iter().map(|discount| discount.shown(world)).collect();
     put(&mut session, "discounts", shown);
     let kept = |name: &str| params.given(name).cloned().unwrap_or_default();
+    let mut sold = kept("subscription_data");
+    if mode == "subscription" {
+        let mode = billing_mode::of_page(world, &sold)?;
+        let mut data = if sold.is_object() { sold } else { json!({}) };
+        put(&mut data, "billing_mode", mode);
+        sold = data;
+    }
     let hidden = object! {
         "line_items": lines,
-        "subscription_data": kept("subscription_data"),
+        "subscription_data": sold,
         "payment_intent_data": kept("payment_intent_data"),
         "payment_method_data": kept("payment_method_data"),
         "customer_update": kept("customer_update"),
@@ -210,6 +219,12 @@ fn read_lines(
         lines.push(line);
         let own = given["tax_rates"].as_array().map_or(&[][..], Vec::as_slice);
         rates.push(tax_rate::named(world, own, &format!("{param}[tax_rates]"))?.into());
+    }
+    let every = lines.iter().map(|line| &line["price"]["recurring"]);
+    if !period::all_same(every.filter(|every| !every.is_null())) {
+        return Err(ApiError::invalid(
+            "Checkout does not support multiple prices with different billing intervals.",
+        ));
     }
     if mode == "subscription" && lines.iter().all(|line| line["price"]["recurring"].is_null()) {
         return Err(ApiError::invalid(

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::automatic_tax::{AUTOMATIC_TAX, PARTY};
+use super::billing_mode::BILLING_MODE;
 use super::stored::ADDRESS;
 use super::subscription::{INVOICE_SETTINGS, TRIAL_SETTINGS};
 use super::{anchor, catalog, shipping_rate};
@@ -258,7 +259,7 @@ const SUBSCRIPTION_DATA: Table = joined![
         ("application_fee_percent", Is::NotModelled),
         ("billing_cycle_anchor", Is::Int),
         ("billing_cycle_anchor_config", Is::Fields(anchor::CONFIG)),
-        ("billing_mode", Is::Map),
+        ("billing_mode", BILLING_MODE),
         ("default_tax_rates", Is::Texts),
         ("on_behalf_of", Is::NotModelled),
         ("pending_invoice_item_interval", Is::NotModelled),

@@ -405,23 +405,6 @@ fn once(world: &mut World<'_>, customer: &str, extra: &New, parent: Value) -> Va
     item
 }
 
-/// A proration of a subscription's item, waiting for its next invoice; `credited` is what it gives back.
-pub(crate) fn prorated(
-    world: &mut World<'_>,
-    subscription: &Value,
-    of: &str,
-    billed: &Billed<'_>,
-    credited: &Value,
-) {
-    let id = world.mint("ii");
-    let mut item = shape::invoice_item(&id, world.second(), text(subscription, "customer"), billed);
-    put(&mut item, "proration", true);
-    put(&mut item, "discountable", false);
-    put(&mut item, "parent", shape::item_parent(text(subscription, "id"), Some(of)));
-    let item = world.insert_with(Kind::InvoiceItem, item, object! { "credited_items": credited.clone() });
-    world.event("invoiceitem.created", item, None);
-}
-
 /// What waits for an invoice of a customer, or of one of its subscriptions. What subscriptions that have ended left
 /// behind goes with whatever comes next.
 pub(crate) fn take_pending(world: &World<'_>, customer: &str, subscription: Option<&str>) -> Vec<Value> {
@@ -458,6 +441,9 @@ fn line(world: &World<'_>, item: &Value) -> Value {
     let mut line = shape::line(&billed, shape::line_of_item(item, credited));
     for field in ["discountable", "discounts", "metadata", "tax_rates"] {
         put(&mut line, field, item[field].clone());
+    }
+    if let Value::Array(discounts) = &item["proration_details"]["discount_amounts"] {
+        put(&mut line, "discount_amounts", discounts.clone());
     }
     line
 }

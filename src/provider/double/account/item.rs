@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::billing_mode::Mode;
 use super::redemption::{self, Buyer, Redeem};
 use super::subscription::{PAYMENT_BEHAVIOR, PRORATION_BEHAVIOR};
-use super::{World, catalog, change, tax_rate};
+use super::{World, anchor, catalog, change, period, tax_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list;
 use crate::provider::double::params::{Is, Params, Table, nested_int};
@@ -116,8 +117,13 @@ pub(crate) struct New {
     pub(crate) discounts: Vec<Redeem>,
 }
 
-/// What a new subscription's `items` say.
-pub(crate) fn read_new(world: &mut World<'_>, customer: &str, given: &[Value]) -> Result<Vec<New>, ApiError> {
+/// What the `items` of a new subscription in that billing mode say.
+pub(crate) fn read_new(
+    world: &mut World<'_>,
+    customer: &str,
+    given: &[Value],
+    mode: Mode,
+) -> Result<Vec<New>, ApiError> {
     if given.is_empty() {
         return Err(ApiError::missing_param("items"));
     }
@@ -126,10 +132,10 @@ pub(crate) fn read_new(world: &mut World<'_>, customer: &str, given: &[Value]) -
     }
     let mut items: Vec<New> = Vec::new();
     for (at, given) in given.iter().enumerate() {
-        let item = read_one(world, customer, given, &format!("items[{at}]"))?;
-        fits(items.iter().map(|item| &item.price), &item.price)?;
-        items.push(item);
+        items.push(read_one(world, customer, given, &format!("items[{at}]"))?);
     }
+    let prices: Vec<&Value> = items.iter().map(|item| &item.price).collect();
+    fit(&prices, mode.mixes(world.version))?;
     Ok(items)
 }
 
@@ -145,23 +151,45 @@ fn read_one(world: &mut World<'_>, customer: &str, given: &Value, param: &str) -
     })
 }
 
-/// Items of one subscription share interval and currency, and no price twice.
-fn fits<'a>(mut others: impl Iterator<Item = &'a Value>, price: &Value) -> Result<(), ApiError> {
-    let interval = |price: &Value| {
-        (price["recurring"]["interval"].clone(), price["recurring"]["interval_count"].clone())
+/// Items of one subscription share the currency, and no price twice; intervals must be the same, or align where they
+/// may be `mixed`.
+fn fit(prices: &[&Value], mixed: bool) -> Result<(), ApiError> {
+    let Some((first, others)) = prices.split_first() else {
+        return Ok(());
     };
-    others.try_for_each(|other| {
-        if interval(other) != interval(price) {
-            return Err(ApiError::not_modelled("a subscription whose items have different intervals"));
-        }
-        if other["currency"] != price["currency"] {
-            return Err(ApiError::invalid("All prices of a subscription must have the same currency."));
-        }
-        if other["id"] == price["id"] {
-            return Err(ApiError::invalid("Cannot add multiple subscription items with the same price."));
-        }
-        Ok(())
-    })
+    if others.iter().any(|other| other["currency"] != first["currency"]) {
+        return Err(ApiError::invalid(
+            "Currency and interval fields must match across all plans on this subscription. Found mismatch in currency \
+             field.",
+        ));
+    }
+    let same = period::all_same(prices.iter().map(|price| &price["recurring"]));
+    if !same && !mixed {
+        return Err(ApiError::invalid_param(
+            "items",
+            "All prices on a subscription must have the same `recurring.interval` and `recurring.interval_count`. If you \
+             meant to update an existing subscription item instead of creating a new one, make sure to include the \
+             subscription item ID in the request. See examples at \
+             https://stripe.com/docs/billing/subscriptions/upgrade-downgrade#changing.",
+        ));
+    }
+    if !same && !period::align(prices.iter().map(|price| &price["recurring"])) {
+        return Err(ApiError::invalid_param(
+            "items",
+            "All prices on a subscription must have intervals that are a multiple of the shortest one.",
+        ));
+    }
+    let twice = prices
+        .iter()
+        .enumerate()
+        .find(|(at, price)| prices.iter().take(*at).any(|earlier| earlier["id"] == price["id"]));
+    match twice {
+        None => Ok(()),
+        Some((_, price)) => Err(ApiError::invalid(format!(
+            "Cannot add multiple subscription items with the same plan: {}",
+            text(price, "id")
+        ))),
+    }
 }
 
 fn recurring_price(world: &mut World<'_>, given: &Value, param: &str) -> Result<Value, ApiError> {
@@ -176,6 +204,12 @@ fn recurring_price(world: &mut World<'_>, given: &Value, param: &str) -> Result<
     Ok(price)
 }
 
+/// How often the item is billed whose first period ends first.
+pub(crate) fn shortest(items: &[New], now: i64) -> &Value {
+    let recurring = items.iter().map(|item| &item.price["recurring"]);
+    recurring.min_by_key(|recurring| period::end(now, now, recurring)).unwrap_or(&NULL)
+}
+
 /// A whole number that Stripe takes as a quantity.
 pub(crate) fn quantity(given: &Value, param: &str) -> Result<Option<i64>, ApiError> {
     let param = format!("{param}[quantity]");
@@ -187,14 +221,14 @@ pub(crate) fn quantity(given: &Value, param: &str) -> Result<Option<i64>, ApiErr
     }
 }
 
-/// New items over a period.
+/// New items, each over the period that `of` gives for its price.
 pub(crate) fn build(
     world: &mut World<'_>,
     (customer, subscription): (&str, &str),
     items: &[New],
-    period: (i64, i64),
+    of: impl Fn(&Value) -> (i64, i64),
 ) -> Vec<Value> {
-    items.iter().map(|item| one(world, (customer, subscription), item, period)).collect()
+    items.iter().map(|item| one(world, (customer, subscription), item, of(&item.price))).collect()
 }
 
 fn one(world: &mut World<'_>, (customer, owner): (&str, &str), wanted: &New, period: (i64, i64)) -> Value {
@@ -241,10 +275,45 @@ pub(crate) fn replace(subscription: &mut Value, items: Vec<Value>) {
     }
 }
 
-/// The first item's period: they share it.
+/// The period of a subscription: from the latest start of an item to the earliest end
+/// (<https://docs.stripe.com/billing/subscriptions/mixed-interval#billing-periods-for-mixed-interval-subscriptions>).
 pub(crate) fn period_of(subscription: &Value) -> (i64, i64) {
-    let first = data(&subscription["items"]).first().unwrap_or(&NULL);
-    (int(first, "current_period_start"), int(first, "current_period_end"))
+    let items = data(&subscription["items"]).iter();
+    let (starts, ends): (Vec<i64>, Vec<i64>) = items.map(period).unzip();
+    (starts.into_iter().max().unwrap_or_default(), ends.into_iter().min().unwrap_or_default())
+}
+
+/// When the last period of an item ends.
+pub(crate) fn last_end(subscription: &Value) -> i64 {
+    data(&subscription["items"]).iter().map(|item| period(item).1).max().unwrap_or_default()
+}
+
+/// The period of one item.
+pub(crate) fn period(item: &Value) -> (i64, i64) {
+    (int(item, "current_period_start"), int(item, "current_period_end"))
+}
+
+/// The period that an item of this price has in a subscription that runs: that of the others which are billed equally
+/// often, or of all while there is a trial or a part of a period; else the whole one around now.
+fn period_in(subscription: &Value, price: &Value, now: i64) -> (i64, i64) {
+    let others = data(&subscription["items"]);
+    let waits = text(subscription, "status") == "trialing" || int(subscription, "billing_cycle_anchor") > now;
+    let alike = others.iter().find(|item| period::same(&item["price"]["recurring"], &price["recurring"]));
+    match alike {
+        Some(item) => period(item),
+        None if waits => period_of(subscription),
+        None => period::around(anchor::counted_from(subscription), now, &price["recurring"]),
+    }
+}
+
+/// Gives the items of a subscription other periods; `of` gives that of each.
+pub(crate) fn set_periods(subscription: &mut Value, of: impl Fn(&Value) -> (i64, i64)) {
+    if let Some(Value::Array(items)) = subscription.get_mut("items").and_then(|list| list.get_mut("data")) {
+        for item in items {
+            let period = of(item);
+            set_period(item, period);
+        }
+    }
 }
 
 /// What `items` of an update makes of a subscription's items: each names one by id and changes or deletes
@@ -255,12 +324,13 @@ pub(crate) fn read_changed(
     given: &[Value],
 ) -> Result<Vec<Value>, ApiError> {
     let mut items = data(&subscription["items"]).to_vec();
-    let period = period_of(subscription);
+    let mode = Mode::of(&subscription["billing_mode"]);
     for (at, given) in given.iter().enumerate() {
         let param = format!("items[{at}]");
         let Some(id) = given["id"].as_str() else {
             let wanted = read_one(world, text(subscription, "customer"), given, &param)?;
             let owner = (text(subscription, "customer"), text(subscription, "id"));
+            let period = period_in(subscription, &wanted.price, world.second());
             items.push(one(world, owner, &wanted, period));
             continue;
         };
@@ -272,12 +342,17 @@ pub(crate) fn read_changed(
             continue;
         }
         let customer = text(subscription, "customer");
-        items[place] = changed(world, customer, &items[place], given, &param)?;
+        let mut item = changed(world, customer, &items[place], given, &param)?;
+        let before = &items[place]["price"]["recurring"];
+        // In classic billing mode a new period begins for all of them.
+        if mode == Mode::Flexible && !period::same(before, &item["price"]["recurring"]) {
+            let period = period_in(subscription, &item["price"], world.second());
+            set_period(&mut item, period);
+        }
+        items[place] = item;
     }
-    for (at, item) in items.iter().enumerate() {
-        let others = items.get(..at).unwrap_or_default();
-        fits(others.iter().map(|other| &other["price"]), &item["price"])?;
-    }
+    let prices: Vec<&Value> = items.iter().map(|item| &item["price"]).collect();
+    fit(&prices, mode.mixes(world.version))?;
     match items.len() {
         0 => Err(ApiError::invalid("A subscription must have at least one active item.")),
         1..=MOST => Ok(items),

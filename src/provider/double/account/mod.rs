@@ -8,6 +8,7 @@ pub(crate) mod anchor;
 pub(crate) mod automatic_tax;
 pub(crate) mod balance;
 pub(crate) mod bill;
+pub(crate) mod billing_mode;
 pub(crate) mod cash_balance;
 pub(crate) mod catalog;
 pub(crate) mod change;
@@ -26,10 +27,12 @@ pub(crate) mod credit_note;
 pub(crate) mod customer;
 pub(crate) mod customer_balance;
 pub(crate) mod customer_subscription;
+pub(crate) mod debit;
 pub(crate) mod decimal;
 pub(crate) mod discount;
 pub(crate) mod dispute;
 pub(crate) mod due;
+pub(crate) mod ending;
 pub(crate) mod entitlement;
 pub(crate) mod event;
 pub(crate) mod event_destination;
@@ -95,10 +98,12 @@ use crate::id::CaseId;
 use crate::stripe::action::Leaves;
 use crate::stripe::object::envelope::{self, Cause};
 use crate::stripe::object::{NULL, int, merge, previous, put};
+use crate::stripe::version::Version;
 
 /// The routes of every resource; a new one is a line here and a file.
 pub(crate) const ROUTES: &[&[Route]] = &[
     balance::ROUTES,
+    billing_mode::ROUTES,
     cash_balance::ROUTES,
     charge::ROUTES,
     checkout::ROUTES,
@@ -173,6 +178,8 @@ pub(crate) struct World<'a> {
     pub(crate) keep_events: usize,
     /// How a subscription is left when the last retry of its invoice was declined.
     pub(crate) after_retries: Leaves,
+    /// The version that the caller speaks: it decides what is meant where something is left out.
+    pub(crate) version: Version,
     /// What the events that follow were caused by.
     pub(crate) cause: Cause,
     /// Fields for the first object of a kind that is made (`set` of an action).

@@ -11,6 +11,7 @@ use crate::provider::double::route::{Asked, Route};
 use crate::provider::double::state::Account;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{checkout, int, merge, object, payment_link, put, text};
+use crate::stripe::version::calls::billing_mode::left_out;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list("/v1/payment_links", Kind::PaymentLink, &[("active", Is::Bool)], AS_USUAL),
@@ -117,7 +118,17 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
         if let Some(consent) = params.given("consent_collection") {
             put(&mut made, "consent_collection", checkout_params::consent_collection(consent));
         }
-        let given = Value::Object(params.fields().clone());
+        let mut given = Value::Object(params.fields().clone());
+        if recurring {
+            // The version in which a link is made decides, not that in which it is opened.
+            let mut data = if given["subscription_data"].is_object() {
+                given["subscription_data"].clone()
+            } else {
+                json!({})
+            };
+            put(&mut data, "billing_mode", json!({ "type": left_out(world.version) }));
+            put(&mut given, "subscription_data", data);
+        }
         let hidden = object! { "line_items": lines, "given": given };
         let made = world.insert_with(Kind::PaymentLink, made, hidden);
         world.event("payment_link.created", made.clone(), None);

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::billing_mode::Mode;
 use super::redemption::{self, Buyer};
 use super::{World, automatic_tax, catalog, change, invoice_item, item, period, tax_rate};
 use crate::provider::double::error::ApiError;
@@ -56,7 +57,8 @@ const ITEM: Table = &[
 ];
 
 /// What a phase says of its own, and the subscription takes over.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
+    "billing_cycle_anchor",
     "collection_method",
     "currency",
     "default_payment_method",
@@ -69,12 +71,12 @@ const FIELDS: [&str; 7] = [
 /// The most phases of one schedule.
 const MOST: usize = 10;
 
-/// Phases that follow each other from `start` on, of a customer.
+/// Phases that follow each other from `start` on, of a customer's subscription in that billing mode.
 pub(crate) fn read(
     world: &mut World<'_>,
     customer: &str,
     given: &[Value],
-    start: i64,
+    (start, mode): (i64, Mode),
 ) -> Result<Vec<Value>, ApiError> {
     if given.is_empty() {
         return Err(ApiError::missing_param("phases"));
@@ -86,7 +88,7 @@ pub(crate) fn read(
     let mut phases = Vec::new();
     let mut starts = start;
     for (at, given) in given.iter().enumerate() {
-        let phase = one(world, customer, given, starts, &format!("phases[{at}]"))?;
+        let phase = one(world, customer, given, (starts, mode), &format!("phases[{at}]"))?;
         starts = int(&phase, "end_date");
         phases.push(phase);
     }
@@ -97,14 +99,15 @@ fn one(
     world: &mut World<'_>,
     customer: &str,
     given: &Value,
-    starts: i64,
+    (starts, mode): (i64, Mode),
     param: &str,
 ) -> Result<Value, ApiError> {
-    if given["billing_cycle_anchor"] == "phase_start" {
-        return Err(ApiError::not_modelled(&format!("{param}[billing_cycle_anchor]=phase_start")));
-    }
     let rows = given["items"].as_array().map_or(&[][..], Vec::as_slice);
-    let sold = item::read_new(world, customer, rows)?;
+    let sold = item::read_new(world, customer, rows, mode)?;
+    let same = period::all_same(sold.iter().map(|item| &item.price["recurring"]));
+    if !given["iterations"].is_null() && !same {
+        return Err(ApiError::not_modelled(&format!("{param}[iterations] of items of different intervals")));
+    }
     let first = sold.first().map_or(NULL, |item| item.price.clone());
     let ends = end(world, given, starts, &first["recurring"], param)?;
     let items = sold.iter().map(|sold| {
@@ -368,6 +371,9 @@ pub(crate) fn apply(
     // Nothing of a period that is over is left to be prorated.
     let (_, ends) = item::period_of(&held);
     let proration = if ends <= world.second() { "none" } else { proration };
+    if phase["billing_cycle_anchor"] == "phase_start" && int(phase, "start_date") == world.second() {
+        put(&mut params, "billing_cycle_anchor", "now");
+    }
     put(&mut params, "items", items);
     put(&mut params, "proration_behavior", proration);
     let none = Map::new();

@@ -4,7 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::renewal::{self, move_to};
-use super::{World, automatic_tax, change, invoice_item, invoice_route, item, resume, subscription};
+use super::{
+    World, automatic_tax, billing_mode, change, invoice_item, invoice_route, item, resume, subscription,
+};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
@@ -12,7 +14,7 @@ use crate::stripe::object::{NULL, int, put, text};
 
 const DETAILS: Table = &[
     ("billing_cycle_anchor", Is::TimeOr(&["now", "unchanged"])),
-    ("billing_mode", Is::Map),
+    ("billing_mode", billing_mode::BILLING_MODE),
     ("cancel_at", subscription::CANCEL_AT),
     ("cancel_at_period_end", Is::Bool),
     ("cancel_now", Is::Bool),
@@ -108,6 +110,10 @@ fn come_to(world: &mut World<'_>, params: &Params) -> Result<String, ApiError> {
 }
 
 fn of_subscription(world: &mut World<'_>, id: &str, details: &Value) -> Result<String, ApiError> {
+    let mode = &details["billing_mode"]["type"];
+    if !mode.is_null() && *mode != world.peek(id)["billing_mode"]["type"] {
+        return Err(ApiError::not_modelled("previewing a subscription in another billing mode"));
+    }
     let before = world.peek(id)["latest_invoice"].clone();
     if details["cancel_now"] == true {
         let mut given = json!({ "invoice_now": true });
@@ -140,7 +146,9 @@ fn read(given: &Value, table: Table) -> Result<Params, ApiError> {
 /// The first invoice of a subscription that there is not yet.
 fn of_new(world: &mut World<'_>, customer: &str, details: &Value) -> Result<String, ApiError> {
     let mut given = json!({ "customer": customer, "payment_behavior": "default_incomplete" });
-    for name in ["cancel_at", "cancel_at_period_end", "items", "proration_behavior", "trial_end"] {
+    for name in
+        ["billing_mode", "cancel_at", "cancel_at_period_end", "items", "proration_behavior", "trial_end"]
+    {
         if !details[name].is_null() {
             put(&mut given, name, details[name].clone());
         }

@@ -1,13 +1,19 @@
 //! Proration: what was paid for and is not used comes back, what is used from now on is asked for, to the second
 //! (<https://docs.stripe.com/billing/subscriptions/prorations>).
+//!
+//! A credit in classic billing mode is a share of the current price; in flexible billing mode it is a share of what was
+//! really asked for, one credit for each debit
+//! (<https://docs.stripe.com/billing/subscriptions/prorations#credit-prorations>).
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{World, catalog, invoice_item, item, period, subscription};
+use super::debit::{self, Debit};
+use super::discount::{self, Line, Taken};
+use super::{World, anchor, billing_mode, catalog, item, period, put_all, redemption, subscription};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::invoice::{self, Billed};
-use crate::stripe::object::{NULL, data, put, text};
+use crate::stripe::object::{NULL, data, int, put, text};
 
 /// Makes the pending invoice items of a change of items at `at`. Where a new period begins at once, the new items are
 /// billed in full and only the unused time is credited.
@@ -21,49 +27,152 @@ pub(crate) fn prorate(world: &mut World<'_>, before: &Value, after: &Value, at: 
             ids.push(text(item, "id").to_owned());
         }
     }
-    let period = item::period_of(before);
     for id in ids {
         let (old, new) = (find(before, &id), find(after, &id));
         if !anew && (&old["price"]["id"], &old["quantity"]) == (&new["price"]["id"], &new["quantity"]) {
             continue;
         }
-        pend(world, before, &old, period, at, Side::Unused);
+        // Discounts count as they are after the change.
+        give_back(world, (before, after), &old, at);
         if !anew {
-            pend(world, before, &new, period, at, Side::Remaining);
+            ask(world, after, &new, at);
         }
     }
 }
 
 /// Credits what a subscription will not use from `at` on.
 pub(crate) fn credit(world: &mut World<'_>, subscription: &Value, at: i64) {
-    let period = item::period_of(subscription);
     for item in data(&subscription["items"]) {
-        pend(world, subscription, item, period, at, Side::Unused);
+        give_back(world, (subscription, subscription), item, at);
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Unused,
-    Remaining,
+/// A part of the time of an item, as an invoice item bills it.
+struct Part<'a> {
+    price: &'a Value,
+    quantity: i64,
+    period: (i64, i64),
+    /// Before discounts; negative where it is given back.
+    gross: i64,
+    /// The same after them, rounded by itself.
+    net: i64,
+    taken: Vec<Taken>,
+    /// The line that is given back: `credited_items`.
+    credited: Value,
+    /// The debit of which a part is given back.
+    of: Option<String>,
 }
 
-fn pend(world: &mut World<'_>, owner: &Value, item: &Value, (start, end): (i64, i64), at: i64, side: Side) {
-    let Some(quantity) = item["quantity"].as_i64() else { return };
-    let price = &item["price"];
-    let part = share(subscription::amount(world, price, quantity), end - at, end - start);
-    if *price == NULL || part == 0 {
+/// Gives back the time of an item from `at` on.
+fn give_back(world: &mut World<'_>, (before, after): (&Value, &Value), item: &Value, at: i64) {
+    if item["quantity"].is_null() {
         return;
     }
-    let (amount, words) = match side {
-        Side::Unused => (-part, "Unused time on"),
-        Side::Remaining => (part, "Remaining time on"),
+    if billing_mode::is_flexible(before) {
+        for debit in debit::of(world, before, item, at) {
+            let Debit { key, price, quantity, amount, taken, period: (start, end), until, line } = debit;
+            let part = |amount: i64| share(amount, until - at.max(start), end - start);
+            let off = discount::sum(&taken);
+            let part = Part {
+                price: &price,
+                quantity,
+                period: (at.max(start), until),
+                gross: -part(amount),
+                net: -part(amount.saturating_sub(off)),
+                taken: scaled(&taken, |amount| -part(amount)),
+                credited: line,
+                of: Some(key),
+            };
+            pend(world, before, item, part);
+        }
+        return;
+    }
+    let mut part = whole_part(world, (before, after), item, at);
+    (part.gross, part.net) = (-part.gross, -part.net);
+    part.credited = credited(world, before, item);
+    pend(world, before, item, part);
+}
+
+/// Asks for the time of an item from `at` to the end of its period.
+fn ask(world: &mut World<'_>, owner: &Value, item: &Value, at: i64) {
+    if !item["quantity"].is_null() {
+        let part = whole_part(world, (owner, owner), item, at);
+        pend(world, owner, item, part);
+    }
+}
+
+/// What an item costs at its price of now from `at` to the end of its period.
+fn whole_part<'a>(
+    world: &World<'_>,
+    (owner, discounted): (&Value, &Value),
+    item: &'a Value,
+    at: i64,
+) -> Part<'a> {
+    let (price, quantity) = (&item["price"], int(item, "quantity"));
+    let (_, ends) = item::period(item);
+    let (from, to) = period::around(anchor::counted_from(owner), at, &price["recurring"]);
+    let part = |amount: i64| share(amount, ends - at, to - from);
+    let amount = subscription::amount(world, price, quantity);
+    let taken = taken_off(world, discounted, item);
+    let net = part(amount.saturating_sub(discount::sum(&taken)));
+    let taken = scaled(&taken, part);
+    Part { price, quantity, period: (at, ends), gross: part(amount), net, taken, credited: NULL, of: None }
+}
+
+fn scaled(taken: &[Taken], part: impl Fn(i64) -> i64) -> Vec<Taken> {
+    let scaled = |taken: &Taken| Taken { discount: taken.discount.clone(), amount: part(taken.amount) };
+    taken.iter().map(scaled).collect()
+}
+
+/// What discounts take off a whole period of an item. In classic billing mode a fixed amount comes off each item that
+/// is prorated, in flexible billing mode every item has its share of it.
+fn taken_off(world: &World<'_>, owner: &Value, item: &Value) -> Vec<Taken> {
+    let lasting = |ids: Vec<String>| {
+        let lasting = ids.into_iter().filter(|id| !redemption::is_once(world, id));
+        lasting.map(|id| redemption::terms_of(world, &id)).collect::<Vec<_>>()
     };
+    let line = |item: &Value| Line {
+        amount: subscription::amount(world, &item["price"], int(item, "quantity")),
+        currency: text(&item["price"], "currency").to_owned(),
+        product: text(&item["price"], "product").to_owned(),
+        fixed: false,
+        own: lasting(redemption::ids(&item["discounts"])),
+    };
+    let whole = lasting(redemption::in_force(world, owner, text(owner, "customer")));
+    let others = data(&owner["items"]).iter().filter(|_| billing_mode::is_flexible(owner));
+    let mut lines: Vec<Line> = others.filter(|other| other["id"] != item["id"]).map(&line).collect();
+    lines.insert(0, line(item));
+    discount::take(&lines, &whole).swap_remove(0)
+}
+
+/// Makes the invoice item, which waits for the next invoice.
+fn pend(world: &mut World<'_>, owner: &Value, item: &Value, part: Part<'_>) {
+    let Part { price, quantity, period, gross, net, taken, credited, of } = part;
+    let itemizes = billing_mode::itemizes(owner);
+    let amount = if itemizes { gross } else { net };
+    if *price == NULL || amount == 0 {
+        return;
+    }
+    let words = if amount < 0 { "Unused time on" } else { "Remaining time on" };
     let many = if quantity == 1 { String::new() } else { format!("{quantity} × ") };
-    let description = format!("{words} {many}{} after {}", catalog::name_of(world, price), day(at));
-    let billed = Billed { price, quantity: Some(quantity), amount, description, period: (at, end) };
-    let credited = if side == Side::Unused { credited(world, owner, item) } else { NULL };
-    invoice_item::prorated(world, owner, text(item, "id"), &billed, &credited);
+    let description = format!("{words} {many}{} after {}", catalog::name_of(world, price), day(period.0));
+    let billed = Billed { price, quantity: Some(quantity), amount, description, period };
+    let id = world.mint("ii");
+    let mut made = invoice::invoice_item(&id, world.second(), text(owner, "customer"), &billed);
+    let discounts = if itemizes { discount::amounts(&taken) } else { json!([]) };
+    put_all(
+        &mut made,
+        [
+            ("discountable", false.into()),
+            ("net_amount", net.into()),
+            ("parent", invoice::item_parent(text(owner, "id"), Some(text(item, "id")))),
+            ("proration", true.into()),
+            ("proration_details", json!({ "discount_amounts": discounts })),
+        ],
+    );
+    let hidden = json!({ "credited_items": credited, "credits": of });
+    let made = world.insert_with(Kind::InvoiceItem, made, hidden);
+    world.event("invoiceitem.created", made, None);
 }
 
 /// The line of the latest invoice that asked for what is given back: `credited_items`.
@@ -83,14 +192,38 @@ fn credited(world: &World<'_>, owner: &Value, item: &Value) -> Value {
 }
 
 /// The lines of a first period that is shorter than a whole one: it ends at the anchor.
-pub(crate) fn stub_lines(world: &World<'_>, subscription: &Value, (start, end): (i64, i64)) -> Vec<Value> {
+pub(crate) fn stub_lines(world: &World<'_>, subscription: &Value) -> Vec<Value> {
     let line = |item: &Value| {
         let price = &item["price"];
         let quantity = item["quantity"].as_i64()?;
-        let amount = stub(world, price, quantity, (start, end));
-        Some(time_line(world, subscription, item, quantity, amount, (start, end)))
+        let span = item::period(item);
+        let amount = stub(world, price, quantity, span);
+        Some(time_line(world, subscription, item, quantity, amount, span))
     };
     data(&subscription["items"]).iter().filter_map(line).collect()
+}
+
+/// The lines from the start that a subscription in flexible billing mode is given to the end of its current periods: one
+/// for each period (<https://docs.stripe.com/billing/subscriptions/billing-mode/compare#backdate-subscriptions>).
+pub(crate) fn split_lines(world: &World<'_>, subscription: &Value, since: i64) -> Vec<Value> {
+    let anchor = anchor::counted_from(subscription);
+    let mut lines = Vec::new();
+    for item in data(&subscription["items"]) {
+        let Some(quantity) = item["quantity"].as_i64() else {
+            continue;
+        };
+        let asked = subscription::amount(world, &item["price"], quantity);
+        let (_, until) = item::period(item);
+        let mut from = since;
+        while from < until {
+            let (start, end) = period::around(anchor, from, &item["price"]["recurring"]);
+            let to = end.min(until);
+            let amount = share(asked, to - from, end - start);
+            lines.push(time_line(world, subscription, item, quantity, amount, (from, to)));
+            from = to;
+        }
+    }
+    lines
 }
 
 /// What so many of a price cost over a first period that is shorter than a whole one.

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::redemption::{self, Buyer, Redeem};
 use super::{
-    World, automatic_tax, catalog, checkout, invoice_line, invoice_route, item, payment, put_all, schedule,
-    subscription, tax_rate,
+    World, automatic_tax, billing_mode, catalog, checkout, invoice_line, invoice_route, item, payment,
+    put_all, schedule, subscription, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CUSTOMER, PARAMS};
@@ -53,8 +53,10 @@ const SUBSCRIPTION_DATA: Is = Is::Fields(&[
     ("effective_date", Is::TimeOr(&["current_period_end"])),
     ("metadata", Is::Meta),
     ("trial_period_days", Is::Int),
-    ("billing_mode", Is::Map),
+    ("billing_mode", billing_mode::BILLING_MODE),
 ]);
+
+const MODE: &str = "subscription_data[billing_mode]";
 
 const CREATE: Table = &[
     ("customer", Is::Text),
@@ -142,6 +144,10 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     world.attempt(|world| {
         let id = world.mint("qt");
         let mut made = quote::quote(&id, world.second());
+        let mode = billing_mode::read(world, None, MODE)?;
+        if let Some(data) = made.get_mut("subscription_data") {
+            put(data, "billing_mode", mode);
+        }
         let mut hidden = object! { "line_items": json!([]), "rows": json!([]) };
         lay(world, &mut made, &mut hidden, params)?;
         let made = world.insert_with(Kind::Quote, made, hidden);
@@ -183,6 +189,10 @@ fn lay(
         return Err(ApiError::invalid_param("expires_at", "The expires_at must be in the future."));
     }
     params.apply(quote, &FIELDS);
+    let mode = params.given("subscription_data").and_then(|data| data.get("billing_mode"));
+    if let (Some(mode @ Value::Object(_)), Some(data)) = (mode, quote.get_mut("subscription_data")) {
+        put(data, "billing_mode", billing_mode::read(world, Some(mode), MODE)?);
+    }
     automatic_tax::check_liability(world, params.given("automatic_tax"))?;
     // Who the customer is, and where, may be known only now.
     let taxed = automatic_tax::as_given(&quote["automatic_tax"]);
@@ -411,6 +421,7 @@ fn subscribe(
         put(&mut given, "add_invoice_items", rows(false));
     }
     let data = &quote["subscription_data"];
+    put(&mut given, "billing_mode", billing_mode::as_given(&data["billing_mode"]));
     for name in ["description", "metadata", "trial_period_days"] {
         if !data[name].is_null() {
             put(&mut given, name, data[name].clone());
@@ -451,7 +462,10 @@ fn plan(
             put(&mut first, name, data[name].clone());
         }
     }
-    let given = json!({ "customer": quote["customer"], "start_date": at, "phases": [first] });
+    let mode = billing_mode::as_given(&data["billing_mode"]);
+    let given = json!({
+        "billing_mode": mode, "customer": quote["customer"], "phases": [first], "start_date": at,
+    });
     let made = schedule::create(world, &read(&given, schedule::CREATE)?)?;
     Ok(text(&made, "id").to_owned())
 }

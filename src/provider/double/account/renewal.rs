@@ -4,15 +4,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::bill::{self, Bill};
-use super::change::set_periods;
 use super::payment::Collect;
 use super::status::{after_payment, become_, end};
-use super::subscription::lines_of;
+use super::subscription::lines_where;
 use super::{World, anchor, automatic_tax, entitlement, invoice, item, period, redemption};
 use crate::provider::double::store::Kind;
 use crate::stripe::action::{Declines, Leaves};
 use crate::stripe::object::invoice::subscription_of;
-use crate::stripe::object::{NULL, data, int, put, text};
+use crate::stripe::object::{int, put, text};
 
 /// Days from a declined attempt to the next: Stripe's custom retry schedule as it comes, four attempts in all
 /// (<https://docs.stripe.com/billing/revenue-recovery/smart-retries#custom-retry-schedule>).
@@ -25,10 +24,13 @@ pub(crate) fn begin(world: &mut World<'_>, id: &str) -> String {
     let invoice = world.mint("in");
     let before = world.copy(id);
     let (_, starts) = item::period_of(&before);
-    let recurring = data(&before["items"]).first().unwrap_or(&NULL)["price"]["recurring"].clone();
-    let ends = period::end(anchor::counted_from(&before), starts, &recurring);
+    let anchor = anchor::counted_from(&before);
     world.update("customer.subscription.updated", id, |subscription| {
-        set_periods(subscription, (starts, ends));
+        // Those that are billed less often go on.
+        item::set_periods(subscription, |item| match item::period(item) {
+            (_, ends) if ends <= starts => (starts, period::end(anchor, starts, &item["price"]["recurring"])),
+            goes_on => goes_on,
+        });
         put(subscription, "latest_invoice", invoice.as_str());
         if text(subscription, "status") == "trialing" {
             put(subscription, "status", "active");
@@ -39,7 +41,7 @@ pub(crate) fn begin(world: &mut World<'_>, id: &str) -> String {
         id: Some(invoice),
         subscription: &after,
         reason: "subscription_cycle",
-        lines: lines_of(world, &after),
+        lines: lines_where(world, &after, |item| item::period(item).0 == starts),
         period: item::period_of(&before),
         discounts: None,
     };

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::bill::{self, Bill};
-use super::change::{begin_anew, set_periods};
+use super::change::begin_anew;
 use super::payment::Collect;
 use super::status::{after_payment, become_};
 use super::subscription::{PRORATION_BEHAVIOR, lines_of};
@@ -12,7 +12,7 @@ use super::{World, anchor, item, period, proration};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::store::Kind;
-use crate::stripe::object::{NULL, data, put, text};
+use crate::stripe::object::{put, text};
 
 pub(crate) const RESUME: Table = &[
     ("billing_cycle_anchor", Is::Choice(&["now", "unchanged"])),
@@ -31,13 +31,12 @@ pub(crate) fn resume(world: &mut World<'_>, id: &str, params: &Params) -> Result
     let now = world.second();
     let mut after = before.clone();
     let lines = if params.text("billing_cycle_anchor") == Some("unchanged") {
-        let recurring = data(&after["items"]).first().unwrap_or(&NULL)["price"]["recurring"].clone();
-        let ends = period::end(anchor::counted_from(&after), now, &recurring);
-        set_periods(&mut after, (now, ends));
+        let anchor = anchor::counted_from(&after);
+        item::set_periods(&mut after, |item| (now, period::end(anchor, now, &item["price"]["recurring"])));
         if params.text("proration_behavior") == Some("none") {
             Vec::new()
         } else {
-            proration::stub_lines(world, &after, (now, ends))
+            proration::stub_lines(world, &after)
         }
     } else {
         begin_anew(&mut after, now);

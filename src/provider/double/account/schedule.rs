@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{World, automatic_tax, item, period, phase, put_all, subscription};
+use super::billing_mode::Mode;
+use super::{World, automatic_tax, billing_mode, item, period, phase, put_all, subscription};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -58,7 +59,7 @@ pub(crate) const CREATE: Table = &[
     ("end_behavior", END_BEHAVIOR),
     ("default_settings", SETTINGS),
     ("metadata", Is::Meta),
-    ("billing_mode", Is::Map),
+    ("billing_mode", billing_mode::BILLING_MODE),
     ("customer_account", Is::NotModelled),
     ("pause_schedules", Is::NotModelled),
 ];
@@ -135,8 +136,9 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
     let tax = params.inside("default_settings");
     automatic_tax::check_liability_in(world, tax.given("automatic_tax"), "default_settings[automatic_tax]")?;
     world.attempt(|world| {
-        let phases = phase::read(world, &customer, params.list("phases"), starts)?;
-        let id = make(world, &customer, params, phases);
+        let mode = billing_mode::read(world, params.given("billing_mode"), "billing_mode")?;
+        let phases = phase::read(world, &customer, params.list("phases"), (starts, Mode::of(&mode)))?;
+        let id = make(world, &customer, params, phases, mode);
         if starts <= now {
             start(world, &id)?;
         }
@@ -145,11 +147,11 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
     })
 }
 
-fn make(world: &mut World<'_>, customer: &str, params: &Params, phases: Vec<Value>) -> String {
+fn make(world: &mut World<'_>, customer: &str, params: &Params, phases: Vec<Value>, mode: Value) -> String {
     let id = world.mint("sub_sched");
     let mut made = schedule::schedule(&id, world.second(), customer);
     apply(&mut made, params);
-    put(&mut made, "phases", phases);
+    put_all(&mut made, [("billing_mode", mode), ("phases", phases.into())]);
     let warned = last_end(&made) - WARNING <= world.second();
     world.insert_with(Kind::Schedule, made, json!({ "warned": warned }));
     id
@@ -166,7 +168,7 @@ fn apply(schedule: &mut Value, params: &Params) {
 
 /// A schedule for a subscription that runs: its current period is the first phase.
 fn from_subscription(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
-    for name in ["customer", "phases", "start_date", "end_behavior", "default_settings"] {
+    for name in ["customer", "phases", "start_date", "end_behavior", "default_settings", "billing_mode"] {
         if params.given(name).is_some() {
             let message = format!("You cannot set `{name}` if `from_subscription` is set.");
             return Err(ApiError::invalid_param(name, message));
@@ -183,7 +185,8 @@ fn from_subscription(world: &mut World<'_>, id: &str, params: &Params) -> Result
         return Err(ApiError::invalid_param("from_subscription", message));
     }
     let phases = vec![phase::of_subscription(&held)];
-    let made = make(world, text(&held, "customer"), params, phases);
+    let mode = billing_mode::as_given(&held["billing_mode"]);
+    let made = make(world, text(&held, "customer"), params, phases, mode);
     let (starts, ends) = item::period_of(&held);
     world.change(&made, |schedule| activate(schedule, id, (starts, ends)));
     world.update("customer.subscription.updated", id, |held| put(held, "schedule", made.as_str()));
@@ -205,6 +208,7 @@ fn start(world: &mut World<'_>, id: &str) -> Result<(), ApiError> {
     let first = schedule["phases"][0].clone();
     let customer = text(&schedule, "customer");
     let mut given = phase::starting(&first, &schedule["default_settings"], customer);
+    put(&mut given, "billing_mode", billing_mode::as_given(&schedule["billing_mode"]));
     let mut fields = Map::from_iter([("schedule".to_owned(), Value::from(id))]);
     let method = super::payment::default_of(world, customer);
     if method.is_none()
@@ -310,7 +314,8 @@ fn rephased(world: &mut World<'_>, before: &Value, given: &[Value]) -> Result<Ve
         let message = "You can not modify the start date of the current phase.";
         return Err(ApiError::invalid_param("phases[0][start_date]", message));
     }
-    phases.extend(phase::read(world, text(before, "customer"), given, start)?);
+    let mode = Mode::of(&before["billing_mode"]);
+    phases.extend(phase::read(world, text(before, "customer"), given, (start, mode))?);
     Ok(phases)
 }
 

@@ -6,8 +6,10 @@ use super::bill::{self, Bill};
 use super::discount::{self, Line};
 use super::payment::Collect;
 use super::redemption::{self, Redeem};
-use super::subscription::{amount, lines_of};
-use super::{World, anchor::Anchor, entitlement, invoice, invoice_item, item, period, proration, put_all};
+use super::subscription::{amount, lines_where};
+use super::{
+    World, anchor::Anchor, billing_mode, entitlement, invoice, invoice_item, item, period, proration, put_all,
+};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, merge, put, subscription, text};
 
@@ -59,9 +61,26 @@ impl Start {
         }
     }
 
-    /// Whether the first whole period begins later: until then there is a part of one, or a trial.
+    /// Whether the first whole period begins at another time than now: until then there is a part of one.
     fn is_stub(&self) -> bool {
         self.anchor.is_some() && self.trial_end.is_none()
+    }
+
+    /// The first period of an item of this price: until the trial ends, or to the anchor, or a whole one; where the
+    /// anchor lies before now, the one that runs.
+    fn period(&self, now: i64, price: &Value) -> (i64, i64) {
+        let anchored = self.anchor.as_ref().map(|anchor| anchor.at);
+        match (self.trial_end, anchored) {
+            (Some(end), _) => (now, end),
+            (None, Some(at)) if at > now => (now, at),
+            (None, Some(at)) => period::around(at, now, &price["recurring"]),
+            (None, None) => (now, period::end(now, now, &price["recurring"])),
+        }
+    }
+
+    fn is_flexible(&self) -> bool {
+        // What no caller says is as the template has it.
+        self.fields["billing_mode"].is_null() || billing_mode::is_flexible(&self.fields)
     }
 
     fn invoiced(&self) -> bool {
@@ -112,7 +131,7 @@ fn seen(world: &World<'_>, item: &item::New) -> Line {
 pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
     let now = world.second();
     let id = world.mint("sub");
-    let bills = start.prorates || !start.is_stub() || !start.extra.is_empty();
+    let bills = (start.prorates || !start.is_stub()) && bills_something(&start) || !start.extra.is_empty();
     let invoice = bills.then(|| world.mint("in"));
     let (made, redeemed) = build(world, &id, &start, invoice.as_deref());
     let made = world.insert(Kind::Subscription, made);
@@ -139,18 +158,22 @@ pub(crate) fn start(world: &mut World<'_>, start: Start) -> String {
     id
 }
 
+/// In flexible billing mode usage that there is none of yet makes no line, and an invoice without lines is not made.
+fn bills_something(start: &Start) -> bool {
+    let metered = |item: &item::New| item.price["recurring"]["usage_type"] == "metered";
+    !start.is_flexible() || !start.items.iter().all(metered)
+}
+
 /// The subscription, and the discounts that its first invoice takes.
 fn build(world: &mut World<'_>, id: &str, start: &Start, invoice: Option<&str>) -> (Value, Vec<String>) {
     let now = world.second();
-    let recurring = start.items.first().map_or(NULL, |item| item.price["recurring"].clone());
     let anchored = start.anchor.as_ref().map(|anchor| anchor.at);
-    let ends = start.trial_end.or(anchored).unwrap_or_else(|| period::end(now, now, &recurring));
     let mut made = subscription::subscription(id, now, &start.customer);
     if let Value::Object(fields) = &start.fields {
         merge(&mut made, fields);
     }
     let status = start.first_status(due_now(world, start));
-    let items = item::build(world, (&start.customer, id), &start.items, (now, ends));
+    let items = item::build(world, (&start.customer, id), &start.items, |price| start.period(now, price));
     item::replace(&mut made, items);
     let on = [("customer", start.customer.as_str()), ("subscription", id)];
     let redeemed: Vec<String> =
@@ -187,16 +210,20 @@ fn warn_of_short_trial(world: &mut World<'_>, start: &Start, id: &str) {
 
 fn first_lines(world: &World<'_>, made: &Value, start: &Start) -> Vec<Value> {
     let now = world.second();
+    let flexible = billing_mode::is_flexible(made);
+    let licensed = |item: &Value| !flexible || !item["quantity"].is_null();
     let mut lines = Vec::new();
-    if let Some(since) = start.backdate.filter(|_| start.prorates) {
-        lines.extend(proration::backdated_lines(world, made, (since, now)));
+    match start.backdate.filter(|_| start.prorates) {
+        Some(since) if flexible && start.is_stub() => {
+            return proration::split_lines(world, made, since);
+        }
+        Some(since) => lines.extend(proration::backdated_lines(world, made, (since, now))),
+        None => {}
     }
     match start.is_stub() {
-        true if start.prorates => {
-            lines.extend(proration::stub_lines(world, made, item::period_of(made)));
-        }
+        true if start.prorates => lines.extend(proration::stub_lines(world, made)),
         true => {}
-        false => lines.extend(lines_of(world, made)),
+        false => lines.extend(lines_where(world, made, licensed)),
     }
     lines
 }

@@ -8,11 +8,14 @@
 use serde_json::{Value, json};
 
 use super::bill::{self, Bill};
+use super::billing_mode::Mode;
 use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
 pub(crate) use super::start::{Start, Via, start};
 pub(crate) use super::status::{Pending, after_payment, end, end_with, is_over};
-use super::{World, anchor, automatic_tax, catalog, invoice_item, item, period, proration, tax_rate};
+use super::{
+    World, anchor, automatic_tax, billing_mode, catalog, invoice_item, item, period, proration, tax_rate,
+};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
 use crate::provider::double::params::{Is, Params, Table};
@@ -150,7 +153,7 @@ pub(crate) const CREATE: Table = &[
     ("trial_period_days", Is::Int),
     ("trial_settings", TRIAL_SETTINGS),
     ("trial_from_plan", Is::Bool),
-    ("billing_mode", Is::Map),
+    ("billing_mode", billing_mode::BILLING_MODE),
     ("invoice_settings", INVOICE_SETTINGS),
     ("application_fee_percent", Is::NotModelled),
     ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
@@ -207,7 +210,7 @@ fn made(world: &mut World<'_>, params: &Params, how: Option<Collect>) -> Result<
         return Err(if asks { ApiError::action_required() } else { ApiError::declined() });
     }
     if params.given("cancel_at_period_end").is_some() || params.given("cancel_at").is_some() {
-        super::change::set_end(world, &id, params)?;
+        super::ending::set(world, &id, params)?;
     }
     Ok(id)
 }
@@ -229,14 +232,18 @@ fn read(world: &mut World<'_>, params: &Params, how: Option<Collect>) -> Result<
             "backdate_start_date must be in the past.",
         ));
     }
-    let items = item::read_new(world, &customer, params.list("items"))?;
-    let recurring = items.first().map_or(NULL, |item| item.price["recurring"].clone());
+    let mode = billing_mode::read(world, params.given("billing_mode"), "billing_mode")?;
+    let kind = Mode::of(&mode);
+    let items = item::read_new(world, &customer, params.list("items"), kind)?;
     let trial_end = trial_end(world, params, &items)?;
-    let anchor = anchor::read(params, now, &recurring)?;
+    let mut anchor = anchor::read(params, now, item::shortest(&items, now))?;
     if trial_end.is_some() && anchor.is_some() {
         return Err(ApiError::not_modelled("a trial together with a billing_cycle_anchor"));
     }
-    let mut fields = json!({ "metadata": {} });
+    if let Some(since) = backdate.filter(|_| kind == Mode::Flexible && trial_end.is_none()) {
+        anchor = Some(anchor::backdated(params, anchor, since, now, &items)?);
+    }
+    let mut fields = json!({ "billing_mode": mode, "metadata": {} });
     params.apply(&mut fields, &FIELDS);
     automatic_tax::check(world, params.given("automatic_tax"), &customer)?;
     automatic_tax::of_subscription(&mut fields, params.given("automatic_tax"));
@@ -347,17 +354,31 @@ pub(crate) fn amount(world: &World<'_>, price: &Value, quantity: i64) -> i64 {
 
 /// The lines of a subscription's current period; nothing is asked for while it is on trial.
 pub(crate) fn lines_of(world: &World<'_>, subscription: &Value) -> Vec<Value> {
+    lines_where(world, subscription, |_| true)
+}
+
+/// The same of some of its items.
+pub(crate) fn lines_where(
+    world: &World<'_>,
+    subscription: &Value,
+    keeps: impl Fn(&Value) -> bool,
+) -> Vec<Value> {
     let trial = text(subscription, "status") == "trialing";
+    let flexible = billing_mode::is_flexible(subscription);
     let line = |item: &Value| {
         let price = &item["price"];
         let quantity = item["quantity"].as_i64();
         let name = catalog::name_of(world, price);
         let (amount, description) = match (trial, quantity) {
+            (true, quantity) if flexible => {
+                (0, format!("Free trial for {} × {name}", quantity.unwrap_or_default()))
+            }
+            (true, None) => (0, format!("0 × {name} (Free trial)")),
             (true, _) => (0, format!("Trial period for {name}")),
             (false, None) => (0, name),
             (false, Some(quantity)) => (amount(world, price, quantity), priced(price, quantity, &name)),
         };
-        let period = (int(item, "current_period_start"), int(item, "current_period_end"));
+        let period = item::period(item);
         let parent =
             crate::stripe::object::invoice::line_of_subscription(text(subscription, "id"), text(item, "id"));
         let billed = Billed { price, quantity, amount, description, period };
@@ -366,7 +387,7 @@ pub(crate) fn lines_of(world: &World<'_>, subscription: &Value) -> Vec<Value> {
         put(&mut line, "tax_rates", item["tax_rates"].clone());
         line
     };
-    data(&subscription["items"]).iter().map(line).collect()
+    data(&subscription["items"]).iter().filter(|item| keeps(item)).map(line).collect()
 }
 
 /// `2 × Pro (at $99.00 / month)`
@@ -378,7 +399,11 @@ fn priced(price: &Value, quantity: i64, name: &str) -> String {
         other => format!("{} ", other.to_uppercase()),
     };
     let interval = text(&price["recurring"], "interval");
-    format!("{quantity} × {name} (at {currency}{}.{:02} / {interval})", amount / 100, amount % 100)
+    let every = match int(&price["recurring"], "interval_count") {
+        ..=1 => format!("/ {interval}"),
+        count => format!("every {count} {interval}s"),
+    };
+    format!("{quantity} × {name} (at {currency}{}.{:02} {every})", amount / 100, amount % 100)
 }
 
 /// `DELETE /v1/subscriptions/{id}`.

@@ -202,7 +202,7 @@ async fn what_is_no_form_is_refused() {
 #[rstest::rstest]
 #[case("POST", "/v1/reviews", "POST /v1/reviews")]
 #[case("GET", "/v1/invoices/upcoming", "GET /v1/invoices/upcoming")]
-#[case("POST", "/v1/subscriptions/sub_1/migrate", "POST /v1/subscriptions/{id}/migrate")]
+#[case("POST", "/v1/subscriptions/sub_1/pause", "POST /v1/subscriptions/{id}/pause")]
 #[case("GET", "/v2/core/accounts/acct_1", "GET /v2/core/accounts/{id}")]
 #[case("GET", "/", "GET /")]
 #[case("GET", "/v1/../../etc/passwd", "GET /etc/passwd")]

@@ -3,6 +3,7 @@
 mod attempts;
 mod beside;
 mod billing;
+mod billing_modes;
 mod bounds;
 mod bursts;
 mod cases;

@@ -37,6 +37,14 @@ fn call() -> impl Strategy<Value = AppCall> {
                 &format!("{form}&items[0][price]=price_pro&items[0][quantity]={quantity}"),
             )
         }),
+        prop::sample::select(vec!["classic", "flexible"]).prop_map(move |mode| {
+            let form = "customer=ID:customer&default_payment_method=pm_card_visa&items[0][price]=price_pro";
+            let yearly = "items[1][price_data][currency]=usd&items[1][price_data][product_data][name]=Year&\
+                          items[1][price_data][unit_amount]=500&items[1][price_data][recurring][interval]=year";
+            let more = if mode == "flexible" { yearly } else { "items[0][quantity]=2" };
+            post("/v1/subscriptions", &format!("{form}&billing_mode[type]={mode}&{more}"))
+        }),
+        Just(post("/v1/subscriptions/ID:subscription/migrate", "billing_mode[type]=flexible")),
         any::<bool>().prop_map(move |ends| {
             let form = format!("cancel_at_period_end={ends}&metadata[ends]={ends}");
             post("/v1/subscriptions/ID:subscription", &form)
