@@ -300,6 +300,9 @@ pub(crate) fn dispatch(
             if let (Some(Home::Case(case)), Some(clock)) = (home, params.text("test_clock")) {
                 account.claim_clock(case, clock)?;
             }
+            if let (Some(Home::Case(case)), Some(token)) = (home, params.text("confirmation_token")) {
+                account.claim_token(case, token);
+            }
             let world = &mut account.world(home.unwrap_or(Home::Large), cause);
             world.version = version;
             let clock = clock_named(world, ids, &params);

@@ -267,6 +267,18 @@ impl Account {
         Ok(())
     }
 
+    /// Takes into a case the confirmation token that was made before anybody knew for whom, with the payment method that
+    /// it names.
+    pub(crate) fn claim_token(&mut self, case: CaseId, id: &str) {
+        let Some(stored) = self.large.store.get(id) else { return };
+        if stored.kind == Kind::ConfirmationToken {
+            let method = stored.hidden()["payment_method"].as_str().map(str::to_owned);
+            for id in method.iter().map(String::as_str).chain([id]) {
+                self.claim(case, id);
+            }
+        }
+    }
+
     /// Forgets a case with everything in it; gives what is left to tell.
     pub(crate) fn close(&mut self, case: CaseId) -> Closed {
         let Some(part) = self.cases.remove(&case) else { return Closed::default() };

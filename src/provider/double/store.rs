@@ -54,6 +54,7 @@ kinds! {
     EventDestination: "event destination",
     BalanceTransaction: "balance_transaction",
     CashBalanceTransaction: "customer_cash_balance_transaction",
+    ConfirmationToken: "confirmation_token",
     Coupon: "coupon",
     CreditNote: "credit_note",
     CustomerBalanceTransaction: "customer_balance_transaction",
@@ -76,6 +77,7 @@ kinds! {
     Token: "token",
     WebhookEndpoint: "webhook endpoint",
     Account: "account",
+    ApplicationFee: "application fee",
     Authorization: "issuing authorization",
     Cardholder: "cardholder",
     IssuingCard: "card",
@@ -95,7 +97,8 @@ impl Kind {
     pub(crate) fn is_shared(self) -> bool {
         matches!(
             self,
-            Self::Coupon
+            Self::Account
+                | Self::Coupon
                 | Self::Feature
                 | Self::PaymentLink
                 | Self::PortalConfiguration

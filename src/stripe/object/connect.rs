@@ -111,3 +111,20 @@ pub(crate) fn topup(id: &str, created: i64) -> Value {
         "source": NULL, "statement_descriptor": NULL, "status": "pending", "transfer_group": NULL,
     }
 }
+
+/// What a platform kept of a charge whose money goes to an account.
+pub(crate) fn application_fee(
+    id: &str,
+    created: i64,
+    (charge, currency): (&str, &str),
+    amount: i64,
+    account: &str,
+) -> Value {
+    object! {
+        "id": id, "object": "application_fee", "account": account, "amount": amount, "amount_refunded": 0,
+        "application": "ca_paydrill", "balance_transaction": NULL, "charge": charge, "created": created,
+        "currency": currency, "fee_source": json!({ "charge": charge, "type": "charge" }), "livemode": false,
+        "originating_transaction": NULL, "refunded": false,
+        "refunds": list(Vec::new(), &format!("/v1/application_fees/{id}/refunds")),
+    }
+}

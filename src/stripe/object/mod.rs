@@ -7,6 +7,7 @@
 pub(crate) mod balance;
 pub(crate) mod catalog;
 pub(crate) mod checkout;
+pub(crate) mod confirmation_token;
 pub(crate) mod connect;
 pub(crate) mod credit_note;
 pub(crate) mod customer;

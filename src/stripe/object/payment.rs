@@ -40,14 +40,15 @@ pub(crate) fn charge(id: &str, created: i64, intent: &Value, method: &Value) -> 
     };
     object! {
         "id": id, "object": "charge", "amount": amount, "amount_captured": amount, "amount_refunded": 0,
-        "application": NULL, "application_fee": NULL, "application_fee_amount": NULL,
+        "application": NULL, "application_fee": NULL,
+        "application_fee_amount": intent["application_fee_amount"].clone(),
         "balance_transaction": NULL, "billing_details": billing,
         "calculated_statement_descriptor": "PAYDRILL", "captured": true, "created": created,
         "currency": text(intent, "currency"), "customer": intent["customer"].clone(),
         "description": intent["description"].clone(), "disputed": false,
         "failure_balance_transaction": NULL, "failure_code": NULL, "failure_message": NULL,
         "fraud_details": json!({}), "livemode": false, "metadata": intent["metadata"].clone(),
-        "on_behalf_of": NULL,
+        "on_behalf_of": intent["on_behalf_of"].clone(),
         "outcome": json!({
             "advice_code": null, "network_advice_code": null, "network_decline_code": null,
             "network_status": "approved_by_network", "reason": null, "risk_level": "normal",

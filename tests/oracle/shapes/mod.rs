@@ -47,6 +47,7 @@ const KINDS: &[&str] = &[
     "billing_portal.session",
     "charge",
     "checkout.session",
+    "confirmation_token",
     "coupon",
     "credit_note",
     "credit_note_line_item",

@@ -116,7 +116,7 @@ const UNLOCATED_MESSAGE: &str = "The customer's location isn't recognized. Set a
                                  automatically calculate tax.";
 
 /// Checks a [`PARTY`]: an account is named where it is one, and only there.
-fn check_party(world: &World<'_>, party: &Value, param: &str) -> Result<(), ApiError> {
+pub(crate) fn check_party(world: &World<'_>, party: &Value, param: &str) -> Result<(), ApiError> {
     let param = format!("{param}[account]");
     match (text(party, "type"), party["account"].as_str()) {
         ("account", None) => Err(ApiError::missing_param(&param)),

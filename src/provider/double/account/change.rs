@@ -8,8 +8,8 @@ use super::redemption::{self, Buyer};
 use super::status::{become_, give_up_trial, pause};
 use super::subscription::{self, FIELDS, is_over};
 use super::{
-    World, automatic_tax, billing_mode, ending, entitlement, invoice_item, item, pending_update, period,
-    proration, put_all, tax_rate,
+    World, automatic_tax, billing_mode, connect, ending, entitlement, invoice_item, item, pending_update,
+    period, proration, put_all, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::{Is, Params, Table};
@@ -45,7 +45,7 @@ pub(crate) const UPDATE: Table = &[
     ("trial_from_plan", Is::Bool),
     ("trial_settings", subscription::TRIAL_SETTINGS),
     ("invoice_settings", subscription::INVOICE_SETTINGS),
-    ("application_fee_percent", Is::NotModelled),
+    ("application_fee_percent", Is::Decimal),
     ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("billing_schedules", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
@@ -53,9 +53,9 @@ pub(crate) const UPDATE: Table = &[
     ("default_tax_rates", Is::Texts),
     ("discounts", redemption::ROWS),
     ("promotion_code", Is::Text),
-    ("on_behalf_of", Is::NotModelled),
+    ("on_behalf_of", Is::Text),
     ("pending_invoice_item_interval", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER_SHARE),
 ];
 
 /// What an update does to the billing cycle.
@@ -130,6 +130,10 @@ fn change(
     let mut after = before.clone();
     params.apply(&mut after, &FIELDS);
     params.apply(&mut after, &["cancellation_details"]);
+    if let Value::Object(shares) = connect::shares(world, params, "")? {
+        merge(&mut after, &shares);
+    }
+    subscription::check_issuer(world, params)?;
     automatic_tax::check(world, params.given("automatic_tax"), text(before, "customer"))?;
     automatic_tax::lay(&mut after, params.given("automatic_tax"), true);
     methods(world, before, params, &mut after)?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::payment::refuse_charge;
 use super::test_card::{Does, TestCard, decline_of, does};
-use super::{World, balance, dispute, intent, put_all, source};
+use super::{World, balance, connect, dispute, intent, put_all, source};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
 use crate::provider::double::params::{Is, Params, Table};
@@ -176,8 +176,10 @@ pub(crate) fn capture(world: &mut World<'_>, id: &str, amount: i64) {
         put_all(charge, [("amount_captured", amount.into()), ("captured", true.into())]);
     });
     balance::charged(world, id);
+    let shared = connect::settle(world, id);
     let changed = crate::stripe::object::previous(&before, world.peek(id));
     world.tell_changed("charge.captured", id, changed);
+    connect::tell(world, shared);
     dispute::after_charge(world, id);
 }
 

@@ -8,7 +8,8 @@ use super::discount::{self, Line};
 use super::redemption::{self, Buyer, Redeem};
 use super::tax::{self, Payer};
 use super::{
-    World, automatic_tax, billing_mode, catalog, item, period, put_all, setup_intent, shipping_rate, tax_rate,
+    World, automatic_tax, billing_mode, catalog, connect, item, period, put_all, setup_intent, shipping_rate,
+    tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, CREATED, CUSTOMER, PARAMS};
@@ -104,6 +105,8 @@ fn open(world: &mut World<'_>, params: &Params) -> Result<String, ApiError> {
         "setup" => (Vec::new(), Vec::new()),
         _ => read_lines(world, params, mode, &terms)?,
     };
+    connect::check(world, &params.inside("payment_intent_data"), (&NULL, "payment_intent_data"), None)?;
+    connect::shares(world, &params.inside("subscription_data"), "subscription_data")?;
     let discounts = discounts(world, params, &lines)?;
     adjust_lines(world, &mut lines, &rates, &discounts, params.text("customer").unwrap_or_default());
     let mut id = "cs_test_a1".to_owned();

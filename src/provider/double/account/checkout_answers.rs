@@ -92,14 +92,17 @@ pub(crate) fn update_customer(world: &mut World<'_>, session: &str, asked: &Valu
 /// Lays what the page says about its payment intent over the intent that it makes.
 pub(crate) fn lay_intent(intent: &mut Value, data: &Value, session: &Value, who: &Value) {
     let names = [
+        "application_fee_amount",
         "capture_method",
         "description",
         "metadata",
+        "on_behalf_of",
         "receipt_email",
         "setup_future_usage",
         "shipping",
         "statement_descriptor",
         "statement_descriptor_suffix",
+        "transfer_data",
         "transfer_group",
     ];
     for name in names.into_iter().filter(|name| !data[*name].is_null()) {

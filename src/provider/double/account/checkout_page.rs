@@ -10,8 +10,8 @@ use super::redemption::{self, Buyer, Redeem};
 use super::subscription::{Start, Via};
 use super::test_card::TestCard;
 use super::{
-    World, checkout_answers, checkout_invoice, customer, invoice, invoice_payment, payment_link, put_all,
-    setup_intent, subscription, tax_rate,
+    World, checkout_answers, checkout_invoice, connect, customer, invoice, invoice_payment, payment_link,
+    put_all, setup_intent, subscription, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::params::Params;
@@ -220,6 +220,10 @@ fn start_of(
         &mut fields,
         &["metadata", "description", "trial_settings", "invoice_settings", "billing_mode"],
     );
+    let shares = connect::shares(world, &data, "subscription_data")?;
+    if let (Value::Object(fields), Value::Object(shares)) = (&mut fields, shares) {
+        fields.extend(shares);
+    }
     let rates = data.list("default_tax_rates");
     put(&mut fields, "default_tax_rates", tax_rate::named(world, rates, "default_tax_rates")?);
     let tax = &page.session["automatic_tax"];

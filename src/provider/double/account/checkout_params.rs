@@ -6,7 +6,7 @@ use super::automatic_tax::{AUTOMATIC_TAX, PARTY};
 use super::billing_mode::BILLING_MODE;
 use super::stored::ADDRESS;
 use super::subscription::{INVOICE_SETTINGS, TRIAL_SETTINGS};
-use super::{anchor, catalog, shipping_rate};
+use super::{anchor, catalog, connect, shipping_rate};
 use crate::provider::double::params::{Is, Table, joined};
 use crate::stripe::object::{NULL, text};
 
@@ -217,11 +217,7 @@ pub(crate) const CREATE: Table = joined![
         ),
         (
             "setup_intent_data",
-            Is::Fields(&[
-                ("description", Is::Text),
-                ("metadata", Is::Meta),
-                ("on_behalf_of", Is::NotModelled),
-            ]),
+            Is::Fields(&[("description", Is::Text), ("metadata", Is::Meta), ("on_behalf_of", Is::Text),]),
         ),
         ("subscription_data", Is::Fields(SUBSCRIPTION_DATA)),
         ("success_url", Is::Text),
@@ -236,8 +232,8 @@ pub(crate) const CREATE: Table = joined![
 const PAYMENT_INTENT: Table = joined![
     INTENT,
     &[
-        ("application_fee_amount", Is::NotModelled),
-        ("on_behalf_of", Is::NotModelled),
+        ("application_fee_amount", Is::Int),
+        ("on_behalf_of", Is::Text),
         ("receipt_email", Is::Text),
         (
             "shipping",
@@ -249,22 +245,22 @@ const PAYMENT_INTENT: Table = joined![
                 ("tracking_number", Is::Text),
             ]),
         ),
-        ("transfer_data", Is::NotModelled),
+        ("transfer_data", connect::TRANSFER),
     ],
 ];
 
 const SUBSCRIPTION_DATA: Table = joined![
     SUBSCRIPTION,
     &[
-        ("application_fee_percent", Is::NotModelled),
+        ("application_fee_percent", Is::Decimal),
         ("billing_cycle_anchor", Is::Int),
         ("billing_cycle_anchor_config", Is::Fields(anchor::CONFIG)),
         ("billing_mode", BILLING_MODE),
         ("default_tax_rates", Is::Texts),
-        ("on_behalf_of", Is::NotModelled),
+        ("on_behalf_of", Is::Text),
         ("pending_invoice_item_interval", Is::NotModelled),
         ("proration_behavior", Is::Choice(&["create_prorations", "none"])),
-        ("transfer_data", Is::NotModelled),
+        ("transfer_data", connect::TRANSFER_SHARE),
         ("trial_end", Is::Int),
     ],
 ];

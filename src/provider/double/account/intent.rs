@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::confirmation_token::{self, Confirmed};
 use super::intent_params::{CANCEL, CAPTURE, CONFIRM, CREATE, FIELDS, INCREMENT, UPDATE};
 use super::payment::{self, Collect, outcome_of};
 use super::payment_method as method;
 use super::status::after_payment;
 use super::test_card::{ASKED_IN_VAIN, Decline, Does, decline_of, does};
-use super::{World, cash_balance, charge, invoice, invoice_payment, put_all};
+use super::{World, cash_balance, charge, connect, invoice, invoice_payment, put_all};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{AS_USUAL, CREATED, CUSTOMER};
 use crate::provider::double::params::Params;
@@ -15,6 +16,7 @@ use crate::provider::double::route::Route;
 use crate::provider::double::search;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, int, put, text};
+use crate::stripe::version::calls::payment_methods::are_automatic;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list("/v1/payment_intents", Kind::PaymentIntent, &[CUSTOMER, CREATED], AS_USUAL),
@@ -63,18 +65,27 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
             "You cannot set `off_session` without `confirm=true` when creating a PaymentIntent.",
         ));
     }
-    let method = method_given(world, params)?;
+    if params.text("confirmation_token").is_some() && !params.is_true("confirm") {
+        return Err(ApiError::invalid_param(
+            "confirmation_token",
+            "You cannot set `confirmation_token` without `confirm=true` when creating a PaymentIntent.",
+        ));
+    }
+    connect::check(world, params, (&NULL, ""), Some(amount))?;
+    let token = confirmation_token::taken(world, params)?;
+    let method = match &token {
+        Some(token) => Some(token.method.clone()),
+        None => method_given(world, params)?,
+    };
     if let Some(method) = &method {
         check_owner(world, method, customer.as_str().unwrap_or_default())?;
     }
+    let automatic = are_automatic(world.version);
     let fields = |intent: &mut Value| {
         params.apply(intent, &FIELDS);
         params.apply(intent, &["transfer_group"]);
-        if params.given("payment_method_types").is_none()
-            && params.given("automatic_payment_methods").is_none()
-        {
-            put(intent, "automatic_payment_methods", json!({ "allow_redirects": "always", "enabled": true }));
-        }
+        params.apply(intent, &connect::FIELDS);
+        lay_automatic(intent, params, automatic);
         if let Some(method) = &method {
             put_all(
                 intent,
@@ -83,12 +94,54 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
         }
     };
     let id = payment::open_with(world, amount, &currency, customer, fields);
-    remember_return_url(world, &id, params);
+    remember_return_url(world, &id, params.text("return_url"));
+    lay_token(world, &id, token);
     if params.is_true("confirm") { confirm(world, &id, params) } else { Ok(world.copy(&id)) }
 }
 
-fn remember_return_url(world: &mut World<'_>, id: &str, params: &Params) {
-    if let Some(url) = params.text("return_url") {
+/// Whoever says neither which payment methods an intent takes nor that they are automatic gets what the version means.
+pub(crate) fn lay_automatic(intent: &mut Value, params: &Params, automatic: bool) {
+    let said =
+        ["payment_method_types", "automatic_payment_methods"].iter().any(|name| params.given(name).is_some());
+    if automatic && !said {
+        put(intent, "automatic_payment_methods", json!({ "allow_redirects": "always", "enabled": true }));
+    }
+    if let Some(shown) = intent.get_mut("automatic_payment_methods").filter(|shown| shown["enabled"] == true)
+        && shown["allow_redirects"].is_null()
+    {
+        put(shown, "allow_redirects", "always");
+    }
+}
+
+/// What a confirmation token says beside its payment method.
+fn lay_token(world: &mut World<'_>, id: &str, token: Option<Confirmed>) {
+    let Some(Confirmed { token, fields, return_url, .. }) = token else { return };
+    world.change(id, |intent| fields.apply(intent, &["setup_future_usage", "shipping"]));
+    remember_return_url(world, id, return_url.as_deref());
+    confirmation_token::use_up(world, &token, "payment_intent", id);
+}
+
+/// A customer who is sent to another page must be able to come back.
+///
+/// # Errors
+/// Stripe's, where nobody says to where.
+pub(crate) fn check_return_url(world: &World<'_>, id: &str, intent: &Value) -> Result<(), ApiError> {
+    let automatic = &intent["automatic_payment_methods"];
+    let leaves = automatic["enabled"] == true && automatic["allow_redirects"] != "never";
+    if !leaves || method::return_url_of(world, id).is_some() {
+        return Ok(());
+    }
+    let what = if intent["object"] == "setup_intent" { "SetupIntent" } else { "PaymentIntent" };
+    Err(ApiError::invalid(format!(
+        "This {what} is configured to accept payment methods enabled in your Dashboard. Because some of these payment \
+         methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to \
+         accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and \
+         `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents."
+    )))
+}
+
+fn remember_return_url(world: &mut World<'_>, id: &str, url: Option<&str>) {
+    if let Some(url) = url {
         world.change_hidden(id, |hidden| {
             if !hidden.is_object() {
                 *hidden = json!({});
@@ -145,6 +198,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     if let Some(amount) = params.int("amount") {
         check_amount(amount)?;
     }
+    connect::check(world, params, (&before, ""), params.int("amount").or(before["amount"].as_i64()))?;
     if let Some(customer) = params.text("customer") {
         world.named_by(Kind::Customer, customer, "customer")?;
     }
@@ -156,6 +210,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     world.change(id, |intent| {
         params.apply(intent, &FIELDS);
         params.apply(intent, &["amount", "currency", "transfer_group"]);
+        params.apply(intent, &connect::FIELDS);
         if let Some(method) = method {
             put_all(
                 intent,
@@ -191,7 +246,11 @@ fn confirm_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<V
             ),
         ));
     }
-    let method = method_given(world, params)?;
+    let token = confirmation_token::taken(world, params)?;
+    let method = match &token {
+        Some(token) => Some(token.method.clone()),
+        None => method_given(world, params)?,
+    };
     if let Some(method) = &method {
         check_owner(world, method, text(&intent, "customer"))?;
     }
@@ -201,7 +260,8 @@ fn confirm_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<V
             put(intent, "payment_method", method);
         }
     });
-    remember_return_url(world, id, params);
+    remember_return_url(world, id, params.text("return_url"));
+    lay_token(world, id, token);
     confirm(world, id, params)
 }
 
@@ -218,6 +278,9 @@ fn confirm(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Ap
         ));
     };
     check_type(world, &intent, method)?;
+    if !params.is_true("off_session") {
+        check_return_url(world, id, &intent)?;
+    }
     if text(world.peek(method), "type") == "customer_balance" {
         return cash_balance::confirm(world, id);
     }
@@ -341,9 +404,12 @@ fn capture(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Ap
             "The amount to capture is greater than the remaining amount you can capture on this PaymentIntent.",
         ));
     }
+    connect::check(world, params, (&intent, ""), Some(amount))?;
     world.change(id, |intent| {
         params.apply(intent, &["metadata", "statement_descriptor", "statement_descriptor_suffix"]);
+        params.apply(intent, &connect::FIELDS);
     });
+    world.change(text(&intent, "latest_charge"), |charge| params.apply(charge, &connect::FIELDS));
     captured(world, id, amount);
     Ok(world.copy(id))
 }

@@ -1,6 +1,6 @@
 //! The parameters of payment intents, by route.
 
-use super::payment_method as method;
+use super::{connect, payment_method as method};
 use crate::provider::double::params::{Is, Table};
 
 const USAGE: Is = Is::Choice(&["off_session", "on_session"]);
@@ -33,17 +33,17 @@ pub(crate) const CREATE: Table = &[
     ("transfer_group", Is::Text),
     ("use_stripe_sdk", Is::Bool),
     ("amount_details", Is::NotModelled),
-    ("application_fee_amount", Is::NotModelled),
-    ("confirmation_token", Is::NotModelled),
+    ("application_fee_amount", Is::Int),
+    ("confirmation_token", Is::Text),
     ("customer_account", Is::NotModelled),
     ("excluded_payment_method_types", Is::NotModelled),
     ("hooks", Is::NotModelled),
     ("mandate", Is::NotModelled),
-    ("on_behalf_of", Is::NotModelled),
+    ("on_behalf_of", Is::Text),
     ("payment_details", Is::NotModelled),
     ("payment_method_configuration", Is::NotModelled),
     ("radar_options", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER),
 ];
 
 pub(crate) const UPDATE: Table = &[
@@ -64,11 +64,11 @@ pub(crate) const UPDATE: Table = &[
     ("statement_descriptor_suffix", Is::Text),
     ("transfer_group", Is::Text),
     ("amount_details", Is::NotModelled),
-    ("application_fee_amount", Is::NotModelled),
+    ("application_fee_amount", Is::Int),
     ("hooks", Is::NotModelled),
     ("payment_details", Is::NotModelled),
     ("payment_method_configuration", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER_AMOUNT),
 ];
 
 pub(crate) const CONFIRM: Table = &[
@@ -85,7 +85,7 @@ pub(crate) const CONFIRM: Table = &[
     ("setup_future_usage", USAGE),
     ("shipping", Is::Map),
     ("use_stripe_sdk", Is::Bool),
-    ("confirmation_token", Is::NotModelled),
+    ("confirmation_token", Is::Text),
     ("mandate", Is::NotModelled),
     ("radar_options", Is::NotModelled),
 ];
@@ -95,9 +95,9 @@ pub(crate) const CAPTURE: Table = &[
     ("metadata", Is::Meta),
     ("statement_descriptor", Is::Text),
     ("statement_descriptor_suffix", Is::Text),
-    ("application_fee_amount", Is::NotModelled),
+    ("application_fee_amount", Is::Int),
     ("final_capture", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER_AMOUNT),
 ];
 
 pub(crate) const CANCEL: Table = &[(

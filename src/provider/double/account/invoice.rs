@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::credit_balance::{self, Why};
 use super::payment::{self, Collect};
 use super::total::add_up;
-use super::{World, adjust, automatic_tax, invoice_payment, period, put_all, redemption};
+use super::{World, adjust, automatic_tax, connect, invoice_payment, period, put_all, redemption};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, data, int, invoice, put, text};
@@ -86,7 +86,8 @@ fn settings(made: &mut Value, customer: &Value, subscription: &Value) {
     }
     put(made, "parent", invoice::parent(subscription));
     put(made, "collection_method", subscription["collection_method"].clone());
-    for name in ["account_tax_ids", "custom_fields", "description", "footer"] {
+    put(made, "on_behalf_of", subscription["on_behalf_of"].clone());
+    for name in ["account_tax_ids", "custom_fields", "description", "footer", "issuer"] {
         let said = &subscription["invoice_settings"][name];
         if !said.is_null() {
             put(made, name, said.clone());
@@ -257,7 +258,13 @@ fn ask_for(world: &mut World<'_>, id: &str) {
         _ => "Subscription update",
     };
     let (due, currency) = (int(&open, "amount_due"), text(&open, "currency"));
-    let intent = payment::open(world, due, currency, open["customer"].clone(), about, NULL);
+    let shared = connect::of_invoice(world, &open);
+    let intent = payment::open_with(world, due, currency, open["customer"].clone(), |intent| {
+        put(intent, "description", about);
+        for name in connect::FIELDS {
+            put(intent, name, shared[name].clone());
+        }
+    });
     invoice_payment::open(world, &open, &intent);
 }
 

@@ -7,8 +7,8 @@ use super::payment::{self, Collect};
 use super::redemption::{self, Buyer};
 use super::status::after_payment;
 use super::{
-    World, adjust, automatic_tax, bill, invoice_item, invoice_line, invoice_payment, period, preview,
-    put_all, tax_rate,
+    World, adjust, automatic_tax, bill, connect, invoice_item, invoice_line, invoice_payment, period,
+    preview, put_all, tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER, PARAMS};
@@ -81,19 +81,19 @@ pub(crate) const CREATE: Table = &[
     ("pending_invoice_items_behavior", Is::Choice(&["exclude", "include"])),
     ("statement_descriptor", Is::Text),
     ("subscription", Is::Text),
-    ("application_fee_amount", Is::NotModelled),
+    ("application_fee_amount", Is::Int),
     ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("customer_account", Is::NotModelled),
     ("default_source", Is::NotModelled),
     ("default_tax_rates", Is::Texts),
     ("discounts", redemption::ROWS),
     ("from_invoice", Is::NotModelled),
-    ("issuer", Is::NotModelled),
-    ("on_behalf_of", Is::NotModelled),
+    ("issuer", automatic_tax::PARTY),
+    ("on_behalf_of", Is::Text),
     ("rendering", Is::NotModelled),
     ("shipping_cost", Is::NotModelled),
     ("shipping_details", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER),
 ];
 
 const UPDATE: Table = &[
@@ -112,17 +112,17 @@ const UPDATE: Table = &[
     ("number", Is::Text),
     ("payment_settings", PAYMENT_SETTINGS),
     ("statement_descriptor", Is::Text),
-    ("application_fee_amount", Is::NotModelled),
+    ("application_fee_amount", Is::Int),
     ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("default_source", Is::NotModelled),
     ("default_tax_rates", Is::Texts),
     ("discounts", redemption::ROWS),
-    ("issuer", Is::NotModelled),
-    ("on_behalf_of", Is::NotModelled),
+    ("issuer", automatic_tax::PARTY),
+    ("on_behalf_of", Is::Text),
     ("rendering", Is::NotModelled),
     ("shipping_cost", Is::NotModelled),
     ("shipping_details", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER),
 ];
 
 const FINALIZE: Table = &[("auto_advance", Is::Bool)];
@@ -136,7 +136,7 @@ const PAY: Table = &[
     ("source", Is::NotModelled),
 ];
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "account_tax_ids",
     "auto_advance",
     "automatically_finalizes_at",
@@ -147,8 +147,10 @@ const FIELDS: [&str; 14] = [
     "due_date",
     "effective_at",
     "footer",
+    "issuer",
     "metadata",
     "number",
+    "on_behalf_of",
     "payment_settings",
     "statement_descriptor",
 ];
@@ -203,6 +205,7 @@ pub(crate) fn create(world: &mut World<'_>, params: &Params) -> Result<Value, Ap
     };
     let id = invoice::draft(world, draft);
     world.overlay = owned;
+    connect::keep(world, &id, params);
     invoice_item::settle_on(world, &pending, &id);
     Ok(world.copy(&id))
 }
@@ -236,6 +239,8 @@ fn read_fields(
         "auto_advance": false, "collection_method": method, "created": world.second(), "metadata": {},
     });
     params.apply(&mut fields, &FIELDS);
+    connect::check(world, params, (&NULL, ""), None)?;
+    automatic_tax::check_party(world, params.given("issuer").unwrap_or(&NULL), "issuer")?;
     let tax = params.given("automatic_tax");
     automatic_tax::check_liability(world, tax)?;
     automatic_tax::of_invoice(&mut fields, tax, automatic_tax::is_located(world, customer));

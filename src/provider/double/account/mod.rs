@@ -20,6 +20,8 @@ pub(crate) mod checkout_page;
 pub(crate) mod checkout_params;
 pub(crate) mod checkout_terms;
 pub(crate) mod clock;
+pub(crate) mod confirmation_token;
+pub(crate) mod connect;
 pub(crate) mod core_event;
 pub(crate) mod coupon;
 pub(crate) mod credit_balance;
@@ -107,6 +109,8 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     cash_balance::ROUTES,
     charge::ROUTES,
     checkout::ROUTES,
+    confirmation_token::ROUTES,
+    connect::ROUTES,
     core_event::ROUTES,
     coupon::ROUTES,
     credit_note::ROUTES,

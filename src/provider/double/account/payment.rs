@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 pub(crate) use super::payment_method::attach;
 use super::payment_method::{self as method, set_up};
 use super::test_card::{Decline, Does, TestCard, decline_of, does};
-use super::{World, balance, dispute, invoice_payment, later, put_all};
+use super::{World, balance, connect, dispute, invoice_payment, later, put_all};
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, int, payment, put, text};
 
@@ -152,8 +152,10 @@ fn succeed(world: &mut World<'_>, intent: &str, method: &str) {
         return;
     }
     balance::charged(world, &charge);
+    let shared = connect::settle(world, &charge);
     world.tell("payment_intent.succeeded", intent);
     world.tell("charge.succeeded", &charge);
+    connect::tell(world, shared);
     dispute::after_charge(world, &charge);
     invoice_payment::succeeded(world, intent);
 }

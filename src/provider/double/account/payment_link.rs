@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::checkout_params::{self, ADJUSTABLE, FIXED, INTENT, LINE, PAGE, SUBSCRIPTION};
-use super::{World, automatic_tax, catalog, item, put_all, shipping_rate};
+use super::{World, automatic_tax, catalog, connect, item, put_all, shipping_rate};
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{self, AS_USUAL, PARAMS};
 use crate::provider::double::params::{Is, Params, Table, joined};
@@ -44,10 +44,10 @@ const CREATE: Table = joined![
     LINK,
     &[
         ("line_items", Is::Needed(&Is::Rows(joined![LINE, &[("quantity", Is::Needed(&Is::Int))]]))),
-        ("application_fee_amount", Is::NotModelled),
-        ("application_fee_percent", Is::NotModelled),
-        ("on_behalf_of", Is::NotModelled),
-        ("transfer_data", Is::NotModelled),
+        ("application_fee_amount", Is::Int),
+        ("application_fee_percent", Is::Decimal),
+        ("on_behalf_of", Is::Text),
+        ("transfer_data", connect::TRANSFER),
     ],
 ];
 
@@ -100,6 +100,7 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
             let message = "`customer_creation` can only be used in `payment` mode.";
             return Err(ApiError::invalid_param("customer_creation", message));
         }
+        let shared = of_others(world, params, recurring)?;
         let id = world.mint("plink");
         let mut slug = String::new();
         world.part.ids.letters(&mut slug, 18);
@@ -114,6 +115,7 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
         }
         let options = shipping_rate::options(world, params.list("shipping_options"))?;
         lay(&mut made, params);
+        merge(&mut made, shared.fields());
         put(&mut made, "shipping_options", options);
         if let Some(consent) = params.given("consent_collection") {
             put(&mut made, "consent_collection", checkout_params::consent_collection(consent));
@@ -134,6 +136,23 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
         world.event("payment_link.created", made.clone(), None);
         Ok(made)
     })
+}
+
+/// What a link says of connected accounts: an amount, or a share of what recurs.
+fn of_others(world: &World<'_>, params: &Params, recurring: bool) -> Result<Params, ApiError> {
+    let foreign = if recurring { "application_fee_amount" } else { "application_fee_percent" };
+    if params.given(foreign).is_some() {
+        let what = if recurring { "recurring" } else { "only one-time" };
+        let message = format!("You can not pass `{foreign}` to a payment link with {what} prices.");
+        return Err(ApiError::invalid_param(foreign, message));
+    }
+    if !recurring {
+        connect::check(world, params, (&Value::Null, ""), None)?;
+        let mut fields = json!({});
+        params.apply(&mut fields, &connect::FIELDS);
+        return Ok(Params::kept(&fields));
+    }
+    connect::shares(world, params, "").map(|shares| Params::kept(&shares))
 }
 
 fn read_lines(world: &mut World<'_>, given: &[Value]) -> Result<Vec<Value>, ApiError> {
@@ -262,6 +281,14 @@ pub(crate) fn open(world: &mut World<'_>, id: &str, prefilled: &Value) -> Result
         }
     }
     put(&mut given, "line_items", lines);
+    let data = if recurs { "subscription_data" } else { "payment_intent_data" };
+    let mut shared = if given[data].is_object() { given[data].clone() } else { json!({}) };
+    for name in ["application_fee_amount", "application_fee_percent", "on_behalf_of", "transfer_data"] {
+        if !link[name].is_null() {
+            put(&mut shared, name, link[name].clone());
+        }
+    }
+    put(&mut given, data, shared);
     for (name, prefilled_as) in
         [("client_reference_id", "client_reference_id"), ("customer_email", "prefilled_email")]
     {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::intent::{check_owner, method_given};
+use super::confirmation_token::{self, Confirmed};
+use super::intent::{check_owner, check_return_url, lay_automatic, method_given};
 use super::payment::{Collect, declined_error};
 use super::test_card::{Decline, Does, decline_of, does};
 use super::{World, payment_method as method, put_all, setup_attempt};
@@ -12,6 +13,7 @@ use crate::provider::double::params::{Is, Params, Table};
 use crate::provider::double::route::Route;
 use crate::provider::double::store::Kind;
 use crate::stripe::object::{NULL, put, setup, text};
+use crate::stripe::version::calls::payment_methods::are_automatic;
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::list(
@@ -44,11 +46,11 @@ const CREATE: Table = &[
     ("usage", Is::Choice(&["off_session", "on_session"])),
     ("use_stripe_sdk", Is::Bool),
     ("attach_to_self", Is::NotModelled),
-    ("confirmation_token", Is::NotModelled),
+    ("confirmation_token", Is::Text),
     ("customer_account", Is::NotModelled),
     ("excluded_payment_method_types", Is::NotModelled),
     ("flow_directions", Is::NotModelled),
-    ("on_behalf_of", Is::NotModelled),
+    ("on_behalf_of", Is::Text),
     ("payment_method_configuration", Is::NotModelled),
     ("single_use", Is::NotModelled),
 ];
@@ -73,7 +75,7 @@ const CONFIRM: Table = &[
     ("payment_method_options", Is::Map),
     ("return_url", Is::Text),
     ("use_stripe_sdk", Is::Bool),
-    ("confirmation_token", Is::NotModelled),
+    ("confirmation_token", Is::Text),
 ];
 
 const CANCEL: Table =
@@ -95,7 +97,20 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     if !customer.is_empty() {
         world.named_by(Kind::Customer, customer, "customer")?;
     }
-    let method = method_given(world, params)?;
+    if params.text("confirmation_token").is_some() && !params.is_true("confirm") {
+        return Err(ApiError::invalid_param(
+            "confirmation_token",
+            "You cannot set `confirmation_token` without `confirm=true` when creating a SetupIntent.",
+        ));
+    }
+    if let Some(account) = params.text("on_behalf_of") {
+        world.named_by(Kind::Account, account, "on_behalf_of")?;
+    }
+    let token = confirmation_token::taken(world, params)?;
+    let method = match &token {
+        Some(token) => Some(token.method.clone()),
+        None => method_given(world, params)?,
+    };
     if let Some(method) = &method {
         check_owner(world, method, customer)?;
     }
@@ -104,15 +119,24 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     world.part.ids.letters(&mut secret, 32);
     let mut made = setup::intent(&id, &secret, world.second());
     params.apply(&mut made, &FIELDS);
-    if params.given("payment_method_types").is_none() && params.given("automatic_payment_methods").is_none() {
-        put(&mut made, "automatic_payment_methods", json!({ "allow_redirects": "always", "enabled": true }));
-    }
+    params.apply(&mut made, &["on_behalf_of"]);
+    lay_automatic(&mut made, params, are_automatic(world.version));
     if let Some(method) = method {
         put_all(&mut made, [("payment_method", method.into()), ("status", "requires_confirmation".into())]);
     }
     world.insert_with(Kind::SetupIntent, made, json!({ "return_url": params.text("return_url") }));
     world.tell("setup_intent.created", &id);
+    lay_token(world, &id, token);
     if params.is_true("confirm") { confirm(world, &id) } else { Ok(world.copy(&id)) }
+}
+
+/// What a confirmation token says beside its payment method.
+fn lay_token(world: &mut World<'_>, id: &str, token: Option<Confirmed>) {
+    let Some(Confirmed { token, return_url, .. }) = token else { return };
+    if let Some(url) = return_url {
+        world.change_hidden(id, |hidden| put(hidden, "return_url", url));
+    }
+    confirmation_token::use_up(world, &token, "setup_intent", id);
 }
 
 /// The setup intent of a checkout session, which waits for the customer to go through the page.
@@ -121,7 +145,7 @@ pub(crate) fn of_page(world: &mut World<'_>, data: &Params, session: &Value) -> 
     let mut secret = String::new();
     world.part.ids.letters(&mut secret, 32);
     let mut made = setup::intent(&id, &secret, world.second());
-    data.apply(&mut made, &["description", "metadata"]);
+    data.apply(&mut made, &["description", "metadata", "on_behalf_of"]);
     for name in ["customer", "payment_method_types"] {
         put(&mut made, name, session[name].clone());
     }
@@ -215,7 +239,12 @@ fn confirm_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<V
         );
         return Err(unexpected(world, id, &message));
     }
-    if let Some(method) = method_given(world, params)? {
+    let token = confirmation_token::taken(world, params)?;
+    let method = match &token {
+        Some(token) => Some(token.method.clone()),
+        None => method_given(world, params)?,
+    };
+    if let Some(method) = method {
         check_owner(world, &method, text(&intent, "customer"))?;
         world.change(id, |intent| put(intent, "payment_method", method));
     }
@@ -223,6 +252,7 @@ fn confirm_by_hand(world: &mut World<'_>, id: &str, params: &Params) -> Result<V
     if let Some(url) = params.text("return_url") {
         world.change_hidden(id, |hidden| put(hidden, "return_url", url));
     }
+    lay_token(world, id, token);
     confirm(world, id)
 }
 
@@ -236,6 +266,7 @@ fn confirm(world: &mut World<'_>, id: &str) -> Result<Value, ApiError> {
              payment method and then confirm it again.",
         ));
     };
+    check_return_url(world, id, &intent)?;
     setup_attempt::begin(world, id, method);
     match does(world.peek(method)) {
         Does::Asks | Does::AsksUntilSetUp | Does::AsksOnSession => ask(world, id),

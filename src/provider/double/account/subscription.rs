@@ -14,7 +14,8 @@ use super::redemption::{self, Buyer};
 pub(crate) use super::start::{Start, Via, start};
 pub(crate) use super::status::{Pending, after_payment, end, end_with, is_over};
 use super::{
-    World, anchor, automatic_tax, billing_mode, catalog, invoice_item, item, period, proration, tax_rate,
+    World, anchor, automatic_tax, billing_mode, catalog, connect, invoice_item, item, period, proration,
+    tax_rate,
 };
 use crate::provider::double::error::ApiError;
 use crate::provider::double::list::{CREATED, CUSTOMER};
@@ -106,7 +107,7 @@ pub(crate) const INVOICE_SETTINGS: Is = Is::Fields(&[
     ("custom_fields", Is::Rows(&[("name", Is::Text), ("value", Is::Text)])),
     ("description", Is::Text),
     ("footer", Is::Text),
-    ("issuer", Is::Fields(&[("account", Is::NotModelled), ("type", Is::Needed(&Is::Choice(&["self"])))])),
+    ("issuer", automatic_tax::PARTY),
 ]);
 
 pub(crate) const CANCELLATION_DETAILS: Is = Is::Fields(&[
@@ -155,7 +156,7 @@ pub(crate) const CREATE: Table = &[
     ("trial_from_plan", Is::Bool),
     ("billing_mode", billing_mode::BILLING_MODE),
     ("invoice_settings", INVOICE_SETTINGS),
-    ("application_fee_percent", Is::NotModelled),
+    ("application_fee_percent", Is::Decimal),
     ("automatic_tax", automatic_tax::AUTOMATIC_TAX),
     ("billing_schedules", Is::NotModelled),
     ("billing_thresholds", Is::NotModelled),
@@ -165,9 +166,9 @@ pub(crate) const CREATE: Table = &[
     // The names of old for a single discount.
     ("coupon", Is::Text),
     ("promotion_code", Is::Text),
-    ("on_behalf_of", Is::NotModelled),
+    ("on_behalf_of", Is::Text),
     ("pending_invoice_item_interval", Is::NotModelled),
-    ("transfer_data", Is::NotModelled),
+    ("transfer_data", connect::TRANSFER_SHARE),
 ];
 
 pub(crate) const CANCEL: Table =
@@ -215,6 +216,13 @@ fn made(world: &mut World<'_>, params: &Params, how: Option<Collect>) -> Result<
     Ok(id)
 }
 
+/// `invoice_settings[issuer]` must be connected.
+pub(crate) fn check_issuer(world: &World<'_>, params: &Params) -> Result<(), ApiError> {
+    let settings = params.inside("invoice_settings");
+    let issuer = settings.given("issuer").unwrap_or(&NULL);
+    automatic_tax::check_party(world, issuer, "invoice_settings[issuer]")
+}
+
 fn is_sent(params: &Params) -> bool {
     params.text("collection_method") == Some("send_invoice")
 }
@@ -245,6 +253,10 @@ fn read(world: &mut World<'_>, params: &Params, how: Option<Collect>) -> Result<
     }
     let mut fields = json!({ "billing_mode": mode, "metadata": {} });
     params.apply(&mut fields, &FIELDS);
+    if let Value::Object(shares) = connect::shares(world, params, "")? {
+        merge(&mut fields, &shares);
+    }
+    check_issuer(world, params)?;
     automatic_tax::check(world, params.given("automatic_tax"), &customer)?;
     automatic_tax::of_subscription(&mut fields, params.given("automatic_tax"));
     if is_sent(params) && params.int("days_until_due").is_none() {

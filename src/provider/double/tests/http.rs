@@ -206,7 +206,11 @@ async fn what_is_no_form_is_refused() {
 #[case("GET", "/v2/core/accounts/acct_1", "GET /v2/core/accounts/{id}")]
 #[case("GET", "/", "GET /")]
 #[case("GET", "/v1/../../etc/passwd", "GET /etc/passwd")]
-#[case("POST", "/v1/subscriptions?on_behalf_of=x", "parameter on_behalf_of of POST /v1/subscriptions")]
+#[case(
+    "POST",
+    "/v1/subscriptions?billing_thresholds=x",
+    "parameter billing_thresholds of POST /v1/subscriptions"
+)]
 #[tokio::test]
 async fn what_is_not_modelled_is_refused_by_name(
     #[case] method: &str,

@@ -47,7 +47,11 @@ async fn parts_add_up_to_a_paid_invoice() {
     let attached = attach(&app, &invoice, &first).await;
     assert_eq!((int(&attached, "amount_paid"), text(&attached, "status")), (0, "open"), "it waits");
     let _ = stand.double.drain(CASE);
-    app.make(&format!("/v1/payment_intents/{first}/confirm"), "payment_method=pm_card_visa").await;
+    app.make(
+        &format!("/v1/payment_intents/{first}/confirm"),
+        "payment_method=pm_card_visa&return_url=https://a.b",
+    )
+    .await;
     let events = stand.double.drain(CASE);
     let burst = ["payment_intent.succeeded", "charge.succeeded", "invoice.updated", "invoice_payment.paid"];
     assert_eq!(types(&events), burst);
@@ -95,7 +99,11 @@ async fn more_than_what_remained_is_credited_to_the_customer() {
     let late = intent(&app, &customer, 2_000, "").await;
     attach(&app, &invoice, &late).await;
     app.make(&format!("/v1/invoices/{}/pay", text(&invoice, "id")), "").await;
-    app.make(&format!("/v1/payment_intents/{late}/confirm"), "payment_method=pm_card_visa").await;
+    app.make(
+        &format!("/v1/payment_intents/{late}/confirm"),
+        "payment_method=pm_card_visa&return_url=https://a.b",
+    )
+    .await;
     let after = app.get(&format!("/v1/invoices/{}", text(&invoice, "id"))).await.json();
     assert_eq!((int(&after, "amount_overpaid"), int(&after, "amount_paid")), (2_000, 5_000));
     assert_eq!(stand.truth()["customer"]["balance"], -2_000);

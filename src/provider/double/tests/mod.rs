@@ -9,6 +9,8 @@ mod bursts;
 mod cases;
 mod catalog;
 mod checkout;
+mod confirmation_tokens;
+mod connect;
 mod crowd;
 mod customers;
 mod discounts;

@@ -194,7 +194,11 @@ async fn a_card_that_was_set_up_is_charged_without_the_customer() {
     let asked = app
         .make(
             "/v1/setup_intents",
-            &format!("confirm=true&customer={customer}&payment_method=pm_card_authenticationRequiredOnSetup"),
+            &format!(
+                "confirm=true&automatic_payment_methods[enabled]=true&\
+                 automatic_payment_methods[allow_redirects]=never&customer={customer}&\
+                 payment_method=pm_card_authenticationRequiredOnSetup"
+            ),
         )
         .await;
     assert_eq!(
@@ -222,10 +226,22 @@ async fn a_card_that_was_set_up_is_charged_without_the_customer() {
 
 #[rstest::rstest]
 #[case("", "setup_intent.created", 200)]
-#[case("confirm=true&payment_method=pm_card_visa", "setup_intent.succeeded", 200)]
-#[case("confirm=true&payment_method=pm_card_chargeCustomerFail", "setup_intent.succeeded", 200)]
-#[case("confirm=true&payment_method=pm_card_authenticationRequired", "setup_intent.requires_action", 200)]
-#[case("confirm=true&payment_method=pm_card_chargeDeclined", "setup_intent.setup_failed", 402)]
+#[case("confirm=true&return_url=https://a.b&payment_method=pm_card_visa", "setup_intent.succeeded", 200)]
+#[case(
+    "confirm=true&return_url=https://a.b&payment_method=pm_card_chargeCustomerFail",
+    "setup_intent.succeeded",
+    200
+)]
+#[case(
+    "confirm=true&return_url=https://a.b&payment_method=pm_card_authenticationRequired",
+    "setup_intent.requires_action",
+    200
+)]
+#[case(
+    "confirm=true&return_url=https://a.b&payment_method=pm_card_chargeDeclined",
+    "setup_intent.setup_failed",
+    402
+)]
 #[case("confirm=true", "setup_intent.created", 400)]
 #[tokio::test]
 async fn setup_intents_tell_how_it_went(#[case] form: &str, #[case] last: &str, #[case] status: u16) {
