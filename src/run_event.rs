@@ -1,6 +1,9 @@
 //! The one ordered stream of a run: what reporters, ledger and tests consume.
 //!
-//! Only the engine's dispatcher emits run events. They are in the past tense, owned, and already redacted.
+//! Only the engine's dispatcher emits run events. They are in the past tense but for one, owned, and already redacted.
+
+mod intent;
+mod reconciliation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +15,9 @@ use crate::id::CaseId;
 use crate::probe::{Reading, RequestOutcome};
 use crate::scenario::model::{Head, SignatureMode};
 use crate::span::Place;
+
+pub use self::intent::{Intent, Retained};
+pub use self::reconciliation::{Fact, Reconciliation};
 
 /// One run event.
 #[derive(Debug, Clone)]
@@ -51,6 +57,21 @@ pub enum RunEventKind {
         case: CaseId,
         /// Its name, label and number included.
         name: String,
+        /// The scenario's head.
+        head: Arc<Head>,
+        /// The run's id: the id that the first event of the story gets.
+        run: String,
+        /// Which try of the case this is, from 1.
+        attempt: u32,
+        /// The run id of the try before this one.
+        retry_of: Option<String>,
+    },
+    /// An act on the outside is about to happen. Every other run event is in the past tense.
+    Intended {
+        /// Which case.
+        case: CaseId,
+        /// What.
+        intent: Intent,
     },
     /// A step began.
     StepStarted {
@@ -110,6 +131,11 @@ pub enum RunEventKind {
         record: Arc<CaseRecord>,
         /// The run so far, this case included.
         stats: RunStats,
+    },
+    /// What the run does can no longer be retained; it goes on.
+    Unrecorded {
+        /// Why, in words that follow "failed to".
+        problem: String,
     },
     /// The run was asked to stop: Ctrl-C, SIGTERM, `--max-fail`, or the app died.
     Cancelled {
@@ -334,7 +360,7 @@ pub struct CaseRecord {
     pub attempt: u32,
     /// The run id of the try before this one.
     pub retry_of: Option<String>,
-    /// The id of the first event that the story made; `None` where it made none.
+    /// The id of the first event that the story made, known from the seed; `None` where it made none.
     pub run_id: Option<String>,
     /// Wall time of the start.
     pub started: Timestamp,
@@ -459,28 +485,4 @@ pub enum JudgedKind {
     Bystander,
     /// A parameter of a call to Stripe, where `check_parameters` asks for it.
     Parameter,
-}
-
-/// Provider truth and the app's record side by side.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Reconciliation {
-    /// When provider truth and local state were read, since the run's start.
-    pub at: Duration,
-    /// The handler's own last read of this customer's provider truth before that; `None`: it never read Stripe.
-    pub handler_read: Option<Duration>,
-    /// One line a fact: customer, plan, status, quantity, latest invoice, and what `[reconcile]` names.
-    pub facts: Vec<Fact>,
-}
-
-/// One fact of both sides.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Fact {
-    /// `status`, or the truth path of `[reconcile]`.
-    pub name: String,
-    /// At Stripe.
-    pub provider: Option<Value>,
-    /// In the app; `None` where no probe reads it.
-    pub local: Option<Value>,
-    /// `None`: not compared.
-    pub agrees: Option<bool>,
 }

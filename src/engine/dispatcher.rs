@@ -14,6 +14,7 @@ use super::beside;
 use super::cancel::Cancel;
 use super::case::{Action, Case, Input, InputKind};
 use super::driver::{Driver, Report};
+use super::gate::{Gate, Retention};
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Scene;
 use crate::id::CaseId;
@@ -66,6 +67,8 @@ pub(super) struct Dispatcher<'a> {
     pub(super) trouble: Option<Trouble>,
     /// Cases that have ended, and of which it is not known yet whether the app has too.
     pub(super) held: Vec<Held>,
+    /// What waits until it is retained that it is about to happen.
+    pub(super) gate: Gate,
 }
 
 /// A case that has ended on a connection that broke.
@@ -83,6 +86,7 @@ enum Woken {
     Cancelled(CancelReason),
     Died(Box<Death>),
     Back(Box<Back>),
+    Retained,
     Arrived,
 }
 
@@ -96,6 +100,8 @@ pub(super) struct Inbox<'a> {
     pub(super) arrivals: watch::Receiver<u64>,
     /// The app was restarted.
     pub(super) back: UnboundedReceiver<Back>,
+    /// More of the stream is retained.
+    pub(super) retention: Retention,
 }
 
 impl Dispatcher<'_> {
@@ -117,6 +123,7 @@ impl Dispatcher<'_> {
                 Woken::Report((case, kind)) => self.report(case, kind),
                 Woken::Timer => self.timers_due(),
                 Woken::Arrived => self.arrived(),
+                Woken::Retained => self.retained(),
                 Woken::Back(back) => {
                     let (case, kind) = self.app.take_back(*back);
                     self.report(case, kind);
@@ -143,6 +150,7 @@ impl Dispatcher<'_> {
             Some(call) = inbox.calls.recv() => Woken::Call(call),
             Some(report) = inbox.reports.recv() => Woken::Report(report),
             Some(back) = inbox.back.recv() => Woken::Back(Box::new(back)),
+            () = inbox.retention.changed() => Woken::Retained,
             () = sleep_until(self.driver.clock, timer), if timer.is_some() => Woken::Timer,
             reason = self.cancel.wanted(), if judging => Woken::Cancelled(reason),
             death = self.app.died(), if judging => Woken::Died(Box::new(death)),
@@ -188,14 +196,51 @@ impl Dispatcher<'_> {
             let at = self.driver.clock.elapsed();
             let Some(case) = self.cases.get_mut(&id) else { return };
             for action in case.step(Input { at, kind, world }) {
-                match action {
-                    Action::Restart => self.app.restart(id),
-                    Action::Kill { process, after } => self.app.kill(id, process, after),
-                    Action::WakeAt(when) => self.timers.push(Reverse((when, id))),
-                    Action::Emit(kind) => self.emit(at, kind),
-                    Action::Finish(record) => self.finish(id, *record),
-                    action => inputs.extend(self.driver.perform(id, action)),
+                inputs.extend(self.take(id, at, action));
+            }
+        }
+    }
+
+    /// Does what a case asks for; an act on the outside is told before it happens, and waits until that is retained.
+    fn take(&mut self, id: CaseId, at: Duration, action: Action) -> Option<InputKind> {
+        let mut until = 0;
+        if let Some(intent) = self.driver.intent(&action) {
+            self.emit(at, RunEventKind::Intended { case: id, intent });
+            until = self.gate.retention.told();
+        }
+        if let Action::Finish(_) = action {
+            // What has not begun by now is not begun any more; what was said is said.
+            for waiting in self.gate.forget(id) {
+                if let Action::Emit(kind) = waiting.action {
+                    self.emit(at, kind);
                 }
+            }
+        }
+        let action = self.gate.admit(id, action, until)?;
+        self.perform(id, at, action)
+    }
+
+    fn perform(&mut self, id: CaseId, at: Duration, action: Action) -> Option<InputKind> {
+        match action {
+            Action::Restart => self.app.restart(id),
+            Action::Kill { process, after } => self.app.kill(id, process, after),
+            Action::WakeAt(when) => self.timers.push(Reverse((when, id))),
+            Action::Emit(kind) => self.emit(at, kind),
+            Action::Finish(record) => self.finish(id, *record),
+            action => return self.driver.perform(id, action),
+        }
+        None
+    }
+
+    /// Does what has waited for it.
+    fn retained(&mut self) {
+        let at = self.driver.clock.elapsed();
+        if let Some(problem) = self.gate.retention.complaint() {
+            self.emit(at, RunEventKind::Unrecorded { problem });
+        }
+        while let Some((id, action)) = self.gate.next() {
+            if let Some(input) = self.perform(id, at, action) {
+                self.feed(id, input);
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::id::{CaseId, IdMinter};
 use crate::probe::{Caller, Cookies, Reader, Reading, RequestOutcome};
 use crate::project::model::Call;
 use crate::provider::double::{ApiFault as DoubleFault, Closed, Double, Effect};
-use crate::run_event::{Reason, RequestRecord};
+use crate::run_event::{Intent, Reason, RequestRecord};
 use crate::scenario::model::{ApiFault, FaultEffect};
 use crate::target::Faketime;
 use crate::time::Clock;
@@ -48,6 +48,21 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    /// What an action is about to do on the outside; `None`: nothing, or nothing but looking.
+    pub(super) fn intent(&self, action: &Action) -> Option<Intent> {
+        Some(match action {
+            Action::Act { action, .. } => Intent::Stripe { action: action.kind().as_str().to_owned() },
+            Action::Request { name, call, .. } => {
+                Intent::Request { name: name.clone(), call: self.caller.describe(call) }
+            }
+            Action::Attempt(order) => order.intent(),
+            Action::Restart => Intent::Restart,
+            Action::Kill { process, .. } => Intent::Kill { process: process.clone() },
+            Action::MoveClock { ahead, .. } => Intent::Clock { ahead: *ahead },
+            _ => return None,
+        })
+    }
+
     /// Does one thing. What is answered later comes through `reports`; what is answered at once is returned.
     pub(super) fn perform(&mut self, case: CaseId, action: Action) -> Option<InputKind> {
         match action {
@@ -57,6 +72,10 @@ impl Driver {
             )),
             Action::Keep(event) => {
                 self.double.keep_event(case, &event);
+                None
+            }
+            Action::NameNextEvent(id) => {
+                self.double.name_next_event(case, id);
                 None
             }
             Action::Advance(by) => {

@@ -126,6 +126,10 @@ impl Rehearsal<'_> {
                 let acted = self.double.act(case.id, slot, &action);
                 Some(InputKind::Acted(acted.map_err(|error| format!("failed to {error}"))))
             }
+            Action::NameNextEvent(id) => {
+                self.double.name_next_event(case.id, id);
+                None
+            }
             Action::Keep(event) => {
                 self.double.keep_event(case.id, &event);
                 None

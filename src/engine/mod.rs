@@ -13,6 +13,7 @@ pub(crate) mod case;
 mod dispatcher;
 mod driver;
 mod dry_run;
+mod gate;
 mod outside;
 mod plan;
 mod processes;

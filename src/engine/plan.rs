@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::processes;
-use crate::id::CaseId;
+use crate::id::{CaseId, IdMinter};
 use crate::project::model::{Environment, Launch, Outlet, ProbeKind, Project};
 use crate::run_event::Reason;
 use crate::scenario::model::{Fault, FaultKind, Head, Scenario, Step, Story};
@@ -67,6 +67,13 @@ impl CasePlan {
             && (self.moves_clock
                 || !self.story.given.instances.is_empty()
                 || steps.iter().any(|step| touches_life(step) || touches_all(step, project)))
+    }
+
+    /// The run's id: the id of the first event that the story makes. It follows from the seed, so that a run has its
+    /// name before anything is done for it, and the same run has the same one on every machine.
+    #[must_use]
+    pub fn run_id(&self, seed: u64) -> String {
+        IdMinter::new(seed, self.stream().rotate_left(3)).mint("evt")
     }
 
     /// Tells the cases of a run apart for the seed. It depends on the name and the try only, so that one case

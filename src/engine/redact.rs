@@ -1,14 +1,20 @@
 //! Masks secrets in run events, before the first sink sees them.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::probe::Reading;
-use crate::run_event::{AttemptOutcome, AttemptRecord, CallRecord, CaseRecord, RequestRecord, RunEventKind};
+use crate::run_event::{
+    AttemptOutcome, AttemptRecord, CallRecord, CaseRecord, Intent, RequestRecord, RunEventKind,
+};
 use crate::secret::Redactor;
 
 pub(super) fn event(kind: &mut RunEventKind, redactor: &Redactor) {
     match kind {
         RunEventKind::TargetStarted { url, .. } => text(url, redactor),
+        RunEventKind::Intended { intent, .. } => self::intent(intent, redactor),
+        RunEventKind::Unrecorded { problem } => text(problem, redactor),
         RunEventKind::Requested { record, .. } => request(record, redactor),
         RunEventKind::AttemptFinished { attempt, .. } => self::attempt(attempt, redactor),
         RunEventKind::StripeCalled { call, .. } => self::call(call, redactor),
@@ -54,6 +60,25 @@ pub(super) fn record(record: &mut CaseRecord, redactor: &Redactor) {
     record.log.iter_mut().for_each(|line| text(line, redactor));
     if let Some(reason) = &mut record.reason {
         text(&mut reason.message, redactor);
+    }
+}
+
+fn intent(intent: &mut Intent, redactor: &Redactor) {
+    match intent {
+        Intent::Request { call, .. } => text(call, redactor),
+        Intent::Attempt { url, payload, .. } => {
+            text(url, redactor);
+            if let Some(event) = payload {
+                // Copied only where there is something to mask in it: who sends it sends what it was.
+                let mut masked = Value::clone(event);
+                redactor.redact_json(&mut masked);
+                if masked != **event {
+                    *payload = Some(Arc::new(masked));
+                }
+            }
+        }
+        // Names that the scenario's author chose, and numbers.
+        Intent::Stripe { .. } | Intent::Restart | Intent::Kill { .. } | Intent::Clock { .. } => {}
     }
 }
 

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::app::App;
 use super::cancel::Cancel;
 use super::dispatcher::{Dispatcher, Inbox, RunSummary, Sink};
 use super::driver::{Driver, Report, STOP_GRACE};
+use super::gate::{Gate, Retention};
 use super::outside::Outside;
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
@@ -19,7 +20,7 @@ use crate::deliver::http::Sender;
 use crate::probe::{Browser, Caller, ReadError, Reader, Text};
 use crate::project::model::{MovedBy, ProbeKind};
 use crate::provider::double::{ApiCall, Double, DoubleConfig};
-use crate::run_event::{CancelReason, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
+use crate::run_event::{CancelReason, Retained, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::scenario::model::Step;
 use crate::secret::Secret;
 use crate::target::{Faketime, FaketimeError, Front, Runtime};
@@ -48,6 +49,8 @@ pub struct Ports {
     pub pictures: Option<PathBuf>,
     /// Asks the run to stop early.
     pub cancel: Cancel,
+    /// How much of the stream is retained for good: acts on the outside wait for it. `None`: nobody retains it.
+    pub retained: Option<watch::Receiver<Retained>>,
 }
 
 impl Ports {
@@ -150,8 +153,18 @@ pub async fn run(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
         started: ports.clock.now(),
         version: env!("CARGO_PKG_VERSION"),
     };
+    let mut retention = Retention::new(ports.retained.clone());
+    let counter = retention.clone();
+    let sink: Sink<'_> = &mut |event| {
+        counter.count();
+        sink(event);
+    };
     sink(RunEvent { at: ports.clock.elapsed(), kind: RunEventKind::RunStarted(header) });
-    match perform(plan, ports, sink).await {
+    complain(ports, sink, &retention);
+    let result = perform(plan, ports, &retention, sink).await;
+    retention.settle().await;
+    complain(ports, sink, &retention);
+    match result {
         Ok(summary) => {
             finished(ports, sink, &summary);
             Ok(summary)
@@ -167,6 +180,13 @@ pub async fn run(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
     }
 }
 
+/// Tells why the run cannot be retained, where nobody was told yet.
+fn complain(ports: &Ports, sink: Sink<'_>, retention: &Retention) {
+    if let Some(problem) = retention.complaint() {
+        sink(RunEvent { at: ports.clock.elapsed(), kind: RunEventKind::Unrecorded { problem } });
+    }
+}
+
 fn finished(ports: &Ports, sink: Sink<'_>, summary: &RunSummary) {
     let at = ports.clock.elapsed();
     let kind = RunEventKind::RunFinished {
@@ -177,7 +197,12 @@ fn finished(ports: &Ports, sink: Sink<'_>, summary: &RunSummary) {
     sink(RunEvent { at, kind });
 }
 
-async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSummary, SessionError> {
+async fn perform(
+    plan: &RunPlan,
+    ports: &Ports,
+    retention: &Retention,
+    sink: Sink<'_>,
+) -> Result<RunSummary, SessionError> {
     // Looked for before anything else, not when its first case comes.
     let moves = plan.cases.iter().any(|case| case.moves_clock);
     let faketime = matches!(plan.environment.target.clock, Some(MovedBy::Faketime));
@@ -200,7 +225,7 @@ async fn perform(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> Result<RunSum
         }
     };
     let looks = browser.as_ref().map(|running| Arc::clone(&running.browser));
-    let summary = all(plan, ports, &double, looks, sink).await;
+    let summary = all(plan, ports, &double, looks, retention, sink).await;
     if let Some(browser) = browser {
         browser.stop().await;
     }
@@ -225,6 +250,8 @@ struct Progress {
     calls: mpsc::UnboundedReceiver<ApiCall>,
     /// What looks at pages, if anything does.
     browser: Option<Arc<Browser>>,
+    /// How much of what was told is retained.
+    retention: Retention,
 }
 
 /// Cases share one app and run in parallel. One that touches the app's life gets an app of its own, after them.
@@ -233,6 +260,7 @@ async fn all(
     ports: &Ports,
     double: &Double,
     browser: Option<Arc<Browser>>,
+    retention: &Retention,
     sink: Sink<'_>,
 ) -> Result<RunSummary, SessionError> {
     let (own, shared): (Vec<_>, Vec<_>) =
@@ -244,6 +272,7 @@ async fn all(
         next_id: u32::try_from(plan.cases.len()).unwrap_or(u32::MAX),
         calls: double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1),
         browser,
+        retention: retention.clone(),
     };
     let (mut trouble, mut cancelled) = (None, None);
     for (nth, cases) in shared.into_iter().chain(alone).enumerate() {
@@ -314,9 +343,16 @@ async fn with_an_app(
         next_id: progress.next_id,
         trouble: None,
         held: Vec::new(),
+        gate: Gate::new(progress.retention.clone()),
     };
     dispatcher.emit(ready_at, started);
-    let inbox = Inbox { reports: inbox, calls: &mut progress.calls, arrivals, back: restarted };
+    let inbox = Inbox {
+        reports: inbox,
+        calls: &mut progress.calls,
+        arrivals,
+        back: restarted,
+        retention: progress.retention.clone(),
+    };
     let cancelled: Option<CancelReason> = dispatcher.run(inbox).await;
     let Dispatcher { stats, next_id, trouble, app, driver, .. } = dispatcher;
     (progress.stats, progress.next_id) = (stats, next_id);

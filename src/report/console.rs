@@ -85,6 +85,7 @@ impl Reporter for Console {
             RunEventKind::RunStarted(header) => self.unless_quiet(|| opening(header)),
             RunEventKind::CaseFinished { record, .. } => self.settled(record),
             RunEventKind::Cancelled { reason } => vec![stopping(*reason)],
+            RunEventKind::Unrecorded { problem } => vec![self.unrecorded(problem)],
             RunEventKind::RunFinished { stats, trouble, .. } => self.finished(stats, trouble.as_ref()),
             other if self.settings.verbosity == Verbosity::Verbose => narrate::line(event.at, other),
             _ => Vec::new(),
@@ -136,6 +137,7 @@ impl Console {
         out.push(String::new());
         out.push(self.counts(stats));
         out.extend(cases.iter().filter_map(|case| self.not_passed(case)));
+        out.extend(self.gathered.unrecorded.iter().map(|problem| self.unrecorded(problem)));
         out.push(self.seed(&cases));
         out.push(meaning(self.gathered.outcome(), self.unwritten));
         out
@@ -216,6 +218,11 @@ impl Console {
             }
             None => format!("seed {seed}; the same ids again: --seed {seed}"),
         }
+    }
+
+    fn unrecorded(&self, problem: &str) -> String {
+        let warning = self.settings.layout.color.paint(Ink::Doubtful, "not retained: ");
+        format!("{warning}failed to {}", cut(problem, MESSAGE))
     }
 
     fn painted(&self, status: Status) -> String {

@@ -130,6 +130,8 @@ pub struct Gathered {
     pub cancelled: Option<CancelReason>,
     /// What made the whole run unjudgeable.
     pub trouble: Option<Trouble>,
+    /// Why what it did is not retained, or not all of it.
+    pub unrecorded: Option<String>,
     /// What it shows about sending events again.
     pub idempotency: Evidence,
 }
@@ -150,7 +152,9 @@ impl Gathered {
                 self.took = *took;
                 self.trouble.clone_from(trouble);
             }
+            RunEventKind::Unrecorded { problem } => self.unrecorded = Some(problem.clone()),
             RunEventKind::CaseStarted { .. }
+            | RunEventKind::Intended { .. }
             | RunEventKind::ProcessKilled { .. }
             | RunEventKind::StepStarted { .. }
             | RunEventKind::StripeActed { .. }

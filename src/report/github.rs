@@ -45,6 +45,10 @@ impl Reporter for Annotations {
             let message = format!("failed to {}", lines.join("\n"));
             out.push_str(&command("error", &[("title", "paydrill")], &message));
         }
+        if let Some(problem) = &self.gathered.unrecorded {
+            let message = format!("not retained: failed to {}", cut(problem, LONGEST));
+            out.push_str(&command("warning", &[("title", "paydrill")], &message));
+        }
         out.into_bytes()
     }
 }

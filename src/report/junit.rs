@@ -94,6 +94,9 @@ impl Junit {
             suite.add_property(("environment", one_line(&header.environment).as_str()));
             suite.add_property(("seed", header.seed.to_string().as_str()));
         }
+        if let Some(problem) = &self.gathered.unrecorded {
+            suite.add_property(("not_retained", one_line(&format!("failed to {problem}")).as_str()));
+        }
         if let Some(sha) = &self.gathered.deploy_sha {
             suite.add_property(("deploy_sha", one_line(sha).as_str()));
         }

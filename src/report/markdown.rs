@@ -48,6 +48,11 @@ impl JobSummary {
             out.push_str(&fenced(&format!("failed to {}\n{log}", cut(&trouble.message, 2_000))));
             out.push('\n');
         }
+        if let Some(problem) = &self.gathered.unrecorded {
+            out.push_str("Not retained:\n\n");
+            out.push_str(&fenced(&format!("failed to {}", cut(problem, 2_000))));
+            out.push('\n');
+        }
         let cases = self.gathered.cases();
         out.push_str(&table(&cases));
         let mut left_out = 0;

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `run-started` | `project environment seed cases jobs started version` |
 //! | `target-started` | `url ready_after_ms deploy_sha` |
-//! | `case-started` | `case` (a number) `name` |
+//! | `case-started` | `case` (a number) `name run_id` |
+//! | `intended` | `case act` (`stripe request delivery restart kill clock`) `what`: an act on the outside, before it |
 //! | `step-started` | `case step` (from 0; null: the arrangement) `name` |
 //! | `stripe-acted` | `case action events` |
 //! | `requested` | `case request` |
@@ -15,6 +16,7 @@
 //! | `stripe-called` | `case` (null: not known) `call` |
 //! | `observed` | `case customer probe reading` |
 //! | `case-finished` | `case name scenario file promise tags verdict flaky attempt retry_of run_id started took_ms customer judged deliveries reconciliation reason incident rerun stats` |
+//! | `unrecorded` | `problem`: why the ledger does not hold what this run does |
 //! | `cancelled` | `reason` |
 //! | `run-finished` | `stats took_ms trouble exit_code` |
 //!
@@ -85,9 +87,14 @@ impl Ndjson {
             RunEventKind::ProcessKilled { case, process, moment } => {
                 ("process-killed", body(ProcessKilled { case: *case, process, moment }))
             }
-            RunEventKind::CaseStarted { case, name } => {
-                ("case-started", body(CaseStarted { case: *case, name }))
+            RunEventKind::CaseStarted { case, name, run, .. } => {
+                ("case-started", body(CaseStarted { case: *case, name, run_id: run }))
             }
+            RunEventKind::Intended { case, intent } => {
+                let (act, what) = (intent.word(), intent.to_string());
+                ("intended", body(Intended { case: *case, act, what }))
+            }
+            RunEventKind::Unrecorded { problem } => ("unrecorded", body(Unrecorded { problem })),
             RunEventKind::StepStarted { case, step, name } => {
                 ("step-started", body(StepStarted { case: *case, step: *step, name }))
             }
@@ -200,6 +207,19 @@ struct ProcessKilled<'a> {
 struct CaseStarted<'a> {
     case: CaseId,
     name: &'a str,
+    run_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Intended {
+    case: CaseId,
+    act: &'static str,
+    what: String,
+}
+
+#[derive(Serialize)]
+struct Unrecorded<'a> {
+    problem: &'a str,
 }
 
 #[derive(Serialize)]
@@ -358,6 +378,7 @@ mod tests {
     use crate::incident::sample as cases;
     use crate::incident::sample::Sample;
     use crate::report::sample;
+    use crate::run_event::Intent;
 
     fn lines(events: &[RunEvent]) -> String {
         let mut ndjson = Ndjson::new(Handoff::default());
@@ -378,7 +399,16 @@ mod tests {
         let reading = record.observations[0].reading.clone();
         let call = cases::passed(Sample::seed(1)).calls.remove(0);
         let kinds = [
-            RunEventKind::CaseStarted { case, name: record.name.clone() },
+            RunEventKind::CaseStarted {
+                case,
+                name: record.name.clone(),
+                head: record.head.clone(),
+                run: record.run_id.clone().unwrap(),
+                attempt: 1,
+                retry_of: None,
+            },
+            RunEventKind::Intended { case, intent: Intent::Stripe { action: "checkout".into() } },
+            RunEventKind::Unrecorded { problem: "write the ledger x: no space".into() },
             RunEventKind::StepStarted { case, step: None, name: "given".into() },
             RunEventKind::ProcessKilled {
                 case,

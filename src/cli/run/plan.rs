@@ -94,6 +94,7 @@ pub(crate) fn plan(
         },
         pictures: wanted.pictures,
         cancel: Cancel::default(),
+        retained: None,
     };
     let mut cases = cases(scenarios, &environment, &wanted.selection);
     if wanted.shuffle {

@@ -3,6 +3,7 @@
 //! What is not accepted is tried again after the step's other deliveries, once in every later step, and in the last
 //! step until Stripe gives up after three days. The waits pass on Stripe's clock only.
 
+mod order;
 mod rounds;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(crate) use self::order::AttemptOrder;
 use super::record::event_ref;
 use super::{Action, Case, Running};
 use crate::deliver::change;
@@ -62,25 +64,6 @@ impl Delivery {
     fn is_accepted(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.outcome.is_accepted())
     }
-}
-
-/// One attempt of a delivery, ready to be signed and sent.
-#[derive(Debug, Clone)]
-pub(crate) struct AttemptOrder {
-    /// The delivery's number.
-    pub(crate) delivery: usize,
-    /// Which attempt, from 1.
-    pub(crate) number: u32,
-    /// Where to.
-    pub(crate) endpoint: Arc<EndpointAt>,
-    /// The same as a URL: the endpoint's own, or that of another instance.
-    pub(crate) url: String,
-    /// The event; the same for every attempt.
-    pub(crate) event: Arc<Value>,
-    /// How it travels.
-    pub(crate) change: Arc<Change>,
-    /// Waited before sending.
-    pub(crate) delay: Duration,
 }
 
 /// Deliveries that are going on.

@@ -122,6 +122,8 @@ pub(crate) enum Action {
         /// The call that does it, filled in; `None`: faketime does.
         call: Option<Box<Call>>,
     },
+    /// Let the next event that Stripe makes have this id.
+    NameNextEvent(String),
     /// Let Stripe know an event that nothing made, so that an app which fetches it finds it.
     Keep(Box<Value>),
     /// Move Stripe's clock.

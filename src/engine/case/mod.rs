@@ -122,7 +122,7 @@ impl Case {
         let captured = captured(&plan, &mut template_ids);
         let variables = scene.variables.merged(&plan.story.variables);
         let script = script::of(&plan, &scene.project);
-        let record = Recorder::new(&plan, at, started);
+        let record = Recorder::new(&plan, scene.seed, at, started);
         Self {
             script,
             running: Running::Nothing,
@@ -208,6 +208,10 @@ impl Case {
             InputKind::Begin => out.push(Action::Emit(RunEventKind::CaseStarted {
                 case: self.plan.id,
                 name: self.plan.name.clone(),
+                head: Arc::clone(&self.plan.head),
+                run: self.record.planned().to_owned(),
+                attempt: self.plan.attempt,
+                retry_of: self.plan.retry_of.clone(),
             })),
             InputKind::Acted(result) => self.acted(result, at, out),
             InputKind::Restarted(result) => {
@@ -312,6 +316,9 @@ impl Case {
             step: Some(step),
             name: step_model.name.clone(),
         }));
+        if step == 0 {
+            out.push(Action::NameNextEvent(self.record.planned().to_owned()));
+        }
         out.push(Action::Advance(SignedDuration::from_secs(1)));
         self.kills = Kills::of(step_model);
         let calls = step_model.faults.iter().filter_map(|fault| match &fault.kind {

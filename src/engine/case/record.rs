@@ -26,6 +26,8 @@ pub(super) struct Recorder {
     /// What happens at Stripe now; empty: what the app does there.
     action: String,
     skipped: bool,
+    /// The id that the first event of the story gets.
+    planned: String,
     /// The line that is being worked on, for what goes wrong without an expectation.
     pub(super) place: Option<Place>,
     /// Why it could not be judged, where no expectation says it.
@@ -33,7 +35,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(plan: &CasePlan, at: Duration, started: Timestamp) -> Self {
+    pub(super) fn new(plan: &CasePlan, seed: u64, at: Duration, started: Timestamp) -> Self {
         let record = CaseRecord {
             case: plan.id,
             head: std::sync::Arc::clone(&plan.head),
@@ -59,7 +61,8 @@ impl Recorder {
             log: Vec::new(),
             reason: None,
         };
-        Self { record, step: None, action: String::new(), skipped: false, place: None, reason: None }
+        let planned = plan.run_id(seed);
+        Self { record, step: None, action: String::new(), skipped: false, planned, place: None, reason: None }
     }
 
     /// The time of day at a moment of the run.
@@ -83,11 +86,16 @@ impl Recorder {
         action.clone_into(&mut self.action);
     }
 
+    /// The id that the first event of the story gets.
+    pub(super) fn planned(&self) -> &str {
+        &self.planned
+    }
+
     /// Events that Stripe made. The first of the story's own gives the run its id.
     pub(super) fn made(&mut self, at: Duration, step: Option<usize>, events: &[Value]) -> RunEventKind {
         let events: Vec<EventRef> = events.iter().map(event_ref).collect();
-        if step.is_some() && self.record.run_id.is_none() {
-            self.record.run_id = events.first().map(|event| event.id.clone());
+        if events.iter().any(|event| event.id == self.planned) {
+            self.record.run_id = Some(self.planned.clone());
         }
         let action = std::mem::take(&mut self.action);
         self.record.acts.push(ActRecord { at, step, action: action.clone(), events: events.clone() });

@@ -37,6 +37,8 @@ pub(crate) struct Part {
     pub(crate) found: Found,
     /// Idempotency keys used here.
     pub(crate) keys: Vec<String>,
+    /// The id that the next event gets, where it is known beforehand.
+    pub(crate) next_event: Option<String>,
 }
 
 /// A customer of a scenario.
@@ -68,6 +70,7 @@ impl Part {
             refused: Vec::new(),
             found: Found::default(),
             keys: Vec::new(),
+            next_event: None,
         }
     }
     /// Notes what is refused by name. An app that polls an unknown route must not fill the memory.

@@ -312,6 +312,13 @@ impl Double {
         account.cases.get_mut(&case).map(|part| std::mem::take(&mut part.outbox)).unwrap_or_default()
     }
 
+    /// The id of the next event that Stripe makes for a case.
+    pub fn name_next_event(&self, case: CaseId, id: String) {
+        if let Some(part) = self.shared.account().cases.get_mut(&case) {
+            part.next_event = Some(id);
+        }
+    }
+
     /// Lets Stripe know an event that a scenario adds, so that an app which fetches it finds it. Nobody is told.
     pub fn keep_event(&self, case: CaseId, event: &Value) {
         let mut account = self.shared.account();

@@ -23,7 +23,9 @@ pub(super) fn line(at: Duration, kind: &RunEventKind) -> Vec<String> {
         RunEventKind::ProcessKilled { case, process, moment } => {
             (Some(*case), format!("`{process}` was killed {moment}, and is up again"))
         }
-        RunEventKind::CaseStarted { case, name } => (Some(*case), format!("starts: {name}")),
+        RunEventKind::Intended { case, intent } => (Some(*case), format!("about to: {intent}")),
+        RunEventKind::Unrecorded { .. } => return Vec::new(),
+        RunEventKind::CaseStarted { case, name, .. } => (Some(*case), format!("starts: {name}")),
         RunEventKind::StepStarted { case, step, name } => {
             let step = step.map_or_else(|| "arrangement".to_owned(), |step| format!("step {}", step + 1));
             (Some(*case), format!("{step}: {name}"))

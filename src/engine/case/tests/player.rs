@@ -270,7 +270,12 @@ impl Player {
             Action::Advance(by) => self.stripe_now += by,
             Action::WakeAt(when) => self.wake = Some(self.wake.map_or(when, |wake| wake.min(when))),
             Action::Finish(record) => self.finished.push(*record),
-            Action::Arm(_) | Action::Refuse(_) | Action::Emit(_) | Action::Keep(_) | Action::Release => {}
+            Action::Arm(_)
+            | Action::Refuse(_)
+            | Action::Emit(_)
+            | Action::Keep(_)
+            | Action::NameNextEvent(_)
+            | Action::Release => {}
             Action::Hold if !self.app.calls => {}
             Action::Act { .. }
             | Action::Restart
@@ -447,6 +452,6 @@ fn words(action: &Action) -> Option<String> {
         Action::Read { slot, probe, .. } => format!("read {probe} of {slot}"),
         Action::Emit(RunEventKind::StepStarted { name, .. }) => format!("[{name}]"),
         Action::Finish(record) => format!("{:?}", record.verdict),
-        Action::Emit(_) | Action::WakeAt(_) => return None,
+        Action::Emit(_) | Action::NameNextEvent(_) | Action::WakeAt(_) => return None,
     })
 }

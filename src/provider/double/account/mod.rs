@@ -388,7 +388,9 @@ impl World<'_> {
         changed: Option<Map<String, Value>>,
         account: Option<&str>,
     ) {
-        let id = self.mint("evt");
+        // Minted also where it is known already: the ids after it are then the same.
+        let minted = self.mint("evt");
+        let id = self.part.next_event.take().unwrap_or(minted);
         let mut event = envelope::event(&id, self.second(), kind, about, changed, &self.cause);
         if let Some(account) = account {
             put(&mut event, "account", account);
