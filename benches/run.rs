@@ -45,6 +45,7 @@ fn main() {
         verdicts(folder.path(), jobs);
     }
     throughput();
+    retained(folder.path());
     memory();
 }
 
@@ -157,6 +158,21 @@ fn throughput() {
     println!("    user and system time of the ended process, and of its children (/proc/PID/stat)");
 }
 
+/// The same with a ledger; without one is measured anew, so that both meet the machine alike.
+fn retained(folder: &Path) {
+    let ledger = folder.join("ledger.db");
+    let without = repeat(CASES).took.as_secs_f64();
+    let mut command = paydrill(&shipped());
+    command.args(["run", STORY, "--repeat", &CASES.to_string()]).env("PAYDRILL_LEDGER", &ledger);
+    let with = run(&mut command, |_| ()).took.as_secs_f64();
+    let bytes = std::fs::metadata(&ledger).map_or(0, |file| file.len()) / CASES as u64;
+    println!(
+        "retained on SQLite              {with:6.2} s, without {without:.2} s: {:+.0} %   (aim: below 10 %)",
+        (with / without - 1.0) * 100.0
+    );
+    println!("    {CASES} cases of the checkout; {bytes} bytes of ledger a run");
+}
+
 fn memory() {
     for cases in SIZES {
         let used = repeat(cases);
@@ -240,7 +256,8 @@ fn high_water(pid: u32) -> Option<u64> {
 /// The command of this build, in this folder.
 fn paydrill(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.current_dir(folder);
+    // Without a ledger, but where its cost is what is measured.
+    command.current_dir(folder).env("PAYDRILL_LEDGER", "none");
     command
 }
 

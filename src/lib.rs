@@ -11,7 +11,7 @@
 //! scenario file ─parse→ document ─validate→ Scenario ─plan→ CasePlan        all problems at once, each where it stands
 //! engine: one dispatcher owns every case; a case is a pure machine: what happened → what to do next
 //!   arrange → [baseline] → Stripe → requests → deliver and retry → judge → next step → record
-//! RunEvent stream, in one order, secrets masked → console, NDJSON, JUnit, GitHub → incident
+//! RunEvent stream, in one order, secrets masked → ledger → console, NDJSON, JUnit, GitHub → incident
 //! ```
 //!
 //! | module | decides |
@@ -36,11 +36,13 @@
 //! 1. A wrong outcome is a verdict, never an `Err`; `Err` means that it could not be told
 //!    (`tests/bugs.rs`, `tests/bad_input.rs`).
 //! 2. One dispatcher orders everything and alone emits run events (`tests/layering.rs`, `engine/case/tests.rs`).
-//! 3. Every act on the outside is recorded as a run event; durable before it happens once there is a ledger.
+//! 3. Every act on the outside is told before it happens, and waits until that stands in the ledger; where nothing can be
+//!    written the run goes on, and every report says so (`engine/gate.rs`, `tests/end_to_end/ledger.rs`).
 //! 4. Nothing is sent to a live environment: the only provider is the double, and a target that already runs is
 //!    reached under the URL that the project names.
 //! 5. A secret never reaches a sink unredacted; redaction stands before the first sink (`tests/incident.rs`).
-//! 6. Exported formats have a version and structs of their own (`report::ndjson`, `incident::render::json`).
+//! 6. Stored and exported formats have a version and structs of their own (`ledger::entry`, `report::ndjson`,
+//!    `incident::render::json`).
 //! 7. The double never guesses: a route is modelled, stored, or refused by name with 501, and a refusal makes the case
 //!    errored (`tests/bad_input.rs`); what is passed to a stripe-mock instead is told so (`tests/end_to_end/beside.rs`).
 //! 8. The app is stopped with its whole process group however the run ends, `kill -9` of Paydrill included

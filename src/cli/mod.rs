@@ -10,10 +10,16 @@ mod demo;
 mod doctor;
 mod explain;
 mod fmt;
+#[cfg(feature = "ledger")]
+mod incidents;
 mod init;
+#[cfg(feature = "ledger")]
+mod ledger;
 mod lint;
 mod project;
 pub(crate) mod run;
+#[cfg(feature = "ledger")]
+mod runs;
 mod schema;
 mod stripe;
 
@@ -30,7 +36,7 @@ use self::settings::Settings;
 #[command(name = "paydrill", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 passed, 1 a verdict failed (`fmt --check`: a file would change; `doctor`: something is missing), 2 usage or \
-                        invalid file, 3 could not judge or report, 4 nothing selected (`lint`: no scenario), 130 interrupted."
+                        invalid file, 3 could not judge or report, 4 nothing selected (`lint`: no scenario), 5 refused as unsafe, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -82,6 +88,15 @@ enum Command {
     #[cfg(feature = "demo")]
     #[command(hide = true)]
     DemoApp(demo::DemoAppArgs),
+    /// List, show and rerun the runs that the ledger retains.
+    #[cfg(feature = "ledger")]
+    Runs(runs::RunsArgs),
+    /// List and show incidents, and retain what is done about them.
+    #[cfg(feature = "ledger")]
+    Incidents(incidents::IncidentsArgs),
+    /// Check, export and prune the ledger: the record of runs that lasts.
+    #[cfg(feature = "ledger")]
+    Ledger(ledger::LedgerArgs),
     /// Serve an offline Stripe on 127.0.0.1, and forward its events to your app.
     Stripe(stripe::StripeArgs),
     /// Tell what an environment needs of this machine, and the command that mends what is missing.
@@ -118,6 +133,12 @@ fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
         Command::Demo(args) => demo::main(args, settings, output),
         #[cfg(feature = "demo")]
         Command::DemoApp(args) => demo::app(args, settings, output),
+        #[cfg(feature = "ledger")]
+        Command::Runs(args) => runs::main(args, global, settings, output),
+        #[cfg(feature = "ledger")]
+        Command::Incidents(args) => incidents::main(args, global, settings, output),
+        #[cfg(feature = "ledger")]
+        Command::Ledger(args) => ledger::main(args, global, settings, output),
         Command::Stripe(args) => stripe::main(args, settings, output),
         Command::Doctor(args) => doctor::main(args, global, settings, output),
         Command::Clean(args) => clean::main(args, settings, output),

@@ -21,6 +21,9 @@ pub(super) enum Exit {
     CouldNotJudge,
     /// Nothing was selected.
     NothingSelected,
+    /// It is not safe, and was not done.
+    #[cfg(feature = "ledger")]
+    Refused,
     /// Ctrl-C or SIGTERM.
     Interrupted,
 }
@@ -33,6 +36,8 @@ impl Exit {
             Self::Usage => 2,
             Self::CouldNotJudge => 3,
             Self::NothingSelected => 4,
+            #[cfg(feature = "ledger")]
+            Self::Refused => 5,
             Self::Interrupted => 130,
         }
     }

@@ -33,6 +33,21 @@ pub(super) fn read(paths: &[PathBuf], global: &Global) -> Result<Found, LoadErro
     Ok(Found { project: Some(project), scenarios, diagnostics })
 }
 
+/// The project alone, for commands that need no scenario.
+#[cfg(feature = "ledger")]
+pub(super) fn read_alone(global: &Global, output: &Output) -> Result<Project, Exit> {
+    let file = match &global.project {
+        Some(file) => Ok(file.clone()),
+        None => find_project(Path::new(".")),
+    };
+    let loaded = file.and_then(|file| load_project(&file)).map_err(|error| load_failure(&error, output))?;
+    let (project, diagnostics) = loaded;
+    if has_errors(&diagnostics) {
+        show(&diagnostics, output);
+    }
+    project.ok_or(Exit::Usage)
+}
+
 /// What was found, valid or not.
 pub(super) struct Found {
     pub(super) project: Option<Project>,

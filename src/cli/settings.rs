@@ -81,6 +81,13 @@ impl Settings {
         Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
     }
 
+    /// A secret for a ledger that is made now.
+    #[cfg(feature = "ledger")]
+    #[must_use]
+    pub(crate) fn fresh_key(&self) -> Vec<u8> {
+        (0..4).flat_map(|_| self.seed().to_be_bytes()).collect()
+    }
+
     /// A random seed for a run that was given none.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that draws randomness from outside")]

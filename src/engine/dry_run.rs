@@ -119,6 +119,17 @@ impl Rehearsal<'_> {
         }
     }
 
+    /// What nobody is told of.
+    fn prepare(&self, case: CaseId, action: Action) -> Option<InputKind> {
+        match action {
+            Action::NameNextEvent(id) => self.double.name_next_event(case, id),
+            Action::Keep(event) => self.double.keep_event(case, &event),
+            Action::Advance(by) => self.double.advance(case, by),
+            _ => {}
+        }
+        None
+    }
+
     fn act(&mut self, case: &CasePlan, action: Action) -> Option<InputKind> {
         match action {
             Action::Open { at, emails, ids } => Some(self.open(case.id, at, &emails, ids)),
@@ -126,18 +137,7 @@ impl Rehearsal<'_> {
                 let acted = self.double.act(case.id, slot, &action);
                 Some(InputKind::Acted(acted.map_err(|error| format!("failed to {error}"))))
             }
-            Action::NameNextEvent(id) => {
-                self.double.name_next_event(case.id, id);
-                None
-            }
-            Action::Keep(event) => {
-                self.double.keep_event(case.id, &event);
-                None
-            }
-            Action::Advance(by) => {
-                self.double.advance(case.id, by);
-                None
-            }
+            Action::NameNextEvent(_) | Action::Keep(_) | Action::Advance(_) => self.prepare(case.id, action),
             Action::Restart => {
                 self.line(2, "restart  the app, on the same data");
                 Some(InputKind::Restarted(Ok(())))

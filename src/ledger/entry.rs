@@ -209,7 +209,7 @@ impl Entry {
     /// What it says, in the words of its kind; what is not there has its default.
     #[must_use]
     pub fn says<T: serde::de::DeserializeOwned + Default>(&self) -> T {
-        serde_json::from_value(Value::Object(self.body.clone())).unwrap_or_default()
+        T::deserialize(&self.body).unwrap_or_default()
     }
 }
 

@@ -3,9 +3,11 @@
 //! A [`Summary`] is what one run's entries come to; it is kept beside them so that a list of runs reads no entries, and
 //! made anew by `paydrill ledger verify`. [`super::incident`] folds the summaries of all runs.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::entry::Entry;
+use super::entry::{Draft, Entry};
 use super::kind::{self, ActOfPerson, Checkpoint, Closed, Executor, Intended, Opened, Proof};
 
 /// Attempts of which more than the number is kept in a summary: a fixed seed in CI adds one with every build.
@@ -154,8 +156,19 @@ impl Summary {
 
     /// Takes in the next entry.
     pub fn apply(&mut self, entry: &Entry) {
-        let at = entry.at.as_millisecond();
-        match entry.kind.as_str() {
+        let Entry { at, attempt, kind, body, .. } = entry;
+        self.take(&Told { at: at.as_millisecond(), attempt: attempt.as_deref(), kind, body });
+    }
+
+    /// Takes in what is about to become the next entry.
+    pub fn apply_draft(&mut self, draft: &Draft) {
+        let Draft { at, attempt, kind, body, .. } = draft;
+        self.take(&Told { at: at.as_millisecond(), attempt: attempt.as_deref(), kind, body });
+    }
+
+    fn take(&mut self, entry: &Told<'_>) {
+        let at = entry.at;
+        match entry.kind {
             kind::OPENED => self.opened(entry, at),
             kind::INTENDED => {
                 let intended: Intended = entry.says();
@@ -175,7 +188,8 @@ impl Summary {
                 }
             }),
             kind::ACKNOWLEDGED | kind::NOTED | kind::RESOLVED | kind::CONTACTED => self.acted(entry, at),
-            kind::CHECKPOINT => self.checkpoint(entry),
+            // That entries were let go of is nothing that happened to the run.
+            kind::CHECKPOINT => return self.checkpoint(entry),
             _ => {}
         }
         self.updated_at = self.updated_at.max(at);
@@ -198,12 +212,12 @@ impl Summary {
         self.attempts.iter().filter(|attempt| attempt.state == State::Open)
     }
 
-    fn opened(&mut self, entry: &Entry, at: i64) {
+    fn opened(&mut self, entry: &Told<'_>, at: i64) {
         let opened: Opened = entry.says();
         (self.scenario, self.case, self.owner) = (opened.scenario, opened.case, opened.owner);
         self.tried = self.tried.saturating_add(1);
         self.attempts.push(Attempt {
-            id: entry.attempt.clone().unwrap_or_default(),
+            id: entry.attempt.unwrap_or_default().to_owned(),
             number: opened.number,
             opened_at: at,
             by: opened.by,
@@ -218,21 +232,25 @@ impl Summary {
         }
     }
 
-    fn attempt(&mut self, entry: &Entry, change: impl FnOnce(&mut Attempt)) {
-        let of = |attempt: &&mut Attempt| Some(&attempt.id) == entry.attempt.as_ref();
+    fn attempt(&mut self, entry: &Told<'_>, change: impl FnOnce(&mut Attempt)) {
+        let of = |attempt: &&mut Attempt| Some(attempt.id.as_str()) == entry.attempt;
         if let Some(attempt) = self.attempts.iter_mut().rev().find(of) {
             change(attempt);
         }
     }
 
-    fn closed(&mut self, entry: &Entry, at: i64) {
+    fn closed(&mut self, entry: &Told<'_>, at: i64) {
         let closed: Closed = entry.says();
         let state = State::of_verdict(&closed.verdict);
+        // In one run order is told by place, also where the clock was set back between two attempts.
         if state == State::Passed {
-            self.passed_at = self.passed_at.max(Some(at));
+            let damaged = self.damages.iter().map(|damage| damage.last_at.saturating_add(1)).max();
+            self.passed_at = self.passed_at.max(Some(at)).max(damaged);
         }
         if let Some(incident) = &closed.incident {
-            self.damaged(Damage::read(incident, at));
+            let ended = self.acts.iter().map(|act| act.at).chain(self.passed_at).max();
+            let after = ended.map_or(at, |ended| at.max(ended.saturating_add(1)));
+            self.damaged(Damage::read(incident, after));
         }
         self.attempt(entry, |attempt| {
             attempt.state = state;
@@ -251,16 +269,17 @@ impl Summary {
         }
     }
 
-    fn acted(&mut self, entry: &Entry, at: i64) {
+    fn acted(&mut self, entry: &Told<'_>, at: i64) {
         let ActOfPerson { fingerprint, who, why } = entry.says();
-        self.acts.push(Act { kind: entry.kind.clone(), fingerprint, who, why, at });
+        let at = at.max(self.updated_at);
+        self.acts.push(Act { kind: entry.kind.to_owned(), fingerprint, who, why, at });
         if self.acts.len() > MOST_ACTS {
             self.acts.remove(0);
         }
     }
 
     /// Where the entries before it are gone, it tells what they came to.
-    fn checkpoint(&mut self, entry: &Entry) {
+    fn checkpoint(&mut self, entry: &Told<'_>) {
         let checkpoint: Checkpoint = entry.says();
         if *self == Self::default()
             && let Some(summary) = checkpoint.summary
@@ -270,12 +289,25 @@ impl Summary {
     }
 }
 
+/// An entry, wherever it comes from.
+struct Told<'a> {
+    at: i64,
+    attempt: Option<&'a str>,
+    kind: &'a str,
+    body: &'a Map<String, Value>,
+}
+
+impl Told<'_> {
+    fn says<T: DeserializeOwned + Default>(&self) -> T {
+        T::deserialize(self.body).unwrap_or_default()
+    }
+}
+
 impl Damage {
     /// What a list says of an incident, out of its exported form.
-    fn read(incident: &serde_json::Value, at: i64) -> Self {
-        let text = |pointer: &str| {
-            incident.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
-        };
+    fn read(incident: &Value, at: i64) -> Self {
+        let text =
+            |pointer: &str| incident.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let headline = [text("/findings/0/headline"), text("/reason")];
         Self {
             fingerprint: text("/fingerprint"),
@@ -293,7 +325,7 @@ impl Damage {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::ledger::chain::{Tip, seal};
@@ -399,6 +431,27 @@ mod tests {
         let entries = entries(&whole);
         assert_eq!(Summary::of(&entries), Summary::of(&entries[2..]));
         assert_eq!(Summary::of(&entries).acts.len(), 1);
+    }
+
+    /// What came later is later, whatever the clock of the machine said.
+    #[test]
+    fn a_clock_that_was_set_back_changes_no_order() {
+        let failed = json!({ "verdict": "failed", "incident": { "fingerprint": "f" } });
+        let passed = json!({ "verdict": "passed" });
+        let told = [("a", "opened", opened()), ("a", "closed", failed.clone()), ("b", "opened", opened())];
+        let later = [("b", "closed", passed), ("", "resolved", json!({ "fingerprint": "f" }))];
+        let mut entries =
+            entries(&[&told[..], &later[..], &[("c", "opened", opened()), ("c", "closed", failed)]].concat());
+        for entry in &mut entries[3..] {
+            entry.at -= jiff::SignedDuration::from_hours(1);
+        }
+        let until = |count: usize| Summary::of(&entries[..count]);
+        assert!(until(4).passed_at > Some(until(4).damages[0].last_at), "the proof is after the damage");
+        assert!(until(5).acts[0].at >= until(5).damages[0].last_at);
+        assert!(
+            Some(until(7).damages[0].last_at) > until(7).passed_at,
+            "and the next damage after the proof"
+        );
     }
 
     #[test]

@@ -4,14 +4,14 @@
 //! by a later pass of the same case in the same environment, or by a person; a damage after that opens it again. Pure:
 //! nothing is stored of an incident but the runs and acts that it is folded from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::entry::RunKey;
 use super::fold::{Act, Damage};
 use super::kind;
-use super::store::{CaseName, Head};
+use super::store::{CaseName, Head, Ledger, LedgerError, Query};
 
 /// One incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -112,6 +112,20 @@ pub fn incidents(heads: &[Head], passes: &BTreeMap<CaseName, i64>) -> Vec<Incide
         (other.damage.last_at, &one.fingerprint).cmp(&(one.damage.last_at, &other.fingerprint))
     });
     incidents
+}
+
+/// The incidents of a ledger.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn all(ledger: &dyn Ledger) -> Result<Vec<IncidentState>, LedgerError> {
+    let heads = ledger.heads(&Query::Damaged).await?;
+    let name =
+        |head: &Head| (head.key.project.clone(), head.key.environment.clone(), head.summary.case.clone());
+    let cases: BTreeSet<CaseName> = heads.iter().map(name).collect();
+    let cases: Vec<CaseName> = cases.into_iter().collect();
+    let passes = ledger.last_passes(&cases).await?.into_iter().collect();
+    Ok(incidents(&heads, &passes))
 }
 
 fn first(head: &Head, damage: &Damage) -> IncidentState {

@@ -82,6 +82,8 @@ pub struct Opened {
     pub target: Option<String>,
     /// Who executes it.
     pub by: Executor,
+    /// Why a person ran it again though that was not known to be safe.
+    pub because: Option<String>,
 }
 
 /// A process that executes runs.

@@ -112,6 +112,8 @@ impl Ledger for MemoryLedger {
         Ok(self.key.clone())
     }
 
+    async fn close(&self) {}
+
     fn place(&self) -> String {
         "in memory".to_owned()
     }

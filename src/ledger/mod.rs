@@ -15,13 +15,19 @@
 
 pub mod chain;
 pub mod entry;
+pub mod executor;
 pub mod fold;
 pub mod incident;
 pub mod kind;
 pub mod memory;
+pub mod policy;
 pub mod postgres;
+pub mod prune;
+pub mod record;
+pub mod rerun;
 pub mod sqlite;
 mod store;
+pub mod writer;
 
 #[cfg(test)]
 mod contract;
@@ -31,6 +37,9 @@ pub(crate) mod sample;
 pub use chain::{Digest, Flaw, Hash, Tip};
 pub use entry::{Draft, Entry, FORMAT, Format, RunKey, Stored};
 pub use memory::MemoryLedger;
+pub use policy::Policy;
 pub use postgres::PostgresLedger;
+pub use record::{Recorder, Setup};
 pub use sqlite::SqliteLedger;
 pub use store::{Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query};
+pub use writer::{Patience, Writer};

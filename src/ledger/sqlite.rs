@@ -39,8 +39,15 @@ impl SqliteLedger {
     pub async fn open(path: &Path, fresh_key: &[u8]) -> Result<Self, LedgerError> {
         let place = path.display().to_string();
         prepare(path).map_err(|error| failed("open", &place, &error))?;
-        let options = options(path).create_if_missing(true);
-        let ledger = Self::connect(options, &place).await?;
+        let opened = tokio::time::timeout(BUSY + BUSY / 2, Self::make(path, &place, fresh_key)).await;
+        opened.unwrap_or_else(|_| {
+            let problem = "somebody else holds it".to_owned();
+            Err(LedgerError::Store { act: "open", place, problem })
+        })
+    }
+
+    async fn make(path: &Path, place: &str, fresh_key: &[u8]) -> Result<Self, LedgerError> {
+        let ledger = Self::connect(options(path).create_if_missing(true), place).await?;
         ledger.migrate().await?;
         ledger.introduce(fresh_key).await?;
         Ok(ledger)
@@ -207,6 +214,10 @@ impl Ledger for SqliteLedger {
         row.and_then(|row| row.try_get("redaction_key")).map_err(|error| self.failed("read", &error))
     }
 
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+
     fn place(&self) -> String {
         self.place.clone()
     }
@@ -233,9 +244,11 @@ const DAMAGED: &str = "select * from head where damaged = 1 order by chain";
 const OPEN: &str = "select * from head where open = 1 order by chain";
 const AFTER: &str = "select * from head where (project, environment, run) > ($1, $2, $3) \
     order by project, environment, run limit $4";
-const LAST_PASSES: &str = "select h.project, h.environment, h.case_name, max(h.passed_at) as passed_at \
-    from json_each($1) k join head h on h.project = k.value->>0 and h.environment = k.value->>1 \
-    and h.case_name = k.value->>2 and h.passed_at is not null group by 1, 2, 3 order by 1, 2, 3";
+/// The end of an index for each case, however often it passed.
+const LAST_PASSES: &str = "select * from (select k.value->>0 as project, k.value->>1 as environment, \
+    k.value->>2 as case_name, (select max(passed_at) from head where project = k.value->>0 \
+    and environment = k.value->>1 and case_name = k.value->>2) as passed_at from json_each($1) k) \
+    where passed_at is not null order by 1, 2, 3";
 
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()

@@ -47,6 +47,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// The store cannot be read.
     async fn redaction_key(&self) -> Result<Vec<u8>, LedgerError>;
 
+    /// Lets go of it: who looks at its file then finds everything there. Nothing can be asked of it afterwards.
+    async fn close(&self);
+
     /// Where it is, without secrets.
     fn place(&self) -> String;
 }

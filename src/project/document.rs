@@ -50,6 +50,15 @@ document! {
         schedule: Map<ScheduleDocument>,
         /// Who hears of incidents, by name.
         notifier: Map<Table>,
+        /// Where runs are retained.
+        ledger: LedgerDocument,
+    }
+
+    /// `ledger`
+    pub(crate) struct LedgerDocument {
+        /// A file beside the project file, or a `postgres://` URL, with `{{ secret.NAME }}` for what nobody may read;
+        /// left out, `.paydrill/ledger.db`. `none` retains nothing.
+        url: Text,
     }
 
     /// `project`

@@ -43,6 +43,8 @@ pub struct Project {
     pub probes: BTreeMap<String, Probe>,
     /// `[reconcile]`.
     pub reconcile: Vec<Reconcile>,
+    /// `[ledger] url`, a template: where runs are retained.
+    pub ledger: Option<String>,
     /// `[mail]`.
     pub mail: Option<Mail>,
     /// `[sink.NAME]`.

@@ -17,6 +17,8 @@ mod books;
 mod captured;
 mod clock;
 mod kill;
+#[cfg(feature = "ledger")]
+mod ledger;
 mod lifecycle;
 mod machine;
 mod matrix;
@@ -26,3 +28,5 @@ mod page;
 #[cfg(feature = "sql")]
 mod postgres;
 mod verdicts;
+#[cfg(feature = "ledger")]
+mod witness;

@@ -27,26 +27,36 @@ impl Postgres {
         }
         run(as_postgres(&program("initdb")).arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust"]));
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let server = as_postgres(&program("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k"])
-            .arg(folder.path())
-            .args(["-c", "fsync=off"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let server = launch(&folder, port);
         let mut started = Self { folder, port, server };
+        started.wait();
+        started
+    }
+
+    /// Ends it at once, as a crash would, and starts it again on the same data and port.
+    #[allow(dead_code, reason = "not every test that includes this file has it go away")]
+    #[expect(clippy::allow_attributes, reason = "where it is used, `expect` would be wrong")]
+    pub(crate) fn restart(&mut self, meanwhile: impl FnOnce()) {
+        self.quit();
+        meanwhile();
+        self.server = launch(&self.folder, self.port);
+        self.wait();
+    }
+
+    fn wait(&mut self) {
         for _ in 0..2_000 {
-            if started.answers() {
-                return started;
+            if self.answers() {
+                return;
             }
-            assert_eq!(started.server.try_wait().unwrap(), None, "PostgreSQL ended at once");
+            assert_eq!(self.server.try_wait().unwrap(), None, "PostgreSQL ended at once");
             std::thread::sleep(Duration::from_millis(10));
         }
         panic!("PostgreSQL does not answer");
+    }
+
+    fn quit(&mut self) {
+        let _ = kill(Pid::from_raw(i32::try_from(self.server.id()).unwrap()), Signal::SIGQUIT);
+        let _ = self.server.wait();
     }
 
     /// How it is reached.
@@ -66,12 +76,25 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // Immediate shutdown: nobody needs the data any more.
-        let _ = kill(Pid::from_raw(i32::try_from(self.server.id()).unwrap()), Signal::SIGQUIT);
-        let _ = self.server.wait();
+        self.quit();
         if Uid::effective().is_root() {
             run(Command::new("chown").args(["-R", "root"]).arg(self.folder.path()));
         }
     }
+}
+
+fn launch(folder: &tempfile::TempDir, port: u16) -> Child {
+    as_postgres(&program("postgres"))
+        .arg("-D")
+        .arg(folder.path().join("data"))
+        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k"])
+        .arg(folder.path())
+        .args(["-c", "fsync=off"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// A command that ends with this test, run as a user who may run a database.

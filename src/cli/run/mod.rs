@@ -3,6 +3,8 @@
 mod last;
 pub(crate) mod plan;
 mod reporters;
+#[cfg(feature = "ledger")]
+mod retain;
 mod select;
 mod signals;
 
@@ -16,12 +18,15 @@ use self::plan::{Refusal, Wanted};
 use self::reporters::Reporters;
 use self::select::Asked;
 use super::Global;
+#[cfg(feature = "ledger")]
+use super::ledger;
 use super::output::{Exit, Output};
 use super::project::{self, Written};
 use super::settings::Settings;
 use crate::engine::{self, Picked, Ports, RunPlan, RunSummary, Selection};
 use crate::project::model::Project;
 use crate::report::Outcome;
+use crate::run_event::RunEvent;
 use crate::scenario::LoadError;
 use crate::scenario::model::Scenario;
 
@@ -85,9 +90,22 @@ pub(super) struct RunArgs {
     /// Write the incident of every case that did not pass here: text, Markdown and JSON.
     #[arg(long, value_name = "FOLDER")]
     incident_dir: Option<PathBuf>,
+    /// Where the run is retained: a file, a `postgres://` URL, or `none`; left out, the project's `[ledger] url`, else
+    /// `.paydrill/ledger.db` beside the project file.
+    #[cfg(feature = "ledger")]
+    #[arg(long, value_name = "URL", env = "PAYDRILL_LEDGER", hide_env_values = true)]
+    ledger: Option<String>,
+    /// Retain nothing.
+    #[cfg(feature = "ledger")]
+    #[arg(long, conflicts_with = "ledger")]
+    no_ledger: bool,
     /// What it means if nothing is selected.
     #[arg(long, default_value = "fail", value_name = "WHAT")]
     no_tests: NoTests,
+    /// Why it is run again though that is not known to be safe: `runs rerun --because`.
+    #[cfg(feature = "ledger")]
+    #[arg(skip)]
+    because: Option<String>,
     /// The cases that `paths` name.
     #[arg(skip)]
     picked: Vec<Picked>,
@@ -107,7 +125,7 @@ enum NoTests {
     Pass,
 }
 
-#[cfg(feature = "demo")]
+#[cfg(any(feature = "demo", feature = "ledger"))]
 impl Default for RunArgs {
     fn default() -> Self {
         Self {
@@ -130,6 +148,12 @@ impl Default for RunArgs {
             report_junit: None,
             json: false,
             incident_dir: None,
+            #[cfg(feature = "ledger")]
+            ledger: None,
+            #[cfg(feature = "ledger")]
+            no_ledger: true,
+            #[cfg(feature = "ledger")]
+            because: None,
             no_tests: NoTests::Fail,
             shipped: None,
         }
@@ -141,6 +165,43 @@ impl RunArgs {
     /// Those of a run whose scenarios are inside the program; `command` is what was typed to get it.
     pub(super) fn shipped(command: Vec<String>, filter: Vec<String>, seed: Option<u64>, jobs: u16) -> Self {
         Self { shipped: Some(command), filter, seed, jobs, ..Self::default() }
+    }
+}
+
+/// A run of the ledger, to be done again.
+#[cfg(feature = "ledger")]
+pub(super) struct Again {
+    /// The case: `FILE[LABEL] #N`.
+    pub(super) case: String,
+    pub(super) environment: String,
+    pub(super) seed: u64,
+    /// `--variable`, `k=v`, as it was given before.
+    pub(super) arguments: Vec<String>,
+    pub(super) because: Option<String>,
+    pub(super) ledger: Option<String>,
+}
+
+#[cfg(feature = "ledger")]
+impl RunArgs {
+    /// Those that do a run again, with the same ids. Of arguments only those that shape a case are known.
+    pub(super) fn again(again: Again) -> Self {
+        let mut args = Self {
+            paths: vec![again.case.into()],
+            environment: Some(again.environment),
+            seed: Some(again.seed),
+            ledger: again.ledger,
+            no_ledger: false,
+            because: again.because,
+            ..Self::default()
+        };
+        for pair in again.arguments.chunks_exact(2) {
+            match pair {
+                [flag, value] if flag == "--variable" => args.variable.extend(plan::variable(value)),
+                [flag, value] if flag == "--repeat" => args.repeat = value.parse().unwrap_or(1),
+                _ => {}
+            }
+        }
+        args
     }
 }
 
@@ -170,7 +231,11 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
         return list(args, &project, &scenarios, settings, output);
     }
     let wanted = wanted(args, &project, settings);
-    let (plan, ports) = match plan::plan(wanted, project, &scenarios, settings) {
+    #[cfg_attr(
+        not(feature = "ledger"),
+        expect(unused_mut, reason = "nothing is retained without the feature")
+    )]
+    let (plan, mut ports) = match plan::plan(wanted, project, &scenarios, settings) {
         Ok(planned) => planned,
         Err(refusal) => return refused(&refusal, output),
     };
@@ -197,7 +262,10 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
     if args.dry_run {
         return runtime.block_on(dry_run(&plan, &ports, output));
     }
-    let summary = runtime.block_on(perform(args, &plan, &ports, settings, output));
+    #[cfg(feature = "ledger")]
+    let summary = runtime.block_on(retained(args, &plan, &mut ports, settings, output));
+    #[cfg(not(feature = "ledger"))]
+    let summary = runtime.block_on(perform(args, &plan, &ports, settings, output, &mut |_| ()));
     // What still waits for an answer must not hold the process up.
     runtime.shutdown_background();
     summary
@@ -271,17 +339,55 @@ async fn dry_run(plan: &RunPlan, ports: &Ports, output: &Output) -> Exit {
     }
 }
 
+/// Runs, and retains what is done.
+#[cfg(feature = "ledger")]
+async fn retained(
+    args: &RunArgs,
+    plan: &RunPlan,
+    ports: &mut Ports,
+    settings: &Settings,
+    output: &Output,
+) -> Exit {
+    let given = if args.no_ledger { Some("none") } else { args.ledger.as_deref() };
+    let place = match ledger::Place::of(given, Some(&plan.project), settings) {
+        Ok(place) => place,
+        Err((message, hint)) => {
+            output.error(&message, Some(&hint));
+            return Exit::Usage;
+        }
+    };
+    let told = retain::Told { handoff: reporters::handoff(args), because: args.because.clone() };
+    let started = retain::Started::at(&place, told, settings).await;
+    ports.retained = started.retained;
+    let mut retention = started.retention;
+    let mut retain = |event: &RunEvent| {
+        if let Some(retention) = &mut retention {
+            retention.event(event);
+        }
+    };
+    let exit = perform(args, plan, ports, settings, output, &mut retain).await;
+    if let Some(retention) = retention
+        && let lost @ 1.. = retention.finish().await
+    {
+        output.talk(format!("note: {lost} entries could not be written to the ledger\n"));
+    }
+    exit
+}
+
 async fn perform(
     args: &RunArgs,
     plan: &RunPlan,
     ports: &Ports,
     settings: &Settings,
     output: &Output,
+    retain: &mut (dyn FnMut(&RunEvent) + Send),
 ) -> Exit {
     let signals = signals::watch(ports.cancel.clone(), settings.clock);
     let mut reporters = Reporters::new(args, plan, settings, output);
     let mut recorder = Recorder::new(&plan.project.root, &plan.environment.name, &plan.cases);
     let mut tell = |event| {
+        // First of all: what is shown is retained.
+        retain(&event);
         recorder.event(&event);
         reporters.event(&event);
     };

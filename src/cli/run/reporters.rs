@@ -241,7 +241,7 @@ pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), (String, 
     Ok(())
 }
 
-fn handoff(args: &RunArgs) -> Handoff {
+pub(super) fn handoff(args: &RunArgs) -> Handoff {
     let variables = args.variable.iter();
     let mut arguments: Vec<String> =
         variables.flat_map(|(name, value)| ["--variable".to_owned(), spelled(name, value)]).collect();

@@ -89,6 +89,7 @@ fn project(document: &ProjectDocument, root: PathBuf, problems: &mut Problems) -
         ),
         passes: passes(document.stripe.as_deref(), problems),
         reconcile: probe::reconcile(document.reconcile.as_deref(), &probes, problems),
+        ledger: document.ledger.as_ref().and_then(|at| at.url.as_ref()).map(|url| url.value.clone()),
         mail: document.mail.as_ref().map(|mail| outside::mail(mail)),
         sinks: outside::sinks(document.sink.as_deref(), problems),
         environments: environments(document, &prices, problems),
