@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Global;
 use super::output::{Exit, Output};
 use super::project;
 use super::settings::Settings;
-use crate::project::init::files;
+use crate::project::init::{Ci, files};
 use crate::project::model::Project;
 use crate::scenario::capture::{Draft, draft};
 use crate::scenario::diagnostic::has_errors;
@@ -33,6 +33,30 @@ pub(super) struct InitArgs {
     /// Print that scenario, and write nothing.
     #[arg(long, requires = "from_event")]
     print: bool,
+    /// Where your pipelines run, for a workflow there; may be given again.
+    #[arg(long, value_name = "WHERE", default_value = "github", conflicts_with = "from_event")]
+    ci: Vec<Where>,
+}
+
+/// Where pipelines run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Where {
+    /// GitHub Actions: `.github/workflows/paydrill.yml`.
+    Github,
+    /// GitLab: `.gitlab-ci.yml`.
+    Gitlab,
+    /// Nowhere.
+    None,
+}
+
+impl Where {
+    fn ci(self) -> Option<Ci> {
+        match self {
+            Self::Github => Some(Ci::Github),
+            Self::Gitlab => Some(Ci::Gitlab),
+            Self::None => None,
+        }
+    }
 }
 
 /// `orders/late-update`
@@ -55,7 +79,8 @@ pub(super) fn main(args: &InitArgs, global: &Global, settings: &Settings, output
     }
     let folder = settings.current_dir.join(&args.folder);
     let mut wrote = false;
-    for file in files() {
+    let ci: Vec<Ci> = args.ci.iter().filter_map(|ci| ci.ci()).collect();
+    for file in files(&ci) {
         let path = folder.join(file.path);
         if path.exists() {
             output.talk(format!("   kept  {} (it exists)\n", file.path));
@@ -69,7 +94,10 @@ pub(super) fn main(args: &InitArgs, global: &Global, settings: &Settings, output
         output.talk(format!("  wrote  {}\n", file.path));
     }
     if wrote {
-        output.talk("\nhint: tell paydrill.toml how your app is started and read, then `paydrill lint` and `paydrill run`\n");
+        output.talk(
+            "\nhint: tell paydrill.toml how your app is started and read, then `paydrill doctor`, `lint` and `run`\n\
+             note: runs keep what failed in .paydrill/, which tells git to ignore it\n",
+        );
     }
     Exit::Passed
 }

@@ -9,24 +9,45 @@ pub struct InitFile {
     pub text: String,
 }
 
+/// Where a project's pipelines run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ci {
+    /// GitHub Actions.
+    Github,
+    /// GitLab.
+    Gitlab,
+}
+
 macro_rules! files {
     ($($path:literal = $from:literal,)+) => {
         [$(InitFile { path: $path, text: include_str!($from).to_owned() }),+]
     };
 }
 
-/// The files of a new project. Whoever writes them never overwrites one.
+/// The files of a new project, and a workflow for each of `ci`. Whoever writes them never overwrites one.
 #[must_use]
-pub fn files() -> Vec<InitFile> {
-    files! {
+pub fn files(ci: &[Ci]) -> Vec<InitFile> {
+    let mut files: Vec<InitFile> = files! {
         "paydrill.toml" = "init/paydrill.toml",
         "scenarios/checkout-grants-pro.toml" = "init/scenarios/checkout-grants-pro.toml",
         "scenarios/forged-events.toml" = "init/scenarios/forged-events.toml",
         "scenarios/late-update.toml" = "init/scenarios/late-update.toml",
         "tests/paydrill.rs" = "init/tests.rs.txt",
-        ".github/workflows/paydrill.yml" = "init/workflow.yml",
     }
-    .into()
+    .into();
+    files.extend(ci.iter().map(|ci| ci.workflow()));
+    files
+}
+
+impl Ci {
+    /// It installs this version.
+    fn workflow(self) -> InitFile {
+        let [file] = match self {
+            Self::Github => files! { ".github/workflows/paydrill.yml" = "init/workflow.yml", },
+            Self::Gitlab => files! { ".gitlab-ci.yml" = "init/gitlab-ci.yml", },
+        };
+        InitFile { text: file.text.replace("{PAYDRILL_VERSION}", env!("CARGO_PKG_VERSION")), ..file }
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +59,7 @@ mod tests {
     use crate::scenario::{format, load, schema};
 
     fn write_to(folder: &Path) {
-        for file in files() {
+        for file in files(&[Ci::Github]) {
             let path = folder.join(file.path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, file.text).unwrap();
@@ -60,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_formatted_and_fits_the_schemas() {
-        for file in files().into_iter().filter(|file| file.path.ends_with(".toml")) {
+        for file in files(&[]).into_iter().filter(|file| file.path.ends_with(".toml")) {
             assert_eq!(format::format(&file.text).as_ref(), Ok(&file.text), "{}", file.path);
             let schema = match file.path {
                 "paydrill.toml" => schema::project_schema(),
@@ -74,11 +95,15 @@ mod tests {
     /// The test names what `paydrill::testing` has, and the scenarios where they are.
     #[test]
     fn the_test_and_the_workflow_name_what_is_there() {
-        let text = |path: &str| files().into_iter().find(|file| file.path == path).unwrap().text;
+        let text = |path: &str| {
+            files(&[Ci::Github, Ci::Gitlab]).into_iter().find(|file| file.path == path).unwrap().text
+        };
         assert!(text("tests/paydrill.rs").contains("#[files(\"scenarios/**/*.toml\")]"));
         assert!(text("tests/paydrill.rs").contains("paydrill::testing::scenario("));
-        let workflow = text(".github/workflows/paydrill.yml");
-        assert!(workflow.contains("cargo install paydrill --locked") && workflow.contains("paydrill run"));
-        assert!(!workflow.contains('\t'));
+        for path in [".github/workflows/paydrill.yml", ".gitlab-ci.yml"] {
+            let workflow = text(path);
+            let install = format!("cargo install paydrill --locked --version {}", env!("CARGO_PKG_VERSION"));
+            assert!(workflow.contains(&install) && !workflow.contains('\t'), "{path}");
+        }
     }
 }

@@ -27,6 +27,8 @@ mod outside;
 mod page;
 #[cfg(feature = "sql")]
 mod postgres;
+#[cfg(feature = "demo")]
+mod recipes;
 mod verdicts;
 #[cfg(feature = "ledger")]
 mod witness;

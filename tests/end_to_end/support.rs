@@ -126,7 +126,7 @@ impl Project {
             .args(args)
             .current_dir(self.folder.path())
             .env_clear()
-            .env("PATH", path())
+            .env("PATH", search_path())
             .env("TMPDIR", self.temp())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -274,7 +274,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test reads the environment it is run in")]
-fn path() -> String {
+pub(crate) fn search_path() -> String {
     std::env::var("PATH").unwrap()
 }
 
