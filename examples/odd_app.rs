@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -43,6 +43,9 @@ struct Args {
     start: Start,
     #[arg(long, env = "PORT")]
     port: u16,
+    /// 0.0.0.0 in a container.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    host: IpAddr,
     #[arg(long, env = "STRIPE_API_BASE")]
     stripe: String,
 }
@@ -60,6 +63,10 @@ enum Start {
     NoSignup,
     /// It runs, and does not end when it is asked to.
     IgnoresTerm,
+    /// It takes more and more memory before it listens.
+    Eats,
+    /// It runs, and prints without end.
+    Floods,
 }
 
 /// What it does wrong with one customer.
@@ -125,11 +132,26 @@ type Shared = State<Arc<App>>;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let Args { start, port, stripe } = Args::parse();
+    let Args { start, port, host, stripe } = Args::parse();
     say("odd app: starting");
     if start == Start::Dies {
         say("odd app: no database");
         return Err(io::Error::other("connect to the database"));
+    }
+    if start == Start::Eats {
+        let mut eaten: Vec<Vec<u8>> = Vec::new();
+        loop {
+            eaten.push(vec![1; 1 << 20]);
+        }
+    }
+    if start == Start::Floods {
+        std::thread::spawn(|| {
+            loop {
+                say(
+                    "odd app: and on, and on, and on, and on, and on, and on, and on, and on, and on, and on",
+                );
+            }
+        });
     }
     if start == Start::IgnoresTerm {
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -150,7 +172,7 @@ async fn main() -> io::Result<()> {
         .route("/api/access/{customer}", get(access))
         .route("/page/{customer}", get(page))
         .with_state(app);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = TcpListener::bind((host, port)).await?;
     say("odd app: listening");
     axum::serve(listener, routes).await
 }

@@ -1,5 +1,7 @@
 //! `paydrill demo`, and the process that it tests.
 
+use std::net::Ipv4Addr;
+
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
@@ -114,6 +116,14 @@ pub(super) fn app(args: &DemoAppArgs, settings: &Settings, output: &Output) -> E
     };
     let app_settings = || {
         Ok(DemoSettings {
+            host: match settings.var("HOST").map(str::parse) {
+                Some(Ok(host)) => host,
+                Some(Err(_)) => {
+                    output.error("HOST is not an address", None);
+                    return Err(Exit::Usage);
+                }
+                None => Ipv4Addr::LOCALHOST.into(),
+            },
             port: var("PORT")?.parse().map_err(|_| {
                 output.error("PORT is not a port", None);
                 Exit::Usage

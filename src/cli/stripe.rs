@@ -13,8 +13,8 @@ use super::project;
 use super::settings::Settings;
 use crate::engine;
 use crate::provider::double::{
-    Alone, AnswersIn, ApiCall, Beside, Catalog, Double, DoubleConfig, DoubleError, ForwardTo, Forwarded,
-    Limits, Outcome, Told,
+    Alone, AnswersIn, ApiCall, Catalog, Double, DoubleConfig, DoubleError, ForwardTo, Forwarded, Outcome,
+    Told,
 };
 use crate::secret::Secret;
 use crate::stripe::action::Leaves;
@@ -171,8 +171,7 @@ fn config(args: &StripeArgs) -> DoubleConfig {
             clock_speed: args.clock_speed,
             allow_hosts: args.allow_host.clone(),
         }),
-        limits: Limits::default(),
-        beside: Beside::default(),
+        ..DoubleConfig::default()
     }
 }
 

@@ -47,7 +47,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,7 +68,9 @@ use self::turns::Turns;
 /// How the app is set up. Holds two secrets, hence no `Debug`.
 #[derive(Clone)]
 pub struct DemoSettings {
-    /// Where to listen on 127.0.0.1; 0 takes a free port, which the first log line names.
+    /// The address to listen on: 127.0.0.1, or 0.0.0.0 in a container.
+    pub host: IpAddr,
+    /// The port; 0 takes a free one, which the first log line names.
     pub port: u16,
     /// Folder of the database; made when missing.
     pub data_dir: PathBuf,
@@ -111,10 +113,10 @@ pub enum DemoError {
     #[error("understand the mail server's URL: it is no smtp://HOST:PORT")]
     MailUrl,
     /// The port is taken, or may not be used.
-    #[error("listen on 127.0.0.1:{port}")]
+    #[error("listen on {at}")]
     Listen {
-        /// The port asked for.
-        port: u16,
+        /// The address asked for.
+        at: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
@@ -128,12 +130,10 @@ pub enum DemoError {
 /// # Errors
 /// When the database, the client or the port cannot be had; see [`DemoError`].
 pub async fn serve(settings: DemoSettings) -> Result<(), DemoError> {
-    let port = settings.port;
+    let at = SocketAddr::new(settings.host, settings.port);
     let test_clock = settings.test_clock;
     let app = App::open(settings).await?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|source| DemoError::Listen { port, source })?;
+    let listener = TcpListener::bind(at).await.map_err(|source| DemoError::Listen { at, source })?;
     let address = listener.local_addr().map_err(DemoError::Serve)?;
     log::line(&format!("listening on http://{address}"));
     let mut routes = routes(app);

@@ -114,7 +114,7 @@ fn calls(project: &Project) -> impl Iterator<Item = (String, &Call)> {
 fn programs(project: &Project, environment: &Environment) -> Vec<Program> {
     let processes = match &environment.target.launch {
         Launch::Processes(processes) => processes.as_slice(),
-        Launch::Url(_) | Launch::NotYet(_) => &[],
+        Launch::Containers(_) | Launch::Compose(_) | Launch::Url(_) => &[],
     };
     let started = processes.iter().map(|process| {
         let dir = process.dir.as_ref().map_or_else(|| project.root.clone(), |dir| project.root.join(dir));
@@ -162,13 +162,14 @@ fn ports(project: &Project, environment: &Environment) -> Vec<FixedPort> {
         Provider::Double { port, .. } => port.map(|port| ("provider.double.port".to_owned(), port)),
         Provider::NotYet(_) => None,
     };
-    let processes = match &environment.target.launch {
-        Launch::Processes(processes) => processes.as_slice(),
-        Launch::Url(_) | Launch::NotYet(_) => &[],
+    let launch = &environment.target.launch;
+    let key = |name: &str| match launch {
+        Launch::Compose(_) => "target.compose.publish".to_owned(),
+        Launch::Containers(_) => format!("target.container.{name}.publish"),
+        Launch::Processes(_) | Launch::Url(_) => format!("target.process.{name}.port"),
     };
-    let processes = processes
-        .iter()
-        .filter_map(|process| Some((format!("target.process.{}.port", process.name), process.port?)));
+    let parts = launch.parts();
+    let processes = parts.iter().filter_map(|part| Some((key(part.name), part.port?)));
     let mail = project.mail.and_then(|mail| Some(("mail.port".to_owned(), mail.port?)));
     let sinks =
         project.sinks.iter().filter_map(|(name, sink)| Some((format!("sink.{name}.port"), sink.port?)));

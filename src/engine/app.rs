@@ -92,8 +92,7 @@ impl App {
         self.past.drain(..self.past.len().saturating_sub(PAST_LINES));
         let (launcher, clock, back) = (Arc::clone(&self.launcher), self.clock, self.back.clone());
         tokio::spawn(async move {
-            up.stop().await;
-            let launched = launcher.launch(clock).await;
+            let launched = launcher.relaunch(up, clock).await;
             // Where nobody waits any more the run is over, and the app ends with what is dropped here.
             let _ = back.send((case, Returned::App(launched)));
         });

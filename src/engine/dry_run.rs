@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use super::case::{Action, AttemptOrder, Case, Input, InputKind, World};
+use super::outside::Here;
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Scene;
 use super::session::{Ports, SessionError};
@@ -43,7 +44,7 @@ pub async fn dry_run(plan: &RunPlan, ports: &Ports) -> Result<String, SessionErr
         plan.options.seed,
     )
     .await?;
-    let prepared = stage::prepare(plan, ports, &double, &Wanted::default());
+    let prepared = stage::prepare(plan, ports, &double, &Here::default(), &Wanted::default());
     let text = prepared.and_then(|prepared| tell(plan, ports, &double, &prepared));
     double.stop().await;
     text
@@ -61,7 +62,9 @@ fn tell(plan: &RunPlan, ports: &Ports, double: &Double, shared: &Prepared) -> Re
     );
     for case in &plan.cases {
         let own = match case.needs_own_app(&plan.project) {
-            true => Some(stage::prepare(plan, ports, double, &Wanted::of(Some(case), plan))?),
+            true => {
+                Some(stage::prepare(plan, ports, double, &Here::default(), &Wanted::of(Some(case), plan))?)
+            }
             false => None,
         };
         let prepared = own.as_ref().unwrap_or(shared);

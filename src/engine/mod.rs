@@ -10,10 +10,14 @@ mod beside;
 mod browser;
 mod cancel;
 pub(crate) mod case;
+#[cfg(feature = "container")]
+mod containers;
 mod dispatcher;
 mod driver;
 mod dry_run;
 mod gate;
+#[cfg(not(feature = "container"))]
+mod no_containers;
 mod outside;
 mod plan;
 mod processes;
@@ -22,6 +26,9 @@ mod scene;
 mod selection;
 mod session;
 mod stage;
+
+#[cfg(not(feature = "container"))]
+use no_containers as containers;
 
 pub use cancel::Cancel;
 pub use dispatcher::{RunSummary, Sink};

@@ -1,6 +1,7 @@
 //! What leaves the app: taken in by servers of our own, read by probes, and refused where a fault says so.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,22 @@ use crate::provider::double::ApiCall;
 use crate::scenario::model::OutsideFault;
 use crate::time::Clock;
 
+/// Where our servers listen, and how the app calls that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Here {
+    pub(super) listen_on: IpAddr,
+    pub(super) host: String,
+    /// Where the app listens in its container, where a compose file tells it.
+    pub(super) inside: Option<u16>,
+}
+
+impl Default for Here {
+    /// For an app that is started as this machine's processes.
+    fn default() -> Self {
+        Self { listen_on: Ipv4Addr::LOCALHOST.into(), host: Ipv4Addr::LOCALHOST.to_string(), inside: None }
+    }
+}
+
 /// The servers of one app, and what its cases have read of them.
 #[derive(Debug)]
 pub(super) struct Outside {
@@ -24,6 +41,8 @@ pub(super) struct Outside {
     sinks: BTreeMap<String, Server>,
     /// What each case asked Stripe.
     stripe: BTreeMap<CaseId, Shelf>,
+    /// How the app calls this machine.
+    host: String,
     arrivals: watch::Receiver<u64>,
     /// Keeps `arrivals` open where nothing is taken in.
     told: watch::Sender<u64>,
@@ -42,28 +61,36 @@ struct Tally {
 }
 
 impl Outside {
-    /// Starts what this environment's app, or the project's probes, need.
+    /// Starts what this environment's app, or the project's probes, need, where the app reaches it.
     pub(super) fn start(
         project: &Project,
         environment: &Environment,
+        here: &Here,
         clock: Clock,
     ) -> Result<Self, OutsideError> {
         let (told, arrivals) = watch::channel(0);
         let mail = project.takes_mail(environment).then(|| {
             let port = project.mail.and_then(|mail| mail.port).unwrap_or(0);
-            mail::start(port, clock, told.clone())
+            mail::start(SocketAddr::new(here.listen_on, port), clock, told.clone())
         });
         let sink = |name: String| {
             let sink = project.sinks.get(&name).cloned().unwrap_or_default();
             let Sink { port, answers } = sink;
             let answers = answers.into_iter().map(answer).collect();
-            let server = sink::start(&name, port.unwrap_or(0), answers, clock, told.clone())?;
+            let server = sink::start(
+                &name,
+                SocketAddr::new(here.listen_on, port.unwrap_or(0)),
+                answers,
+                clock,
+                told.clone(),
+            )?;
             Ok((name, server))
         };
         Ok(Self {
             mail: mail.transpose()?,
             sinks: project.sink_names().into_iter().map(sink).collect::<Result<_, OutsideError>>()?,
             stripe: BTreeMap::new(),
+            host: here.host.clone(),
             arrivals,
             told,
             tallies: BTreeMap::new(),
@@ -72,7 +99,7 @@ impl Outside {
 
     /// What templates may name: `mail.url`, `sink.NAME.url`.
     pub(super) fn names(&self) -> Vec<(String, Value)> {
-        let host = "127.0.0.1";
+        let host = &self.host;
         let mail = self.mail.as_ref().map(|mail| {
             let port = mail.port();
             ("mail".to_owned(), json!({ "url": format!("smtp://{host}:{port}"), "host": host, "port": port }))

@@ -239,7 +239,9 @@ fn missing(story: &Story, environment: &Environment) -> Option<Reason> {
 /// The first process that the story names and the environment does not start.
 fn not_started(story: &Story, environment: &Environment) -> Option<Reason> {
     let wanted = &story.given.instances;
-    let Launch::Processes(_) = &environment.target.launch else { return None };
+    if matches!(environment.target.launch, Launch::Url(_)) {
+        return None;
+    }
     let counted = wanted.keys().zip(std::iter::repeat(story.given.instances_place.as_ref()));
     let entries = story.steps.iter().flat_map(Step::entries);
     let sent = entries.filter_map(|entry| Some((entry.change.process.as_ref()?, Some(&entry.place))));

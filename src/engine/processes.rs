@@ -1,4 +1,4 @@
-//! The processes of the app and their instances: what each is called, where it answers, how it is started.
+//! The processes or containers of the app and their instances: what each is called, where it answers, how it is started.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,16 +8,19 @@ use serde_json::{Map, Value, json};
 use super::plan::RunPlan;
 use super::session::{Ports, SessionError};
 use super::stage::{READY_LIMIT, env, fill};
-use crate::project::model::{Environment, Launch, Process, ReadyCheck};
+use crate::project::model::{Environment, Part, Process, Ready, ReadyCheck};
 use crate::target::{self, EnvBase, LaunchError, ProcessSpec, ReservedPort};
 
-/// One instance of a process, before it is started.
+/// One instance of a process or container, before it is started.
 pub(super) struct Instance {
     /// `app`, `app#2`.
     pub(super) id: String,
     /// Which process, in the order of the file.
-    index: usize,
+    pub(super) index: usize,
+    /// Where we reach it.
     pub(super) port: u16,
+    /// Where it listens in its container, if it is one and listens.
+    pub(super) inside: Option<u16>,
     /// Keeps the port until the app is started; `None`: the project names it.
     pub(super) reserved: Option<ReservedPort>,
 }
@@ -26,6 +29,11 @@ impl Instance {
     /// Where it answers, if it listens.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The port that it is told to listen on.
+    pub(super) fn told(&self) -> u16 {
+        self.inside.unwrap_or(self.port)
     }
 
     /// Whether it takes deliveries: an instance of the first process.
@@ -39,47 +47,46 @@ fn id(process: &str, number: u32) -> String {
     if number == 1 { process.to_owned() } else { format!("{process}#{number}") }
 }
 
-/// How many instances of a process run: as the scenario says, else as the project does.
-pub(crate) fn count(process: &Process, wanted: &BTreeMap<String, u32>) -> u32 {
-    wanted.get(&process.name).copied().unwrap_or(process.instances)
+/// How many instances of a part run: as the scenario says, else as the project does.
+fn count(part: &Part<'_>, wanted: &BTreeMap<String, u32>) -> u32 {
+    wanted.get(part.name).copied().unwrap_or(part.instances)
 }
 
 /// Whether an app whose scenario wants these instances has one with this id.
 pub(crate) fn has(environment: &Environment, wanted: &BTreeMap<String, u32>, id: &str) -> bool {
-    let Launch::Processes(processes) = &environment.target.launch else { return false };
-    processes
-        .iter()
-        .any(|process| (1..=count(process, wanted)).any(|number| self::id(&process.name, number) == id))
+    let parts = environment.target.launch.parts();
+    parts.iter().any(|part| (1..=count(part, wanted)).any(|number| self::id(part.name, number) == id))
 }
 
-/// Every instance with a port of its own; none for an app that already runs.
+/// Every instance with a port of its own; none for an app that already runs. `told` is where the app listens inside,
+/// where a compose file tells it.
 pub(super) fn assign(
     environment: &Environment,
+    told: Option<u16>,
     wanted: &BTreeMap<String, u32>,
 ) -> Result<Vec<Instance>, LaunchError> {
-    let Launch::Processes(processes) = &environment.target.launch else { return Ok(Vec::new()) };
     let mut instances = Vec::new();
-    for (index, process) in processes.iter().enumerate() {
-        for number in 1..=count(process, wanted) {
-            let id = id(&process.name, number);
+    for (index, part) in environment.target.launch.parts().into_iter().enumerate() {
+        for number in 1..=count(&part, wanted) {
+            let id = id(part.name, number);
             // A fixed port is the first one's: two cannot listen there.
-            let fixed = process.port.filter(|_| number == 1);
+            let fixed = part.port.filter(|_| number == 1);
             let reserved = if fixed.is_none() { Some(ReservedPort::take()?) } else { None };
             let port = fixed.or(reserved.as_ref().map(ReservedPort::port)).unwrap_or_default();
-            instances.push(Instance { id, index, port, reserved });
+            instances.push(Instance { id, index, port, inside: part.inside.or(told), reserved });
         }
     }
     Ok(instances)
 }
 
-/// `target.process`: the address of every instance, by its id.
+/// `target.process`, `target.container`: the address of every instance, by its id.
 pub(super) fn names(instances: &[Instance]) -> Value {
     let each = instances.iter().map(|instance| (instance.id.clone(), at(instance)));
     Value::Object(each.collect())
 }
 
 fn at(instance: &Instance) -> Value {
-    json!({ "port": instance.port, "url": instance.url() })
+    json!({ "port": instance.told(), "url": instance.url() })
 }
 
 /// How every instance is started. `names` are what templates may name.
@@ -101,7 +108,7 @@ fn spec(
     instance: &Instance,
     names: &Map<String, Value>,
 ) -> Result<ProcessSpec, SessionError> {
-    let names = own_names(names, process, instance);
+    let names = own_names(names, &process.name, instance);
     let key = format!("target.process.{}.command", process.name);
     let mut command: Vec<String> =
         process.command.iter().map(|word| fill(plan, &names, &key, word)).collect::<Result<_, _>>()?;
@@ -118,32 +125,36 @@ fn spec(
         dir,
         env: env(plan, ports, &process.env, &names)?,
         env_base: EnvBase::Inherit,
-        ready: ready(process, instance),
+        ready: ready(process.ready.as_ref(), instance),
         url: Some(instance.url()),
     })
 }
 
 /// What templates name for this instance: an address that its process has is its own.
-fn own_names(names: &Map<String, Value>, process: &Process, instance: &Instance) -> Map<String, Value> {
+pub(super) fn own_names(names: &Map<String, Value>, part: &str, instance: &Instance) -> Map<String, Value> {
     let mut names = names.clone();
     if let Some(Value::Object(target)) = names.get_mut("target") {
         if instance.takes_deliveries() {
-            target.insert("port".to_owned(), instance.port.into());
+            target.insert("port".to_owned(), instance.told().into());
             target.insert("url".to_owned(), instance.url().into());
         }
-        if let Some(Value::Object(all)) = target.get_mut("process") {
-            all.insert(process.name.clone(), at(instance));
+        for kind in ["process", "container"] {
+            if let Some(Value::Object(all)) = target.get_mut(kind) {
+                all.insert(part.to_owned(), at(instance));
+            }
         }
     }
     names
 }
 
-fn ready(process: &Process, instance: &Instance) -> Option<target::Ready> {
-    let said = process.ready.as_ref().map(|ready| target::Ready {
+/// When it counts as up.
+pub(super) fn ready(said: Option<&Ready>, instance: &Instance) -> Option<target::Ready> {
+    let said = said.map(|ready| target::Ready {
         check: match &ready.check {
             ReadyCheck::Http(path) => target::ReadyCheck::Http { path_or_url: path.clone() },
             ReadyCheck::Port => target::ReadyCheck::Port,
             ReadyCheck::Log(contains) => target::ReadyCheck::Log { contains: contains.clone() },
+            ReadyCheck::Health => target::ReadyCheck::Health,
         },
         within: ready.within.unwrap_or(READY_LIMIT),
     });

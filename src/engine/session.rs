@@ -9,10 +9,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::app::App;
 use super::cancel::Cancel;
+use super::containers::Containers;
 use super::dispatcher::{Dispatcher, Inbox, RunSummary, Sink};
 use super::driver::{Driver, Report, STOP_GRACE};
 use super::gate::{Gate, Retention};
-use super::outside::Outside;
+use super::outside::{Here, Outside};
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
 use super::stage::{self, Stage, Wanted};
@@ -41,7 +42,8 @@ pub struct Ports {
     pub deploy_sha: Option<String>,
     /// The hosts for which the app is to use no proxy, as this machine has it set.
     pub no_proxy: Option<String>,
-    /// Variables of our environment that a hook in the app's runtime is added to: [`Self::INHERITED`].
+    /// Variables of our environment that a hook in the app's runtime is added to, and those that tell where the
+    /// container engine is: [`Self::INHERITED`].
     pub inherited: BTreeMap<String, String>,
     /// Variables by who says them.
     pub variables: Variables,
@@ -55,7 +57,7 @@ pub struct Ports {
 
 impl Ports {
     /// The names of [`Self::inherited`].
-    pub const INHERITED: [&'static str; 8] = [
+    pub const INHERITED: [&'static str; 11] = [
         Runtime::VARIABLES[0],
         Runtime::VARIABLES[1],
         Faketime::VARIABLES[0],
@@ -64,6 +66,9 @@ impl Ports {
         Front::VARIABLES[2],
         Front::VARIABLES[3],
         Front::VARIABLES[4],
+        "DOCKER_HOST",
+        "XDG_RUNTIME_DIR",
+        "HOME",
     ];
 }
 
@@ -79,6 +84,10 @@ pub enum SessionError {
     /// The app did not come up.
     #[error("{0}")]
     Launch(#[from] crate::target::LaunchError),
+    /// Containers cannot be used.
+    #[cfg(feature = "container")]
+    #[error("{0}")]
+    Container(#[from] crate::target::container::ContainerError),
     /// A server for what leaves the app did not start.
     #[error("{0}")]
     Outside(#[from] crate::outside::OutsideError),
@@ -209,8 +218,29 @@ async fn perform(
     if moves && faketime && Faketime::installed().is_none() {
         return Err(FaketimeError::NotInstalled.into());
     }
+    let containers = tokio::select! {
+        opened = Containers::open(plan, ports) => opened?,
+        // An image may be pulled or built just now; what there is goes with what is dropped here.
+        _ = ports.cancel.wanted() => return Ok(interrupted(plan, ports, sink)),
+    };
+    let summary = on_the_ground(plan, ports, containers.as_ref(), retention, sink).await;
+    if let Some(containers) = containers {
+        containers.close().await;
+    }
+    summary
+}
+
+/// With the container engine ready, where the app needs it.
+async fn on_the_ground(
+    plan: &RunPlan,
+    ports: &Ports,
+    containers: Option<&Containers>,
+    retention: &Retention,
+    sink: Sink<'_>,
+) -> Result<RunSummary, SessionError> {
+    let here = containers.map_or_else(Here::default, Containers::here);
     let catalog = stage::catalog(&plan.project);
-    let config = stage::double(&plan.environment)?;
+    let config = stage::double(&plan.environment, &here)?;
     let beside = tokio::select! {
         beside = super::beside::find(&plan.environment) => beside?,
         _ = ports.cancel.wanted() => return Ok(interrupted(plan, ports, sink)),
@@ -225,7 +255,7 @@ async fn perform(
         }
     };
     let looks = browser.as_ref().map(|running| Arc::clone(&running.browser));
-    let summary = all(plan, ports, &double, looks, retention, sink).await;
+    let summary = all(plan, ports, &double, containers, looks, retention, sink).await;
     if let Some(browser) = browser {
         browser.stop().await;
     }
@@ -242,7 +272,7 @@ fn interrupted(plan: &RunPlan, ports: &Ports, sink: Sink<'_>) -> RunSummary {
 }
 
 /// How far a run has come.
-struct Progress {
+struct Progress<'a> {
     stats: RunStats,
     /// The next case's number, for those that are tried again.
     next_id: u32,
@@ -252,6 +282,8 @@ struct Progress {
     browser: Option<Arc<Browser>>,
     /// How much of what was told is retained.
     retention: Retention,
+    /// What the app's containers stand on, if it has any.
+    containers: Option<&'a Containers>,
 }
 
 /// Cases share one app and run in parallel. One that touches the app's life gets an app of its own, after them.
@@ -259,6 +291,7 @@ async fn all(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
+    containers: Option<&Containers>,
     browser: Option<Arc<Browser>>,
     retention: &Retention,
     sink: Sink<'_>,
@@ -273,6 +306,7 @@ async fn all(
         calls: double.calls().unwrap_or_else(|| mpsc::unbounded_channel().1),
         browser,
         retention: retention.clone(),
+        containers,
     };
     let (mut trouble, mut cancelled) = (None, None);
     for (nth, cases) in shared.into_iter().chain(alone).enumerate() {
@@ -302,12 +336,12 @@ async fn with_an_app(
     ports: &Ports,
     double: &Double,
     cases: VecDeque<CasePlan>,
-    progress: &mut Progress,
+    progress: &mut Progress<'_>,
     sink: Sink<'_>,
 ) -> Result<Ended, SessionError> {
     let wanted = Wanted::of(cases.front(), plan);
     let staged = tokio::select! {
-        staged = stage::bring_up(plan, ports, double, &wanted) => staged?,
+        staged = stage::bring_up(plan, ports, double, progress.containers, &wanted) => staged?,
         // What has started by then ends with what is dropped here.
         _ = ports.cancel.wanted() => {
             let reason = CancelReason::Interrupted;

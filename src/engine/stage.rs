@@ -1,14 +1,16 @@
 //! Brings the app up: ports, folders, secrets, templates of the environment.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use serde_json::{Map, Value, json};
 
-use super::outside::Outside;
+use super::containers::{self, Containers};
+use super::outside::{Here, Outside};
 use super::plan::{CasePlan, RunPlan};
 use super::processes::{self, Instance};
 use super::scene::{EndpointAt, Scene, Variables};
@@ -86,10 +88,11 @@ fn looks_secret(value: &str) -> bool {
 }
 
 /// How the double is started.
-pub(super) fn double(environment: &Environment) -> Result<DoubleConfig, SessionError> {
+pub(super) fn double(environment: &Environment, here: &Here) -> Result<DoubleConfig, SessionError> {
     match environment.provider {
         Provider::Double { port, answers_in, after_retries, .. } => Ok(DoubleConfig {
             port,
+            listen_on: here.listen_on,
             after_retries,
             answers_in: answers_in.map_or(AnswersIn::Asked, AnswersIn::Version),
             ..DoubleConfig::default()
@@ -146,6 +149,8 @@ pub(super) struct Prepared {
     outside: Outside,
     instances: Vec<Instance>,
     front: Option<Front>,
+    /// What the app is given for its data.
+    data: PathBuf,
     dir: RunFolder,
 }
 
@@ -154,23 +159,26 @@ pub(super) fn prepare(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
+    here: &Here,
     wanted: &Wanted,
 ) -> Result<Prepared, SessionError> {
     let dir =
         RunFolder::make(&ports.temp, &plan.project.name, ports.clock.now()).map_err(SessionError::Folder)?;
-    let instances = processes::assign(&plan.environment, &wanted.instances)?;
+    let data = data_folder(plan, dir.path()).map_err(SessionError::Folder)?;
+    let instances = processes::assign(&plan.environment, here.inside, &wanted.instances)?;
     let base_url = match &plan.environment.target.launch {
         Launch::Url(url) => url.trim_end_matches('/').to_owned(),
         _ => instances.first().map(Instance::url).unwrap_or_default(),
     };
     let endpoints = endpoints(plan, ports, &base_url)?;
-    let outside = Outside::start(&plan.project, &plan.environment, ports.clock)?;
-    let front = front(plan, ports, double, dir.path())?;
-    let mut names = names(ports, double, front.as_ref(), &endpoints);
+    let outside = Outside::start(&plan.project, &plan.environment, here, ports.clock)?;
+    let front = front(plan, ports, double, here, &data)?;
+    let mut names = names(ports, double, here, front.as_ref(), &endpoints);
     names.extend(outside.names());
-    let port = instances.first().map_or(0, |instance| instance.port);
+    let port = instances.first().map_or(0, Instance::told);
+    let kind = if plan.environment.target.launch.is_contained() { "container" } else { "process" };
     let target = json!({
-        "url": base_url, "port": port, "dir": dir.path(), "process": processes::names(&instances),
+        "url": base_url, "port": port, "dir": data, kind: processes::names(&instances),
     });
     names.insert("target".to_owned(), target);
     let variables = variables(ports, &names)?;
@@ -188,7 +196,7 @@ pub(super) fn prepare(
         variables,
         seed: plan.options.seed,
     });
-    Ok(Prepared { scene, base_url, outside, instances, front, dir })
+    Ok(Prepared { scene, base_url, outside, instances, front, data, dir })
 }
 
 /// Starts the app, or finds it running, and reads its deploy SHA.
@@ -196,21 +204,24 @@ pub(super) async fn bring_up(
     plan: &RunPlan,
     ports: &Ports,
     double: &Double,
+    containers: Option<&Containers>,
     wanted: &Wanted,
 ) -> Result<Stage, SessionError> {
-    let Prepared { scene, base_url, outside, instances, front, dir } = prepare(plan, ports, double, wanted)?;
-    let hook = hook(plan, dir.path())?;
+    let here = containers.map_or_else(Here::default, Containers::here);
+    let Prepared { scene, base_url, outside, instances, front, data, dir } =
+        prepare(plan, ports, double, &here, wanted)?;
+    let hook = hook(plan, &data)?;
     let faketime = match wanted.clock {
-        Some(MovedBy::Faketime) => Some(Faketime::new(dir.path())?),
+        Some(MovedBy::Faketime) => Some(Faketime::new(&data)?),
         Some(MovedBy::Hook(_)) | None => None,
     };
     let lead = |env: &mut Vec<(String, String)>| {
         let inherited = |name: &str| ports.inherited.get(name).map(String::as_str);
         if let Some(hook) = &hook {
-            hook.lead(env, &double.url(), inherited);
+            hook.lead(env, &double_url(double, &here), inherited);
         }
         if let Some(front) = &front {
-            front.lead(env, &double.url(), inherited);
+            front.lead(env, &double_url(double, &here), inherited);
         }
         if let Some(faketime) = &faketime {
             faketime.lead(env, inherited);
@@ -228,20 +239,48 @@ pub(super) async fn bring_up(
             let reserved = instances.into_iter().filter_map(|instance| instance.reserved);
             Arc::new(reserved.fold(launcher, ProcessLauncher::holding))
         }
+        Launch::Containers(_) | Launch::Compose(_) => match containers {
+            Some(containers) => {
+                let hosts = front.as_ref().map(Front::hosts).unwrap_or_default();
+                let told = Told { plan, ports, names: &all_names(&scene), data: &data, hosts, lead: &lead };
+                containers.launcher(&told, instances, &base_url)?
+            }
+            None => return Err(containers::not_built_in(plan)),
+        },
         Launch::Url(_) => Arc::new(ExistingLauncher::new(base_url.clone(), None)),
-        Launch::NotYet(what) => {
-            return Err(SessionError::NotYet { environment: plan.environment.name.clone(), what });
-        }
     };
     let target = launcher.launch(ports.clock).await?;
     if let Some(faketime) = &faketime {
         faketime.check(&target).await?;
     }
     let ready_at = ports.clock.elapsed();
-    let deploy_sha = deploy_sha(plan, ports, &base_url).await;
+    let deploy_sha = match &plan.environment.target.deploy_sha {
+        Some(model::DeploySha::Label(label)) => match containers {
+            Some(containers) => containers.label(label).await,
+            None => None,
+        },
+        _ => deploy_sha(plan, ports, &base_url).await,
+    };
     let mut workplace = workplace(plan, ports, &scene)?;
     lead(&mut workplace.env);
     Ok(Stage { target, launcher, ready_at, scene, faketime, deploy_sha, workplace, outside, dir, front })
+}
+
+type Env = Vec<(String, String)>;
+
+/// What the parts of an app are told.
+#[cfg_attr(not(feature = "container"), expect(dead_code, reason = "only containers are told so"))]
+pub(super) struct Told<'a> {
+    pub(super) plan: &'a RunPlan,
+    pub(super) ports: &'a Ports,
+    /// What templates may name.
+    pub(super) names: &'a Map<String, Value>,
+    /// What the app is given for its data.
+    pub(super) data: &'a Path,
+    /// Hosts that the app finds elsewhere than everybody else.
+    pub(super) hosts: Vec<(String, String)>,
+    /// Adds what leads the app to the double, where it cannot be told.
+    pub(super) lead: &'a dyn Fn(&mut Env),
 }
 
 /// What leads the app to the double, where it cannot be told.
@@ -255,16 +294,21 @@ fn hook(plan: &RunPlan, dir: &Path) -> Result<Option<Hook>, SessionError> {
 }
 
 /// Where an app is led whatever it is written in.
-fn front(plan: &RunPlan, ports: &Ports, double: &Double, dir: &Path) -> Result<Option<Front>, SessionError> {
+fn front(
+    plan: &RunPlan,
+    ports: &Ports,
+    double: &Double,
+    here: &Here,
+    dir: &Path,
+) -> Result<Option<Front>, SessionError> {
     if plan.environment.target.redirect != Some(Redirect::Proxy) {
         return Ok(None);
     }
-    let listen_on = Ipv4Addr::LOCALHOST.into();
     let place = FrontPlace {
-        listen_on,
-        host: listen_on.to_string(),
-        own_hosts: false,
-        double: (listen_on, double.port()).into(),
+        listen_on: here.listen_on,
+        host: here.host.clone(),
+        own_hosts: plan.environment.target.launch.is_contained(),
+        double: (here.listen_on, double.port()).into(),
         dir,
     };
     Ok(Some(Front::start(&place, ports.clock)?))
@@ -327,9 +371,27 @@ fn elsewhere(path: &str, own: &Secret, paths: &[&str], secrets: &[Secret]) -> Op
     secrets.iter().find(|secret| *secret != own && !here(secret)).cloned()
 }
 
+/// Where the app's data goes. A container may run as anybody, who must be able to write there; the folder around it is
+/// for nobody else.
+fn data_folder(plan: &RunPlan, dir: &Path) -> io::Result<PathBuf> {
+    if !plan.environment.target.launch.is_contained() {
+        return Ok(dir.to_owned());
+    }
+    let data = dir.join("data");
+    fs::create_dir(&data)?;
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777))?;
+    Ok(data)
+}
+
+/// How the app reaches the double.
+fn double_url(double: &Double, here: &Here) -> String {
+    format!("http://{}:{}", here.host, double.port())
+}
+
 fn names(
     ports: &Ports,
     double: &Double,
+    here: &Here,
     front: Option<&Front>,
     endpoints: &BTreeMap<String, Arc<EndpointAt>>,
 ) -> Map<String, Value> {
@@ -339,7 +401,8 @@ fn names(
             (name.clone(), json!({ "secret": endpoint.secret.expose(), "url": endpoint.url }))
         })
         .collect();
-    let mut provider = json!({ "url": double.url() });
+    let url = double_url(double, here);
+    let mut provider = json!({ "url": url, "host": here.host, "port": double.port() });
     if let Some(front) = front {
         provider["proxy"] = front.proxy().into();
         provider["ca"] = front.authority().display().to_string().into();
@@ -390,7 +453,8 @@ pub(super) fn env(
     more: &BTreeMap<String, String>,
     names: &Map<String, Value>,
 ) -> Result<Vec<(String, String)>, SessionError> {
-    let mut env = around_proxies(ports.no_proxy.as_deref());
+    let host = names.get("provider").and_then(|provider| provider.get("host")).and_then(Value::as_str);
+    let mut env = around_proxies(ports.no_proxy.as_deref(), host);
     for (name, value) in plan.environment.target.env.iter().chain(more) {
         env.push((name.clone(), fill(plan, names, &format!("target.env.{name}"), value)?));
     }
@@ -412,9 +476,10 @@ fn all_names(scene: &Scene) -> Map<String, Value> {
 
 /// The app reaches the double directly, also where this machine's programs go through a proxy: a Stripe SDK that
 /// honours `HTTPS_PROXY` would ask the proxy for 127.0.0.1, and miss it.
-fn around_proxies(no_proxy: Option<&str>) -> Vec<(String, String)> {
-    let hosts = [no_proxy.unwrap_or_default(), "127.0.0.1,localhost"];
-    let hosts = hosts.into_iter().filter(|hosts| !hosts.is_empty()).collect::<Vec<_>>().join(",");
+fn around_proxies(no_proxy: Option<&str>, host: Option<&str>) -> Vec<(String, String)> {
+    let host = host.filter(|host| *host != "127.0.0.1");
+    let hosts = [no_proxy, Some("127.0.0.1,localhost"), host];
+    let hosts = hosts.into_iter().flatten().filter(|hosts| !hosts.is_empty()).collect::<Vec<_>>().join(",");
     // Programs read either spelling.
     ["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), hosts.clone())).into()
 }
@@ -427,6 +492,7 @@ async fn deploy_sha(plan: &RunPlan, ports: &Ports, base_url: &str) -> Option<Str
         model::DeploySha::Command(command) => DeploySha::Command(command.clone()),
         model::DeploySha::Http { path, read } => DeploySha::Http { path: path.clone(), read: read.clone() },
         model::DeploySha::Literal(sha) => DeploySha::Literal(sha.clone()),
+        model::DeploySha::Label(_) => return None,
     };
     source.read(&plan.project.root, base_url).await.ok()
 }
@@ -440,7 +506,7 @@ mod tests {
     #[case(Some(""), "127.0.0.1,localhost")]
     #[case(Some("intern.example"), "intern.example,127.0.0.1,localhost")]
     fn the_app_reaches_the_double_past_proxies(#[case] set: Option<&str>, #[case] expected: &str) {
-        let env = around_proxies(set);
+        let env = around_proxies(set, Some("127.0.0.1"));
         assert_eq!(env, [("NO_PROXY".into(), expected.to_owned()), ("no_proxy".into(), expected.to_owned())]);
     }
 

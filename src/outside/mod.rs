@@ -7,7 +7,7 @@ pub mod mail;
 pub mod shelf;
 pub mod sink;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -25,17 +25,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one for `what` on this port of the loopback, 0: a free one; `serve` does what it does.
+    /// Starts one for `what` at this address of this machine, port 0: a free one; `serve` does what it does.
     fn start<F>(
         what: &str,
-        port: u16,
+        at: SocketAddr,
         arrivals: watch::Sender<u64>,
         serve: impl FnOnce(tokio::net::TcpListener, Arc<Shelf>) -> F,
     ) -> Result<Self, OutsideError>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (listener, port) = listen(what, port)?;
+        let (listener, port) = listen(what, at)?;
         let shelf = Arc::new(Shelf::new(arrivals));
         let task = tokio::spawn(serve(listener, Arc::clone(&shelf)));
         Ok(Self { shelf, port, task })
@@ -69,19 +69,19 @@ impl Drop for Server {
 
 /// A server of ours did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("listen on 127.0.0.1:{port} for {what}: {source}")]
+#[error("listen on {at} for {what}: {source}")]
 pub struct OutsideError {
     /// `mail`, or the name of a sink.
     what: String,
-    /// The port asked for; 0: any.
-    port: u16,
+    /// The address asked for; port 0: any.
+    at: SocketAddr,
     source: std::io::Error,
 }
 
-/// A port of this machine's loopback; 0: a free one.
-fn listen(what: &str, port: u16) -> Result<(tokio::net::TcpListener, u16), OutsideError> {
-    let wrong = |source| OutsideError { what: what.to_owned(), port, source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(wrong)?;
+/// Listens at an address of this machine; port 0: a free one.
+fn listen(what: &str, at: SocketAddr) -> Result<(tokio::net::TcpListener, u16), OutsideError> {
+    let wrong = |source| OutsideError { what: what.to_owned(), at, source };
+    let listener = TcpListener::bind(at).map_err(wrong)?;
     listener.set_nonblocking(true).map_err(wrong)?;
     let port = listener.local_addr().map_err(wrong)?.port();
     Ok((tokio::net::TcpListener::from_std(listener).map_err(wrong)?, port))

@@ -1,5 +1,6 @@
 //! A third party's API: takes every call in and answers as the project says.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -47,19 +48,19 @@ impl Default for AnswerBody {
     }
 }
 
-/// Starts a third party on this port of the loopback, 0: a free one. The first answer that is about a call is given;
+/// Starts a third party at this address of this machine, port 0: a free one. The first answer that is about a call is given;
 /// where none is, 200 and an empty JSON table.
 ///
 /// # Errors
 /// The port is taken.
 pub fn start(
     name: &str,
-    port: u16,
+    at: SocketAddr,
     answers: Vec<Answer>,
     clock: Clock,
     arrivals: watch::Sender<u64>,
 ) -> Result<Server, OutsideError> {
-    Server::start(name, port, arrivals, |listener, shelf| {
+    Server::start(name, at, arrivals, |listener, shelf| {
         let router = Router::new().fallback(answer).with_state(Arc::new(Sink { shelf, answers, clock }));
         async move {
             let _ = axum::serve(listener, router).await;
@@ -164,7 +165,7 @@ mod tests {
 
     fn sink(answers: Vec<Answer>) -> (Server, String, watch::Receiver<u64>) {
         let (arrivals, told) = watch::channel(0);
-        let sink = start("crm", 0, answers, Clock::start(), arrivals).unwrap();
+        let sink = start("crm", ([127, 0, 0, 1], 0).into(), answers, Clock::start(), arrivals).unwrap();
         let url = format!("http://127.0.0.1:{}", sink.port());
         (sink, url, told)
     }

@@ -1,8 +1,10 @@
 //! The keys of `paydrill.toml`.
 
+mod container;
 mod outside;
 mod stripe_mock;
 
+pub(crate) use self::container::{BuildDocument, ComposeDocument, ContainerDocument, FileInDocument};
 pub(crate) use self::outside::{
     MailDocument, MailServerDocument, SinkAnswerDocument, SinkDocument, SinkServerDocument,
     StripeCallsDocument,
@@ -243,15 +245,17 @@ document! {
         process: Map<ProcessDocument>,
         /// The app already runs here.
         url: Text,
-        /// An image that is started.
-        container: Table,
-        /// A compose file that is started.
-        compose: Table,
+        /// Containers that are started, by name, in a network of the run's own where they find each other by these names.
+        container: Map<ContainerDocument>,
+        /// A service of a compose file, started with all that it depends on.
+        compose: ComposeDocument,
+        /// A network of the container engine that is joined instead of one of the run's own: where a database already runs.
+        network: Text,
         /// For an app without a setting for Stripe's address: `node` leads its connections to Stripe to the double, `python` the package `stripe`; `proxy` leads any program there that goes through `HTTPS_PROXY` and trusts `SSL_CERT_FILE` or its like, containers by their hosts file, and refuses every other host. A variable of the app can name `{{ provider.proxy }}`, `{{ provider.ca }}` and `{{ provider.ca_bundle }}`.
         redirect: Redirect,
         /// Moves the app's clock along with Stripe's: `"faketime"` by Debian's package of that name (not a program that is linked statically), or `{ http = { … } }` by a call to the app, which finds the time in `{{ clock.unix }}` or `{{ clock.iso }}`. A case in which time passes (`advance`, `given.at`, a `timeout`) then has an app of its own.
         clock: ClockDocument,
-        /// Environment variables for every process.
+        /// Environment variables for every process or container.
         env: Map<Text>,
         /// Where deliveries go, by name.
         endpoint: Map<EndpointDocument>,
@@ -282,13 +286,15 @@ document! {
     }
 
     /// `ready`
-    pub(crate) struct ReadyDocument one_of(http, port, log), {
+    pub(crate) struct ReadyDocument one_of(http, port, log, health), {
         /// This path answers 2xx.
         http: Text,
         /// The port accepts connections.
         port: bool,
         /// A line of output contains this.
         log: Text,
+        /// The health check of a container's image says `healthy`.
+        health: bool,
         /// For how long at most; left out, 30 s.
         within: Length,
     }
@@ -313,7 +319,7 @@ document! {
     }
 
     /// `deploy_sha`
-    pub(crate) struct DeployShaDocument one_of(git, env, command, http, literal), {
+    pub(crate) struct DeployShaDocument one_of(git, env, command, http, label, literal), {
         /// `git rev-parse HEAD` in the project's folder.
         git: bool,
         /// An environment variable.
@@ -322,6 +328,8 @@ document! {
         command: List<Text>,
         /// The app's own version endpoint.
         http: ShaHttpDocument,
+        /// A label of the image of the first container: `org.opencontainers.image.revision`.
+        label: Text,
         /// Written out.
         literal: Text,
         /// JSONPath into what `http` answers.

@@ -1,5 +1,6 @@
 //! A valid project file. Strings may hold templates, which are rendered when their time comes.
 
+mod container;
 mod outside;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+pub use self::container::{Compose, Container, FileIn, ImageSource, Part};
 pub use self::outside::{Mail, Outlet, OutsideProbe, Select, Sink, SinkAnswer};
 
 use crate::span::{Place, Spanned};
@@ -305,7 +307,9 @@ pub struct Target {
     pub redirect: Option<Redirect>,
     /// How its clock is moved along with Stripe's; `None`: it is its machine's.
     pub clock: Option<MovedBy>,
-    /// For every process.
+    /// A network of the container engine that is joined; `None`: one of the run's own.
+    pub network: Option<String>,
+    /// For every process or container.
     pub env: BTreeMap<String, String>,
     /// `[environment.NAME.target.endpoint.NAME]`: at least one, for an environment that can run.
     pub endpoints: BTreeMap<String, Endpoint>,
@@ -338,10 +342,12 @@ pub enum MovedBy {
 pub enum Launch {
     /// We start it.
     Processes(Vec<Process>),
+    /// We start it, in containers.
+    Containers(Vec<Container>),
+    /// A service of a compose file, which we start.
+    Compose(Box<Compose>),
     /// It already runs there.
     Url(String),
-    /// A kind that this version does not execute: `container`, `compose`, `clock`.
-    NotYet(&'static str),
 }
 
 /// A process of the app.
@@ -383,6 +389,8 @@ pub enum ReadyCheck {
     Port,
     /// A line of output contains this.
     Log(String),
+    /// The health check of a container's image says `healthy`.
+    Health,
 }
 
 /// Where deliveries go.
@@ -422,6 +430,8 @@ pub enum DeploySha {
         /// JSONPath.
         read: String,
     },
+    /// A label of the image of the first container.
+    Label(String),
     /// Written out.
     Literal(String),
 }

@@ -156,7 +156,7 @@ codes! {
         "send = [{ event = \"*\", endpoint = \"connect\" }]";
     /// No such process in any environment.
     UnknownProcess "unknown-process":
-        "Processes of the app are named by `target.process.NAME` of an environment.",
+        "Processes of the app are named by `target.process.NAME` of an environment, containers by `target.container.NAME`, the one of a compose file by its service.",
         "fault = [{ kill = { process = \"wroker\", on = \"sent\" } }]",
         "fault = [{ kill = { process = \"worker\", on = \"sent\" } }]";
     /// No such environment in `paydrill.toml`.

@@ -102,6 +102,10 @@ pub enum LaunchError {
         /// What the last check found.
         last_answer: ReadyAnswer,
     },
+    /// Something about containers.
+    #[cfg(feature = "container")]
+    #[error(transparent)]
+    Container(#[from] super::container::ContainerError),
     /// Readiness cannot be checked this way.
     #[error("check that `{url}` is ready: {cause}")]
     CannotCheck {
@@ -121,6 +125,9 @@ pub enum CheckFault {
     /// A log line is waited for, of a target that we did not start.
     #[error("its output is not ours to read; wait for an answer or a port instead")]
     NoOutput,
+    /// A health check is waited for, of something that is no container.
+    #[error("it is no container, so it has no health check; wait for an answer instead")]
+    NoHealthCheck,
     /// The HTTP client cannot be made.
     #[error("{0}")]
     NoClient(reqwest::Error),

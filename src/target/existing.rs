@@ -41,7 +41,7 @@ impl Launcher for ExistingLauncher {
         let begun = clock.elapsed();
         self.check(clock).await?;
         Ok(Launched {
-            processes: Vec::new(),
+            members: Vec::new(),
             base_url: self.base_url.clone(),
             ready_after: clock.elapsed().saturating_sub(begun),
             grace: Duration::ZERO,

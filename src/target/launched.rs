@@ -8,19 +8,20 @@ use futures_util::future::{join_all, select_all};
 
 use super::error::LOG_LINES;
 use super::log::{Log, LogLine};
-use super::process::{End, Manner, Process};
+use super::member::Member;
+use super::process::{End, Manner};
 use super::spec::LaunchSpec;
 
 /// A target that is up. Dropping it ends what we started without waiting for it; [`Launched::stop`] waits.
 #[derive(Debug)]
 pub struct Launched {
     /// None for a target that we did not start.
-    pub(super) processes: Vec<Process>,
+    pub(super) members: Vec<Member>,
     pub(super) base_url: String,
     pub(super) ready_after: Duration,
     /// What the processes are given to end by themselves.
     pub(super) grace: Duration,
-    /// How they were started; `None` for a target that we did not start.
+    /// How processes were started; containers know it themselves.
     pub(super) spec: Option<Arc<LaunchSpec>>,
     /// What processes printed that were killed since.
     pub(super) past: Vec<Arc<Log>>,
@@ -79,32 +80,36 @@ impl Launched {
     }
 
     fn logs(&self) -> impl Iterator<Item = &Arc<Log>> {
-        self.past.iter().chain(self.processes.iter().map(|process| &process.log))
+        self.past.iter().chain(self.members.iter().map(Member::log))
     }
 
     /// The processes of which nothing has loaded a library.
     pub(super) fn without(&self, library: &Path) -> Vec<String> {
-        let lacking = self.processes.iter().filter(|process| !process.has_loaded(library));
-        lacking.map(|process| process.name.clone()).collect()
+        let processes = self.members.iter().filter_map(|member| match member {
+            Member::Process(process) => Some(process),
+            #[cfg(feature = "container")]
+            Member::Container(_) => None,
+        });
+        processes.filter(|process| !process.has_loaded(library)).map(|process| process.name.clone()).collect()
     }
 
     /// The first process that has ended, if one has.
     #[must_use]
     pub fn dead(&self) -> Option<Death> {
-        first_death(&self.processes)
+        first_death(&self.members)
     }
 
     /// Whether a process has ended: known at once, while [`Launched::dead`] waits for its last words. What was
     /// heard of the target since then tells nothing about it.
     #[must_use]
     pub fn gone(&self) -> bool {
-        self.processes.iter().any(Process::gone)
+        self.members.iter().any(Member::gone)
     }
 
     /// Resolves when a process ends by itself; never, for a target that we did not start.
     pub async fn died(&self) -> Death {
         loop {
-            any_end(&self.processes).await;
+            any_end(&self.members).await;
             if let Some(death) = self.dead() {
                 return death;
             }
@@ -113,32 +118,32 @@ impl Launched {
 
     /// Asks every process, and what it started, to end; kills what has not in time. Nothing runs afterwards.
     pub async fn stop(self) -> Stopped {
-        stop_all(self.processes, self.grace).await
+        stop_all(self.members, self.grace).await
     }
 }
 
-pub(super) async fn stop_all(processes: Vec<Process>, grace: Duration) -> Stopped {
-    let stopping = processes.into_iter().map(|process| async move {
-        let name = process.name.clone();
-        (process.stop(grace).await == Manner::Killed).then_some(name)
+pub(super) async fn stop_all(members: Vec<Member>, grace: Duration) -> Stopped {
+    let stopping = members.into_iter().map(|member| async move {
+        let name = member.name().to_owned();
+        (member.stop(grace).await == Manner::Killed).then_some(name)
     });
     let killed: Vec<_> = join_all(stopping).await.into_iter().flatten().collect();
     if killed.is_empty() { Stopped::Asked } else { Stopped::Killed { processes: killed } }
 }
 
 /// Resolves when one of them has ended; never, where there is none.
-pub(super) async fn any_end(processes: &[Process]) {
-    if processes.is_empty() {
+pub(super) async fn any_end(members: &[Member]) {
+    if members.is_empty() {
         std::future::pending::<()>().await;
     }
-    select_all(processes.iter().map(|process| Box::pin(process.ended()))).await;
+    select_all(members.iter().map(|member| Box::pin(member.ended()))).await;
 }
 
 /// The one that ended first. Others may follow because of it.
-pub(super) fn first_death(processes: &[Process]) -> Option<Death> {
-    let ends = processes.iter().filter_map(|process| process.end().map(|(end, at)| (process, end, at)));
-    let (process, end, at) = ends.min_by_key(|(_, _, at)| *at)?;
-    Some(Death { process: process.name.clone(), end, at, log: process.log.tail(LOG_LINES) })
+pub(super) fn first_death(members: &[Member]) -> Option<Death> {
+    let ends = members.iter().filter_map(|member| member.end().map(|(end, at)| (member, end, at)));
+    let (member, end, at) = ends.min_by_key(|(_, _, at)| *at)?;
+    Some(Death { process: member.name().to_owned(), end, at, log: member.log().tail(LOG_LINES) })
 }
 
 /// In the order in which they were read; lines of one moment stay as their process printed them.

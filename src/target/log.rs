@@ -7,6 +7,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "container")]
+use futures_util::StreamExt;
+#[cfg(feature = "container")]
+use testcontainers::bollard::{container::LogOutput, errors::Error as EngineError};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 
@@ -87,11 +91,36 @@ impl Log {
         while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
             self.feed(stream, clock.elapsed(), &chunk[..count]);
         }
+        self.end(stream);
+    }
+
+    fn end(&self, stream: Stream) {
         let wanted = self.kept().end_stream(stream);
         self.seen.send_modify(|seen| {
             seen.wanted |= wanted;
-            seen.open_streams -= 1;
+            seen.open_streams = seen.open_streams.saturating_sub(1);
         });
+    }
+
+    /// Reads what a container prints to its end.
+    #[cfg(feature = "container")]
+    pub(super) async fn follow(
+        self: Arc<Self>,
+        mut output: impl futures_util::Stream<Item = Result<LogOutput, EngineError>> + Unpin,
+        clock: Clock,
+    ) {
+        // An error means the same as the end: there is nothing more to read.
+        while let Some(Ok(chunk)) = output.next().await {
+            let stream = match chunk {
+                LogOutput::StdErr { .. } => Stream::Stderr,
+                LogOutput::StdOut { .. } | LogOutput::StdIn { .. } | LogOutput::Console { .. } => {
+                    Stream::Stdout
+                }
+            };
+            self.feed(stream, clock.elapsed(), &chunk.into_bytes());
+        }
+        self.end(Stream::Stdout);
+        self.end(Stream::Stderr);
     }
 
     fn feed(&self, stream: Stream, at: Duration, chunk: &[u8]) {

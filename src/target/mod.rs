@@ -1,7 +1,7 @@
 //! The app under test: brought up, listened to, and always ended.
 //!
-//! A [`Launcher`] gives a [`Launched`] target: [`ProcessLauncher`] starts its processes,
-//! [`ExistingLauncher`] uses one that already runs. This module decides when the target counts as up and
+//! A [`Launcher`] gives a [`Launched`] target: [`ProcessLauncher`] starts its processes, a container launcher its
+//! containers, [`ExistingLauncher`] uses one that already runs. This module decides when the target counts as up and
 //! when it has died; it never decides what a death means for a run.
 //!
 //! Whatever happens to us (an error, a panic, Ctrl-C, `kill -9`), the processes end: each lives in a process
@@ -38,6 +38,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "container")]
+pub mod container;
 mod deploy_sha;
 mod error;
 mod existing;
@@ -47,6 +49,7 @@ mod front;
 mod group;
 mod launched;
 mod log;
+mod member;
 mod plain;
 mod port;
 mod process;
@@ -84,4 +87,13 @@ pub trait Launcher: Send + Sync {
     /// # Errors
     /// When it cannot be started, or does not get ready; nothing of it runs then any more.
     async fn launch(&self, clock: Clock) -> Result<Launched, LaunchError>;
+
+    /// Stops it and brings it up again on its data.
+    ///
+    /// # Errors
+    /// As [`Launcher::launch`].
+    async fn relaunch(&self, before: Launched, clock: Clock) -> Result<Launched, LaunchError> {
+        before.stop().await;
+        self.launch(clock).await
+    }
 }

@@ -53,6 +53,27 @@ impl ReservedPort {
     }
 }
 
+/// The first pause before looking again whether a port that was ours is free; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// The last of them. All together are one second.
+const LAST_PAUSE: Duration = Duration::from_millis(512);
+
+/// Whether nobody else has a port; `was_ours`: we have just let go of it.
+pub(super) async fn is_free(port: u16, was_ours: bool) -> bool {
+    let mut pause = FIRST_PAUSE;
+    while in_use(port) {
+        // A process that another thread starts at this moment has a copy of all that is open here until it
+        // has become its program: the port is ours a little longer than we hold it. Tests that run in
+        // parallel in one process meet this.
+        if !was_ours || pause > LAST_PAUSE {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    true
+}
+
 /// Whether something listens on a port of loopback, or holds it. Port 0 is never in use.
 #[must_use]
 pub fn in_use(port: u16) -> bool {

@@ -17,7 +17,8 @@ use super::error::{LaunchError, not_found_hint};
 use super::faketime::Leftovers;
 use super::group::Group;
 use super::log::{Log, Stream};
-use super::spec::{EnvBase, ProcessSpec, ReadyCheck};
+use super::ready::wanted;
+use super::spec::{EnvBase, ProcessSpec};
 use crate::time::Clock;
 
 /// How long an ended process's last output is waited for: what it started may hold its pipes open for good.
@@ -32,6 +33,12 @@ pub enum End {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
+    /// A container that used more memory than it may.
+    OutOfMemory,
+    /// A container that somebody else removed.
+    Removed,
+    /// A container whose engine does not answer any more.
+    EngineGone,
     /// Unknown: the system did not tell.
     Unknown,
 }
@@ -56,6 +63,9 @@ impl fmt::Display for End {
                 Ok(signal) => write!(f, "was ended by {signal}"),
                 Err(_) => write!(f, "was ended by signal {signal}"),
             },
+            Self::OutOfMemory => write!(f, "was killed for using more memory than it may"),
+            Self::Removed => write!(f, "was removed by somebody else"),
+            Self::EngineGone => write!(f, "was lost: its container engine does not answer any more"),
             Self::Unknown => write!(f, "ended in an unknown way"),
         }
     }
@@ -100,7 +110,7 @@ impl Process {
                 return Err(spawn_error(spec, cause));
             }
         };
-        let log = Log::new(&spec.name, wanted(spec));
+        let log = Log::new(&spec.name, wanted(spec.ready.as_ref()));
         let mut readers = JoinSet::new();
         if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
             readers.spawn(Arc::clone(&log).drain(Stream::Stdout, stdout, clock));
@@ -230,13 +240,6 @@ fn spawn_error(spec: &ProcessSpec, cause: io::Error) -> LaunchError {
             LaunchError::CommandNotFound { process, command, hint }
         }
         None => LaunchError::Spawn { process, cause },
-    }
-}
-
-fn wanted(spec: &ProcessSpec) -> Option<&str> {
-    match &spec.ready.as_ref()?.check {
-        ReadyCheck::Log { contains } => Some(contains),
-        ReadyCheck::Http { .. } | ReadyCheck::Port => None,
     }
 }
 

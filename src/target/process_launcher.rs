@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 
-use super::error::{CheckFault, LOG_LINES};
 use super::launched::{any_end, first_death, stop_all};
+use super::log::Log;
+use super::member::Member;
 use super::port;
 use super::process::Process;
-use super::ready::Check;
+use super::ready::until_ready;
 use super::{
     Death, LaunchError, LaunchSpec, Launched, Launcher, LogLine, PortHolder, ProcessSpec, ReservedPort,
 };
@@ -18,10 +19,6 @@ use crate::time::Clock;
 
 /// What processes are given to end by themselves, unless said otherwise.
 const GRACE: Duration = Duration::from_secs(5);
-/// The first pause before looking again whether a port that was ours is free; each is twice the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// The last of them. All together are one second.
-const LAST_PAUSE: Duration = Duration::from_millis(512);
 
 /// Starts a target's processes.
 #[derive(Debug)]
@@ -52,14 +49,14 @@ impl ProcessLauncher {
     }
 
     /// Starts every process; on an error those that had started end.
-    async fn start(&self, clock: Clock) -> Result<Vec<Process>, LaunchError> {
+    async fn start(&self, clock: Clock) -> Result<Vec<Member>, LaunchError> {
         if !self.port_is_free().await {
             return Err(LaunchError::PortInUse { port: self.spec.port });
         }
         let mut processes = Vec::with_capacity(self.spec.processes.len());
         for spec in &self.spec.processes {
             match Process::start(spec, self.grace, clock).await {
-                Ok(process) => processes.push(process),
+                Ok(process) => processes.push(Member::Process(Box::new(process))),
                 Err(error) => {
                     stop_all(processes, self.grace).await;
                     return Err(error);
@@ -74,28 +71,17 @@ impl ProcessLauncher {
         let reserved = std::mem::take(&mut *self.reserved.lock().unwrap_or_else(PoisonError::into_inner));
         let was_ours = reserved.iter().any(|reserved| reserved.port() == self.spec.port);
         drop(reserved);
-        let mut pause = FIRST_PAUSE;
-        while port::in_use(self.spec.port) {
-            // A process that another thread starts at this moment has a copy of all that is open here until it
-            // has become its program: the port is ours a little longer than we hold it. Tests that run in
-            // parallel in one process meet this.
-            if !was_ours || pause > LAST_PAUSE {
-                return false;
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        true
+        port::is_free(self.spec.port, was_ours).await
     }
 
     /// Waits until every process is ready, or one of them ends.
-    async fn ready(&self, processes: &[Process], clock: Clock) -> Result<(), LaunchError> {
+    async fn ready(&self, processes: &[Member], clock: Clock) -> Result<(), LaunchError> {
         let waits = self
             .spec
             .processes
             .iter()
             .zip(processes)
-            .map(|(spec, process)| ready_one(spec, &self.spec.base_url, process, clock));
+            .map(|(spec, process)| ready_one(spec, &self.spec.base_url, process.log(), clock));
         tokio::select! {
             // First, so that a process that was up and fell over at once does not count as ready.
             biased;
@@ -125,19 +111,11 @@ impl ProcessLauncher {
 pub(super) async fn ready_one(
     spec: &ProcessSpec,
     base_url: &str,
-    process: &Process,
+    log: &Log,
     clock: Clock,
 ) -> Result<(), LaunchError> {
     let Some(ready) = &spec.ready else { return Ok(()) };
-    let base_url = spec.url.as_deref().unwrap_or(base_url);
-    let unfit = |cause: CheckFault| LaunchError::CannotCheck { url: base_url.to_owned(), cause };
-    let check = Check::new(&ready.check, base_url, Some(&process.log)).map_err(unfit)?;
-    check.wait(ready.within, clock).await.map_err(|last_answer| LaunchError::NotReady {
-        process: spec.name.clone(),
-        within: ready.within,
-        last_answer,
-        log: process.log.tail(LOG_LINES),
-    })
+    until_ready(&spec.name, ready, spec.url.as_deref().unwrap_or(base_url), log, clock).await
 }
 
 #[async_trait]
@@ -147,7 +125,7 @@ impl Launcher for ProcessLauncher {
         let processes = self.start(clock).await?;
         match self.ready(&processes, clock).await {
             Ok(()) => Ok(Launched {
-                processes,
+                members: processes,
                 base_url: self.spec.base_url.clone(),
                 ready_after: clock.elapsed().saturating_sub(begun),
                 grace: self.grace,

@@ -11,10 +11,11 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::net::TcpStream;
 
-use super::error::CheckFault;
+use super::LaunchError;
+use super::error::{CheckFault, LOG_LINES};
 use super::log::Log;
 use super::port;
-use super::spec::ReadyCheck;
+use super::spec::{Ready, ReadyCheck};
 use crate::time::{Clock, human};
 
 /// The pause after the first check, doubled after each.
@@ -33,12 +34,21 @@ pub enum ReadyAnswer {
     Unreachable(String),
     /// No connection on 127.0.0.1, but something listens on the same port of `::1`.
     OnlyOnIpv6,
+    /// No connection to a container, which may listen where only it itself reaches it.
+    NotFromOutside(String),
     /// A connection, but no answer for this long.
     Silent(Duration),
     /// An answer with this status.
     Status(u16),
     /// No line had this text.
     NoLine(String),
+    /// A container whose health check says something else than `healthy`.
+    Health {
+        /// `starting`, `unhealthy`.
+        status: String,
+        /// What its newest check printed.
+        said: String,
+    },
 }
 
 impl fmt::Display for ReadyAnswer {
@@ -47,10 +57,43 @@ impl fmt::Display for ReadyAnswer {
             Self::NotAsked => write!(f, "it was not asked"),
             Self::Unreachable(reason) => write!(f, "last answer: {reason}"),
             Self::OnlyOnIpv6 => write!(f, "it listens on ::1 only; let it listen on 127.0.0.1"),
+            Self::NotFromOutside(reason) => write!(
+                f,
+                "last answer: {reason}; inside a container an app must listen on 0.0.0.0, since nobody else reaches \
+                 its 127.0.0.1"
+            ),
             Self::Silent(time) => write!(f, "last answer: none for {}", human(*time)),
             Self::Status(status) => write!(f, "last answer: status {status}"),
             Self::NoLine(text) => write!(f, "no line of its output contains `{text}`"),
+            Self::Health { status, said } if said.is_empty() => write!(f, "its health check says: {status}"),
+            Self::Health { status, said } => write!(f, "its health check says: {status}: {said}"),
         }
+    }
+}
+
+/// Waits until a part of the target is ready, and says which part is not.
+pub(super) async fn until_ready(
+    name: &str,
+    ready: &Ready,
+    base_url: &str,
+    log: &Log,
+    clock: Clock,
+) -> Result<(), LaunchError> {
+    let unfit = |cause: CheckFault| LaunchError::CannotCheck { url: base_url.to_owned(), cause };
+    let check = Check::new(&ready.check, base_url, Some(log)).map_err(unfit)?;
+    check.wait(ready.within, clock).await.map_err(|last_answer| LaunchError::NotReady {
+        process: name.to_owned(),
+        within: ready.within,
+        last_answer,
+        log: log.tail(LOG_LINES),
+    })
+}
+
+/// The text that a log is to look out for.
+pub(super) fn wanted(ready: Option<&Ready>) -> Option<&str> {
+    match &ready?.check {
+        ReadyCheck::Log { contains } => Some(contains),
+        ReadyCheck::Http { .. } | ReadyCheck::Port | ReadyCheck::Health => None,
     }
 }
 
@@ -76,6 +119,7 @@ impl<'a> Check<'a> {
                 Ok(Self::Connect(host.trim_matches(['[', ']']).to_owned(), port))
             }
             ReadyCheck::Log { contains } => Ok(Self::Log(log.ok_or(CheckFault::NoOutput)?, contains.clone())),
+            ReadyCheck::Health => Err(CheckFault::NoHealthCheck),
         }
     }
 

@@ -82,6 +82,8 @@ pub enum ReadyCheck {
         /// The text; matched as it stands, in the line without its colours.
         contains: String,
     },
+    /// The health check of a container's image says `healthy`.
+    Health,
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 #[path = "../support/heavy.rs"]
 mod heavy;
+#[path = "../support/image.rs"]
+mod image;
 #[cfg(feature = "sql")]
 #[path = "../support/postgres.rs"]
 mod postgres_server;
@@ -16,6 +18,7 @@ mod beside;
 mod books;
 mod captured;
 mod clock;
+mod container;
 mod kill;
 #[cfg(feature = "ledger")]
 mod ledger;

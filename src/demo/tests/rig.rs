@@ -54,7 +54,7 @@ impl Rig {
             .mount(&stripe)
             .await;
         let folder = tempfile::tempdir().unwrap();
-        let mail = mail::start(0, Clock::start(), watch::channel(0).0).unwrap();
+        let mail = mail::start(([127, 0, 0, 1], 0).into(), Clock::start(), watch::channel(0).0).unwrap();
         let smtp_url = Some(format!("smtp://127.0.0.1:{}", mail.port()));
         let settings = DemoSettings { smtp_url, ..settings(&stripe.uri(), folder.path(), bug) };
         let url = run(settings.clone()).await;
@@ -215,6 +215,7 @@ impl Rig {
 
 pub(super) fn settings(stripe: &str, folder: &Path, bug: Option<Bug>) -> DemoSettings {
     DemoSettings {
+        host: [127, 0, 0, 1].into(),
         port: 0,
         data_dir: folder.join("data"),
         stripe_api_base: stripe.to_owned(),

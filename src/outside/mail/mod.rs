@@ -6,6 +6,7 @@
 mod message;
 mod session;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,12 +26,12 @@ const MOST_CLIENTS: usize = 64;
 /// What is read at once, in bytes.
 const CHUNK: usize = 16 * 1024;
 
-/// Starts a mail server on this port of the loopback; 0: a free one.
+/// Starts a mail server at this address of this machine; port 0: a free one.
 ///
 /// # Errors
 /// The port is taken.
-pub fn start(port: u16, clock: Clock, arrivals: watch::Sender<u64>) -> Result<Server, OutsideError> {
-    Server::start("mail", port, arrivals, |listener, shelf| serve(listener, shelf, clock))
+pub fn start(at: SocketAddr, clock: Clock, arrivals: watch::Sender<u64>) -> Result<Server, OutsideError> {
+    Server::start("mail", at, arrivals, |listener, shelf| serve(listener, shelf, clock))
 }
 
 async fn serve(listener: TcpListener, shelf: Arc<Shelf>, clock: Clock) {

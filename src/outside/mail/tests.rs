@@ -11,7 +11,7 @@ use crate::outside::Fault;
 
 fn server() -> (Server, watch::Receiver<u64>) {
     let (arrivals, told) = watch::channel(0);
-    (start(0, Clock::start(), arrivals).unwrap(), told)
+    (start(([127, 0, 0, 1], 0).into(), Clock::start(), arrivals).unwrap(), told)
 }
 
 fn mailer(server: &Server) -> lettre::transport::smtp::AsyncSmtpTransportBuilder {

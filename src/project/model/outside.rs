@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Environment, Launch, ProbeKind, Project};
+use super::{Environment, ProbeKind, Project};
 use crate::template;
 
 /// Where the app sends something.
@@ -150,13 +150,9 @@ impl Project {
 
 /// What the app of an environment is told.
 fn texts(environment: &Environment) -> impl Iterator<Item = &str> {
-    let processes = match &environment.target.launch {
-        Launch::Processes(processes) => processes.as_slice(),
-        Launch::Url(_) | Launch::NotYet(_) => &[],
-    };
-    let own = processes.iter().flat_map(|process| process.command.iter().chain(process.env.values()));
+    let own = environment.target.launch.texts();
     let variables = environment.variables.values().filter_map(Value::as_str);
-    environment.target.env.values().chain(own).map(String::as_str).chain(variables)
+    environment.target.env.values().map(String::as_str).chain(own).chain(variables)
 }
 
 fn names(text: &str, root: &str) -> bool {

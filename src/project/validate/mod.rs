@@ -2,6 +2,7 @@
 
 mod call;
 mod catalog;
+mod container;
 mod environment;
 mod guard;
 mod outside;

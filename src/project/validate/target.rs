@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::call::{check_path, command_call, http_call};
 use super::catalog::{text, texts};
+use super::container;
 use super::environment::Later;
 use super::probe::json_path;
 use crate::project::document::{
@@ -23,9 +24,13 @@ pub(super) fn target(
     problems: &mut Problems,
 ) -> Option<Target> {
     let endpoints = endpoints(document, later, problems);
-    let deploy_sha = document.deploy_sha.as_ref().and_then(|sha| deploy_sha(sha, problems));
+    let deploy_sha = document.deploy_sha.as_ref().and_then(|sha| {
+        container::label_of_an_image(document, sha, problems);
+        deploy_sha(sha, problems)
+    });
     Some(Target {
-        launch: launch(document, later, problems)?,
+        launch: launch(document, problems)?,
+        network: container::network(document, problems),
         clock: clock(document, problems),
         redirect: redirect(document, problems),
         env: env(document.env.as_ref()),
@@ -59,14 +64,17 @@ fn clock(document: &TargetDocument, problems: &mut Problems) -> Option<MovedBy> 
         );
     }
     match &field.value {
-        ClockDocument::Faketime => Some(MovedBy::Faketime),
+        ClockDocument::Faketime => {
+            container::no_faketime(document, field, problems);
+            Some(MovedBy::Faketime)
+        }
         ClockDocument::Hook(hook) => {
             http_call(hook.http.as_ref()?, problems).map(Box::new).map(MovedBy::Hook)
         }
     }
 }
 
-fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Problems) -> Option<Launch> {
+fn launch(document: &TargetDocument, problems: &mut Problems) -> Option<Launch> {
     if let Some(url) = &document.url {
         if !["http://", "https://", "{{"].iter().any(|start| url.starts_with(start)) {
             problems.push(
@@ -77,13 +85,11 @@ fn launch(document: &TargetDocument, later: &mut Later<'_>, problems: &mut Probl
         }
         return Some(Launch::Url(url.value.clone()));
     }
-    if let Some(container) = &document.container {
-        later.push("target.container", &container.key);
-        return Some(Launch::NotYet("container"));
+    if let Some(containers) = &document.container {
+        return container::containers(containers, problems).map(Launch::Containers);
     }
     if let Some(compose) = &document.compose {
-        later.push("target.compose", &compose.key);
-        return Some(Launch::NotYet("compose"));
+        return container::compose(compose, problems).map(Box::new).map(Launch::Compose);
     }
     let processes = document.process.as_ref()?;
     if processes.0.is_empty() {
@@ -112,17 +118,30 @@ fn process(name: &str, field: &Field<ProcessDocument>, problems: &mut Problems) 
         port: field.port.as_ref().map(|port| port.get()),
         instances,
         env: env(field.env.as_ref()),
-        ready: field.ready.as_ref().and_then(|ready| self::ready(ready, problems)),
+        ready: field.ready.as_ref().and_then(|ready| {
+            if let Some(health) = &ready.health {
+                problems.push(
+                    Diagnostic::error(Code::ExclusiveKeys, "a process has no health check")
+                        .at(&health.key)
+                        .label("only an image has one")
+                        .help("wait for an answer: ready = { http = \"/healthz\" }"),
+                );
+            }
+            self::ready(ready, problems)
+        }),
         place: field.key.clone(),
     })
 }
 
-fn ready(document: &ReadyDocument, problems: &mut Problems) -> Option<Ready> {
+pub(super) fn ready(document: &ReadyDocument, problems: &mut Problems) -> Option<Ready> {
     let check = if let Some(path) = &document.http {
         check_path(Some(path), problems);
         ReadyCheck::Http(path.value.clone())
     } else if let Some(log) = &document.log {
         ReadyCheck::Log(log.value.clone())
+    } else if let Some(health) = &document.health {
+        must_be_true(health, "ready.health", problems);
+        ReadyCheck::Health
     } else {
         let port = document.port.as_ref()?;
         must_be_true(port, "ready.port", problems);
@@ -131,7 +150,7 @@ fn ready(document: &ReadyDocument, problems: &mut Problems) -> Option<Ready> {
     Some(Ready { check, within: document.within.as_ref().map(|within| within.0) })
 }
 
-fn env(table: Option<&Field<decode::Map<Text>>>) -> BTreeMap<String, String> {
+pub(super) fn env(table: Option<&Field<decode::Map<Text>>>) -> BTreeMap<String, String> {
     table
         .into_iter()
         .flat_map(|table| table.iter())
@@ -231,6 +250,9 @@ fn deploy_sha(document: &DeployShaDocument, problems: &mut Problems) -> Option<D
     if let Some(command) = &document.command {
         let _ = command_call(command, problems);
         return Some(DeploySha::Command(texts(Some(command))));
+    }
+    if let Some(label) = &document.label {
+        return Some(DeploySha::Label(label.value.clone()));
     }
     if let Some(literal) = &document.literal {
         return Some(DeploySha::Literal(literal.value.clone()));

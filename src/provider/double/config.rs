@@ -1,5 +1,6 @@
 //! How a double is started: inside a run, or by itself.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::stripe::version::Version;
 pub struct DoubleConfig {
     /// A fixed port, for apps that cannot be told; left out, a free one.
     pub port: Option<u16>,
+    /// The address of this machine that is listened on: no other machine is to reach it.
+    pub listen_on: IpAddr,
     /// In which version API calls are answered.
     pub answers_in: AnswersIn,
     /// The events that are kept of what belongs to no case, which is never closed.
@@ -112,6 +115,7 @@ impl Default for DoubleConfig {
     fn default() -> Self {
         Self {
             port: None,
+            listen_on: Ipv4Addr::LOCALHOST.into(),
             answers_in: AnswersIn::default(),
             keep_events: 10_000,
             after_retries: Leaves::default(),

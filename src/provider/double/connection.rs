@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,11 +149,11 @@ impl AsyncWrite for Line {
 /// So many callers may knock before they are let in; the system may allow fewer.
 const BACKLOG: u32 = 4_096;
 
-/// Listens on this port of the loopback; 0: a free one.
-pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
+/// Listens at this address of this machine; port 0: a free one.
+pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A port is free again as soon as the last double has left it.
     socket.set_reuseaddr(true)?;
-    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.bind(at)?;
     socket.listen(BACKLOG)
 }

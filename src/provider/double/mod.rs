@@ -187,12 +187,12 @@ impl Double {
                 (alone.api_version, alone.clock_speed, Some(deliveries), forwarded)
             }
         };
-        let port = config.port.unwrap_or(0);
-        let listener = connection::listen(port).map_err(|source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => DoubleError::PortInUse { port },
-            _ => DoubleError::Listen { port, source },
+        let at = SocketAddr::new(config.listen_on, config.port.unwrap_or(0));
+        let listener = connection::listen(at).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => DoubleError::PortInUse { at },
+            _ => DoubleError::Listen { at, source },
         })?;
-        let address = listener.local_addr().map_err(|source| DoubleError::Listen { port, source })?;
+        let address = listener.local_addr().map_err(|source| DoubleError::Listen { at, source })?;
         let shared = Arc::new(Shared {
             account: Mutex::new(account),
             watch: Watch::new(),

@@ -1,19 +1,21 @@
 //! Why a double could not be started.
 
+use std::net::SocketAddr;
+
 /// Why the double did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum DoubleError {
     /// Somebody else listens there.
-    #[error("listen on 127.0.0.1:{port}: the port is in use")]
+    #[error("listen on {at}: the port is in use")]
     PortInUse {
-        /// The port.
-        port: u16,
+        /// The address.
+        at: SocketAddr,
     },
     /// The system refused a socket.
-    #[error("listen on 127.0.0.1:{port}")]
+    #[error("listen on {at}")]
     Listen {
-        /// The port; 0 where any would do.
-        port: u16,
+        /// The address; port 0 where any would do.
+        at: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },

@@ -21,7 +21,7 @@ use super::matrix::{self, Combination};
 use super::model::{Drill, Head, Scenario, Story};
 use super::template::Names;
 use super::{lexical, template, trap, tree};
-use crate::project::model::{Launch, Project};
+use crate::project::model::Project;
 use crate::project::validate::unknown_probe;
 use crate::span::{Place, Source, Spanned};
 
@@ -219,12 +219,8 @@ impl Scope<'_> {
             .project
             .environments
             .values()
-            .filter_map(|environment| match &environment.target.launch {
-                Launch::Processes(processes) => Some(processes),
-                Launch::Url(_) | Launch::NotYet(_) => None,
-            })
-            .flatten()
-            .map(|process| process.name.as_str())
+            .flat_map(|environment| environment.target.launch.parts())
+            .map(|part| part.name)
             .collect();
         if name.contains("{{") || all.contains(process) {
             return;
@@ -232,7 +228,7 @@ impl Scope<'_> {
         problems.push(
             Diagnostic::error(Code::UnknownProcess, format!("unknown process `{name}`"))
                 .at(place)
-                .label("no such `target.process.NAME` in paydrill.toml")
+                .label("no such `target.process.NAME` or `target.container.NAME` in paydrill.toml")
                 .maybe_help(suggest(process, "processes", all.iter().copied())),
         );
     }
