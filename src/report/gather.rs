@@ -21,6 +21,8 @@ pub struct Handoff {
     pub arguments: Vec<String>,
     /// Where incidents are written, as the user would type it; `None`: nowhere.
     pub incident_dir: Option<String>,
+    /// The ledger holds the run.
+    pub retained: bool,
     /// The real customer that stories are told about; `None`: minted ones.
     pub bound_customer: Option<String>,
     /// Where the events come from.
@@ -35,6 +37,7 @@ impl Default for Handoff {
         Self {
             arguments: Vec::new(),
             incident_dir: None,
+            retained: false,
             bound_customer: None,
             origin: EventOrigin::Double,
             shipped: None,
@@ -214,10 +217,10 @@ impl Gathered {
             origin: handoff.origin,
         };
         let mut incident = derive(record, &context)?;
-        incident.evidence = handoff
-            .incident_dir
-            .as_ref()
-            .map(|dir| format!("{}/{}.json", dir.trim_end_matches('/'), incident.file_stem()));
+        let file = handoff.incident_dir.as_ref();
+        let file = file.map(|dir| format!("{}/{}.json", dir.trim_end_matches('/'), incident.file_stem()));
+        let retained = record.run_id.as_ref().filter(|_| handoff.retained && self.unrecorded.is_none());
+        incident.evidence = file.or_else(|| retained.map(|run| format!("paydrill runs show {run}")));
         Some(incident)
     }
 
@@ -287,6 +290,11 @@ mod tests {
         assert_eq!(incidents[2].attempt, 1);
         let evidence = incidents[0].evidence.clone().unwrap_or_default();
         assert_eq!(evidence, format!("out/checkout-grants-pro-{}.json", incidents[0].fingerprint));
+        let retained = gathered.incidents(&Handoff { retained: true, ..Handoff::default() });
+        let run = incidents[0].run_id.clone().unwrap_or_default();
+        assert_eq!(retained[0].evidence, Some(format!("paydrill runs show {run}")));
+        gathered.unrecorded = Some("write the ledger x: no space".into());
+        assert_eq!(gathered.incidents(&Handoff { retained: true, ..Handoff::default() })[0].evidence, None);
         assert!(incidents[2].rerun.ends_with("--seed 42 --filter 'upgrade[order=reversed]'"));
     }
 }

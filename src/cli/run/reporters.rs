@@ -252,9 +252,20 @@ pub(super) fn handoff(args: &RunArgs) -> Handoff {
     Handoff {
         arguments,
         incident_dir: args.incident_dir.as_deref().map(|folder: &Path| folder.display().to_string()),
+        retained: retains(args),
         shipped: args.shipped.clone(),
         ..Handoff::default()
     }
+}
+
+#[cfg(feature = "ledger")]
+fn retains(args: &RunArgs) -> bool {
+    !args.no_ledger && args.ledger.as_deref() != Some("none")
+}
+
+#[cfg(not(feature = "ledger"))]
+fn retains(_: &RunArgs) -> bool {
+    false
 }
 
 fn spelled(name: &str, value: &serde_json::Value) -> String {
