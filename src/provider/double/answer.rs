@@ -184,7 +184,7 @@ fn carry_out(
         idempotency_key: request.idempotency_key.map(str::to_owned),
     };
     let as_kept = paths.is_empty() && request.version.looks_newest();
-    let done = dispatch(account, call, home, (cause, request.version), as_kept)
+    let done = dispatch(account, call, home, (cause, request.version, request.named.is_some()), as_kept)
         .and_then(|reply| print(account, reply, &paths, request.version));
     match done {
         Ok(body) => answer.body = body,

@@ -254,7 +254,7 @@ pub(crate) fn dispatch(
     account: &mut Account,
     call: &Call,
     home: Option<Home>,
-    (cause, version): (Cause, Version),
+    (cause, version, is_named): (Cause, Version, bool),
     as_kept: bool,
 ) -> Result<Reply, ApiError> {
     let table = match call.method {
@@ -304,7 +304,7 @@ pub(crate) fn dispatch(
                 account.claim_token(case, token);
             }
             let world = &mut account.world(home.unwrap_or(Home::Large), cause);
-            world.version = version;
+            (world.version, world.is_named) = (version, is_named);
             let clock = clock_named(world, ids, &params);
             let outside = world.enter(clock.as_deref());
             let made = writes.run(world, ids, &params);

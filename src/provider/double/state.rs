@@ -121,6 +121,7 @@ impl Account {
             keep_events,
             after_retries,
             version,
+            is_named: false,
             cause,
             overlay: None,
             clock: None,

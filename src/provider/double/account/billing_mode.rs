@@ -99,7 +99,7 @@ fn migrate(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Ap
     }
     let mut mode = read(world, params.given("billing_mode"), "billing_mode")?;
     put(&mut mode, "updated_at", world.second());
-    Ok(world.update("customer.subscription.updated", id, |subscription| {
+    Ok(world.updated("customer.subscription.updated", id, |subscription| {
         put(subscription, "billing_mode", mode);
     }))
 }

@@ -143,7 +143,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     if let Some(customer) = params.text("customer") {
         world.named_by(Kind::Customer, customer, "customer")?;
     }
-    Ok(world.update("charge.updated", id, |charge| {
+    Ok(world.updated("charge.updated", id, |charge| {
         params.apply(charge, &FIELDS);
         params.apply(charge, &["customer", "fraud_details"]);
     }))

@@ -123,7 +123,7 @@ fn fresh_id(world: &mut World<'_>) -> String {
 /// `POST /v1/coupons/{id}`: what it takes off stays as it is.
 fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::Coupon, id)?;
-    Ok(world.update("coupon.updated", id, |coupon| params.apply(coupon, &["metadata", "name"])))
+    Ok(world.updated("coupon.updated", id, |coupon| params.apply(coupon, &["metadata", "name"])))
 }
 
 /// `DELETE /v1/coupons/{id}`: who has redeemed it keeps the discount.

@@ -312,7 +312,7 @@ fn lower(world: &mut World<'_>, invoice: &str, pre: i64, post: i64) {
 /// `POST /v1/credit_notes/{id}`.
 fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::CreditNote, id)?;
-    Ok(world.update("credit_note.updated", id, |note| params.apply(note, &["memo", "metadata"])))
+    Ok(world.updated("credit_note.updated", id, |note| params.apply(note, &["memo", "metadata"])))
 }
 
 /// `POST /v1/credit_notes/{id}/void`: the open invoice asks for all of it again.

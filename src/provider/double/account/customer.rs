@@ -148,7 +148,8 @@ fn change(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
         redemption::set_on_customer(world, id, discount.first());
     }
     let changed = crate::stripe::object::previous(&before, world.peek(id));
-    Ok(world.tell_changed("customer.updated", id, changed))
+    world.tell_changed("customer.updated", id, changed);
+    Ok(world.copy(id))
 }
 
 /// `balance`: what it differs by is a transaction.

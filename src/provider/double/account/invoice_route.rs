@@ -318,7 +318,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     } else if params.given("auto_advance").is_some_and(|advances| advances == false) {
         put(&mut after, "next_payment_attempt", NULL);
     }
-    Ok(world.update("invoice.updated", id, |invoice| *invoice = after))
+    Ok(world.updated("invoice.updated", id, |invoice| *invoice = after))
 }
 
 /// `DELETE /v1/invoices/{id}`: drafts only, and none that a subscription made. Its items stay with it.

@@ -184,6 +184,8 @@ pub(crate) struct World<'a> {
     pub(crate) after_retries: Leaves,
     /// The version that the caller speaks: it decides what is meant where something is left out.
     pub(crate) version: Version,
+    /// Whether the caller named it, and is held to it.
+    pub(crate) is_named: bool,
     /// What the events that follow were caused by.
     pub(crate) cause: Cause,
     /// Fields for the first object of a kind that is made (`set` of an action).
@@ -355,18 +357,22 @@ impl World<'_> {
     }
 
     /// Changes an object, and makes an event that tells what changed; none if nothing did.
-    pub(crate) fn update(&mut self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) -> Value {
+    pub(crate) fn update(&mut self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) {
         let changed = self.diff(id, change);
-        self.tell_changed(kind, id, changed)
+        self.tell_changed(kind, id, changed);
+    }
+
+    /// The same, and gives what it is now.
+    pub(crate) fn updated(&mut self, kind: &str, id: &str, change: impl FnOnce(&mut Value)) -> Value {
+        self.update(kind, id, change);
+        self.copy(id)
     }
 
     /// The event of a change that was already made.
-    pub(crate) fn tell_changed(&mut self, kind: &str, id: &str, changed: Map<String, Value>) -> Value {
-        let now = self.copy(id);
+    pub(crate) fn tell_changed(&mut self, kind: &str, id: &str, changed: Map<String, Value>) {
         if !changed.is_empty() {
-            self.event(kind, now.clone(), Some(changed));
+            self.event(kind, self.copy(id), Some(changed));
         }
-        now
     }
 
     /// An event about an object as it is now.

@@ -219,7 +219,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
             merge(given, params.fields());
         }
     });
-    Ok(world.update("payment_link.updated", id, |kept| *kept = after))
+    Ok(world.updated("payment_link.updated", id, |kept| *kept = after))
 }
 
 /// The lines of a link with another quantity here and there.

@@ -314,7 +314,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     if !card.is_empty() && text(&method, "type") != "card" {
         return Err(ApiError::invalid_param("card", "This PaymentMethod is no card."));
     }
-    Ok(world.update("payment_method.updated", id, |method| {
+    Ok(world.updated("payment_method.updated", id, |method| {
         params.apply(method, &["allow_redisplay", "billing_details", "metadata"]);
         if let Some(kept) = method.get_mut("card") {
             merge(kept, &card);

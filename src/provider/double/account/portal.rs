@@ -192,7 +192,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     if after != before {
         put(&mut after, "updated", now);
     }
-    Ok(world.update("billing_portal.configuration.updated", id, |kept| *kept = after))
+    Ok(world.updated("billing_portal.configuration.updated", id, |kept| *kept = after))
 }
 
 /// The configuration of sessions that name none: at Stripe the one saved in the Dashboard.

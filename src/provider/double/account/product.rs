@@ -174,7 +174,8 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
     if !changed.is_empty() {
         changed.extend(world.diff(id, |product| put(product, "updated", now)));
     }
-    Ok(world.tell_changed("product.updated", id, changed))
+    world.tell_changed("product.updated", id, changed);
+    Ok(world.copy(id))
 }
 
 /// `DELETE /v1/products/{id}`; one that has prices stays.

@@ -157,7 +157,7 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
             return Err(ApiError::invalid_param("active", message));
         }
     }
-    Ok(world.update("promotion_code.updated", id, |code| params.apply(code, &["active", "metadata"])))
+    Ok(world.updated("promotion_code.updated", id, |code| params.apply(code, &["active", "metadata"])))
 }
 
 /// Whether its own limits are kept; if not, why.

@@ -287,7 +287,7 @@ pub(crate) fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result
         settle(world, &before, &mut after, params)?;
         let warned = last_end(&after) - WARNING <= world.second();
         world.change_hidden(id, |hidden| put(hidden, "warned", warned));
-        Ok(world.update("subscription_schedule.updated", id, |schedule| *schedule = after))
+        Ok(world.updated("subscription_schedule.updated", id, |schedule| *schedule = after))
     })
 }
 

@@ -209,7 +209,7 @@ fn at_path(world: &World<'_>, ids: Ids<'_>) -> Result<Value, ApiError> {
 /// `POST /v1/customers/{id}/sources/{sub}`.
 fn update(world: &mut World<'_>, ids: Ids<'_>, params: &Params) -> Result<Value, ApiError> {
     at_path(world, ids)?;
-    Ok(world.update("customer.source.updated", ids.sub, |source| params.apply(source, &FIELDS)))
+    Ok(world.updated("customer.source.updated", ids.sub, |source| params.apply(source, &FIELDS)))
 }
 
 /// `DELETE /v1/customers/{id}/sources/{sub}`: the next source becomes the default one.

@@ -94,7 +94,7 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
 /// `POST /v1/tax_rates/{id}`: how much it takes stays as it is.
 fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::TaxRate, id)?;
-    Ok(world.update("tax_rate.updated", id, |rate| params.apply(rate, &FIELDS)))
+    Ok(world.updated("tax_rate.updated", id, |rate| params.apply(rate, &FIELDS)))
 }
 
 /// The rates that a parameter names, whole: where objects show them, they do so in full.

@@ -57,7 +57,8 @@ async fn an_intent_that_waits_is_confirmed_with_a_token() {
         let intent = app.make(path, &format!("{body}customer={customer}")).await;
         let confirm = format!("{path}/{}/confirm", text(&intent, "id"));
         let token = app.make(TOKEN, "payment_method=pm_card_authenticationRequired").await;
-        let without = app.post(&confirm, &format!("confirmation_token={}", text(&token, "id"))).await;
+        let body = format!("confirmation_token={}", text(&token, "id"));
+        let without = app.send("POST", &confirm, &body, &[("stripe-version", NEWEST)]).await.unwrap();
         assert!(without.status == 400 && without.error().1.contains("`return_url`"), "{}", without.text);
         let token =
             app.make(TOKEN, "payment_method=pm_card_authenticationRequired&return_url=https://a.b").await;

@@ -174,7 +174,8 @@ fn update(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, Api
         METER.lay(meter, params);
         put(meter, "updated", now);
     });
-    Ok(world.tell_changed("billing.meter.updated", id, changed))
+    world.tell_changed("billing.meter.updated", id, changed);
+    Ok(world.copy(id))
 }
 
 /// `POST /v1/billing/meters/{id}/deactivate`.

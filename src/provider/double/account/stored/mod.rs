@@ -87,10 +87,10 @@ impl Resource {
     pub(crate) fn change(&self, world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
         world.at_path(self.kind, id)?;
         let changed = world.diff(id, |object| self.lay(object, params));
-        Ok(match self.updated {
-            Some(updated) => world.tell_changed(updated, id, changed),
-            None => world.copy(id),
-        })
+        if let Some(updated) = self.updated {
+            world.tell_changed(updated, id, changed);
+        }
+        Ok(world.copy(id))
     }
 
     /// Lays the parameters over an object: what is given stands there as it was given.

@@ -129,13 +129,13 @@ fn complete_payout(world: &mut World<'_>, payout: &mut Value, params: &Params) -
 /// `POST /v1/payouts/{id}/cancel`.
 fn cancel_payout(world: &mut World<'_>, id: &str, _: &Params) -> Result<Value, ApiError> {
     pending(world, Kind::Payout, id, "Payouts")?;
-    Ok(world.update("payout.canceled", id, |payout| put(payout, "status", "canceled")))
+    Ok(world.updated("payout.canceled", id, |payout| put(payout, "status", "canceled")))
 }
 
 /// `POST /v1/topups/{id}/cancel`.
 fn cancel_topup(world: &mut World<'_>, id: &str, _: &Params) -> Result<Value, ApiError> {
     pending(world, Kind::Topup, id, "Top-ups")?;
-    Ok(world.update("topup.canceled", id, |topup| put(topup, "status", "canceled")))
+    Ok(world.updated("topup.canceled", id, |topup| put(topup, "status", "canceled")))
 }
 
 fn pending(world: &World<'_>, kind: Kind, id: &str, what: &str) -> Result<(), ApiError> {

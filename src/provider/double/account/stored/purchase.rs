@@ -158,14 +158,14 @@ fn ask(world: &mut World<'_>, card: &Value, purchase: &Purchase<'_>) -> Result<V
 fn update_authorization(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::Authorization, id)?;
     let mark = |made: &mut Value| params.apply(made, &["metadata"]);
-    Ok(world.update("issuing_authorization.updated", id, mark))
+    Ok(world.updated("issuing_authorization.updated", id, mark))
 }
 
 /// `POST /v1/issuing/transactions/{id}`.
 fn update_transaction(world: &mut World<'_>, id: &str, params: &Params) -> Result<Value, ApiError> {
     world.at_path(Kind::IssuingTransaction, id)?;
     let mark = |made: &mut Value| params.apply(made, &["metadata"]);
-    Ok(world.update("issuing_transaction.updated", id, mark))
+    Ok(world.updated("issuing_transaction.updated", id, mark))
 }
 
 /// `POST /v1/test_helpers/issuing/transactions/create_force_capture`.
