@@ -49,11 +49,26 @@ fn create(world: &mut World<'_>, params: &Params) -> Result<Value, ApiError> {
     put(&mut preview, kind, shown[kind].clone());
     let id = world.mint("ctoken");
     let mut made = confirmation_token(&id, world.second(), preview);
-    params.apply(&mut made, &["return_url", "setup_future_usage", "shipping"]);
+    params.apply(&mut made, &["return_url", "setup_future_usage"]);
+    if let Some(given) = params.given("shipping").filter(|given| given.is_object()) {
+        put(&mut made, "shipping", shipping(given));
+    }
     let hidden = json!({
         "payment_method": params.given("payment_method"), "payment_method_data": params.given("payment_method_data"),
     });
     Ok(world.insert_with(Kind::ConfirmationToken, made, hidden))
+}
+
+/// Where something is sent to, with every key.
+fn shipping(given: &Value) -> Value {
+    let to = &given["address"];
+    json!({
+        "address": {
+            "city": to["city"], "country": to["country"], "line1": to["line1"], "line2": to["line2"],
+            "postal_code": to["postal_code"], "state": to["state"],
+        },
+        "name": given["name"], "phone": given["phone"],
+    })
 }
 
 /// What a call confirms with, where it names a token: the payment method that the token stands for, and all else that

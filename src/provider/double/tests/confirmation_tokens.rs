@@ -26,6 +26,10 @@ async fn a_payment_is_confirmed_with_what_was_typed_in() {
     let preview = &token["payment_method_preview"];
     assert_eq!((&preview["type"], &preview["card"]["brand"]), (&json!("card"), &json!("visa")));
     assert_eq!(preview["billing_details"]["name"], "Jenny");
+    let address = json!({
+        "city": null, "country": null, "line1": "Main Street 1", "line2": null, "postal_code": null, "state": null,
+    });
+    assert_eq!(token["shipping"], json!({"address": address, "name": "Jenny", "phone": null}));
     assert_eq!(token["expires_at"].as_i64(), token["created"].as_i64().map(|at| at + 12 * 60 * 60));
     assert_eq!(app.get(&format!("/v1/confirmation_tokens/{id}")).await.json(), token);
     assert!(stand.double.drain(CASE).is_empty(), "there is no event of a token, and no payment method yet");
