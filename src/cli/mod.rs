@@ -101,7 +101,7 @@ enum Command {
     Stripe(stripe::StripeArgs),
     /// Tell what an environment needs of this machine, and the command that mends what is missing.
     Doctor(doctor::DoctorArgs),
-    /// Remove what a killed run left behind.
+    /// Remove what killed runs left behind.
     Clean(clean::CleanArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),

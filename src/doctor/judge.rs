@@ -28,8 +28,9 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         if *there {
             return Finding::fine("image", format!("{name} is there ({key})"));
         }
-        let message = format!("{name} is not on this machine ({key})");
-        Finding::missing("image", message, format!("docker pull {name}, or docker build --tag {name} ."))
+        // It may be in a registry, which is not asked before there is a run.
+        let message = format!("{name} is not on this machine, and a run would pull it ({key})");
+        Finding::note("image", message, Some(format!("docker pull {name}, or docker build --tag {name} .")))
     }));
     findings.push(browser(facts.browser, facts.needs_browser.as_deref()));
     findings.push(faketime(facts.faketime, facts.needs_faketime.as_deref()));
@@ -283,7 +284,6 @@ mod tests {
     )]
     #[case::app(Facts { url: Some(("http://a".to_owned(), Err("refused".to_owned()))), ..well() }, "does not answer", "start it")]
     #[case::skew(Facts { url: Some(("http://a".to_owned(), Ok(Some(-301)))), ..well() }, "301 s behind", "timedatectl")]
-    #[case::image(Facts { images: vec![(Image { key: "k".to_owned(), name: "shop".to_owned() }, false)], ..well() }, "shop is not on this machine", "docker pull shop")]
     #[case::rights(Facts { containers: Containers::NoRights { at: "/d.sock".to_owned() }, needs_containers: key(), ..well() }, "may not use /d.sock", "usermod -aG docker")]
     #[case::podman(Facts { containers: Containers::Silent { what: "podman".to_owned(), problem: "no".to_owned() }, needs_containers: key(), ..well() }, "podman does not serve", "systemctl --user start podman.socket")]
     #[case::space(Facts { temp: ("/tmp".to_owned(), Some(99 << 20)), ..well() }, "99 MB are free", "paydrill clean")]
@@ -298,6 +298,16 @@ mod tests {
         assert!(found.fix.as_ref().unwrap().contains(fix), "{found:?}");
         let told = format!("{:?}", judge(&facts));
         assert!(!told.contains("p@ss") && !told.contains("s3cr3t"), "{told}");
+    }
+
+    #[rstest]
+    #[case(true, Level::Fine, "shop:1 is there (k)")]
+    #[case(false, Level::Note, "shop:1 is not on this machine, and a run would pull it (k)")]
+    fn an_image_may_still_be_pulled(#[case] there: bool, #[case] level: Level, #[case] message: &str) {
+        let image = Image { key: "k".to_owned(), name: "shop:1".to_owned() };
+        let found = judge(&Facts { images: vec![(image, there)], ..well() });
+        let found = found.iter().find(|finding| finding.about == "image").unwrap();
+        assert_eq!((found.level, found.message.as_str()), (level, message));
     }
 
     #[rstest]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::containers::Image;
-use crate::project::model::{Call, DeploySha, Environment, Launch, MovedBy, ProbeKind, Project, Provider};
+use crate::project::model::{
+    Call, DeploySha, Environment, ImageSource, Launch, MovedBy, ProbeKind, Project, Provider,
+};
 use crate::template;
 
 /// What an environment needs of the machine.
@@ -83,6 +85,7 @@ impl Needs {
             root: project.root.clone(),
             ..Self::default()
         };
+        (needs.containers, needs.images) = containers(environment, &names);
         needs.browser = calls(project).find_map(|(key, call)| matches!(call, Call::Page(_)).then_some(key));
         if let Launch::Url(url) = &target.launch {
             needs.url = template::render_text(url, &names).ok();
@@ -111,6 +114,23 @@ fn calls(project: &Project) -> impl Iterator<Item = (String, &Call)> {
     requests.chain(probes)
 }
 
+/// The key that needs an engine, and the images that it must have or may pull.
+fn containers(environment: &Environment, names: &Map<String, Value>) -> (Option<String>, Vec<Image>) {
+    let containers = match &environment.target.launch {
+        Launch::Containers(containers) => containers,
+        Launch::Compose(_) => return (Some("target.compose".to_owned()), Vec::new()),
+        Launch::Processes(_) | Launch::Url(_) => return (None, Vec::new()),
+    };
+    let images = containers.iter().filter_map(|container| match &container.image {
+        ImageSource::Named(name) => Some(Image {
+            key: format!("target.container.{}.image", container.name),
+            name: template::render_text(name, names).ok()?,
+        }),
+        ImageSource::Built { .. } => None,
+    });
+    (Some("target.container".to_owned()), images.collect())
+}
+
 fn programs(project: &Project, environment: &Environment) -> Vec<Program> {
     let processes = match &environment.target.launch {
         Launch::Processes(processes) => processes.as_slice(),
@@ -124,7 +144,10 @@ fn programs(project: &Project, environment: &Environment) -> Vec<Program> {
         Call::Command(call) => Some((format!("{key}.command"), &call.command, project.root.clone())),
         Call::Http(_) | Call::Sql(_) | Call::Page(_) => None,
     });
-    let all = started.chain(called).filter_map(|(key, command, dir)| {
+    let compose = vec!["docker".to_owned()];
+    let composed = matches!(environment.target.launch, Launch::Compose(_))
+        .then(|| ("target.compose".to_owned(), &compose, project.root.clone()));
+    let all = started.chain(composed).chain(called).filter_map(|(key, command, dir)| {
         let name = command.first().filter(|name| !template::is_template(name))?;
         // Paydrill's own demo app is this program.
         (name != "paydrill").then(|| Program { key, name: name.clone(), dir })
@@ -143,7 +166,8 @@ fn databases(project: &Project, environment: &Environment, names: &Map<String, V
         Call::Sql(call) => Some((format!("{key}.sql.url"), call.url.clone())),
         Call::Http(_) | Call::Command(_) | Call::Page(_) => None,
     });
-    let told = environment.target.env.iter();
+    // What a container is told is a name in its own network.
+    let told = environment.target.env.iter().filter(|_| !environment.target.launch.is_contained());
     let told = told.map(|(name, value)| (format!("target.env.{name}"), value.clone()));
     let mut databases: Vec<Database> = Vec::new();
     for (key, text) in asked.chain(told) {

@@ -61,16 +61,6 @@ impl Hook {
         Ok(Self { runtime, folder })
     }
 
-    /// The file itself.
-    pub(super) fn path(&self) -> PathBuf {
-        self.folder.join(self.runtime.file().0)
-    }
-
-    /// The same hook where a container has it.
-    pub(super) fn inside(&self, folder: &Path) -> Self {
-        Self { runtime: self.runtime, folder: folder.to_owned() }
-    }
-
     /// Makes a program that is told `env` load the hook, which leads it to `url`. `inherited` gives what the program
     /// finds in its environment beside `env`, in which a later variable wins.
     pub fn lead<'a>(
@@ -97,7 +87,7 @@ impl Hook {
         let led = match self.runtime {
             Runtime::Node => {
                 // Node reads a path in quotes as one word, in which a backslash protects what follows it.
-                let path = self.path().display().to_string();
+                let path = self.folder.join(self.runtime.file().0).display().to_string();
                 let require = format!("--require \"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""));
                 [Some(require), kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
             }

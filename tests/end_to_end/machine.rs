@@ -22,7 +22,7 @@ fn what_a_killed_run_leaves_is_cleaned_and_what_lives_is_not() {
     project
         .run_beside(&["clean"])
         .code(0)
-        .says(&["nothing is left of killed runs", "1 folder belongs to a run that is at work, and stays"]);
+        .says(&["nothing is left of killed runs", "what 1 run that is at work has made stays"]);
     assert_eq!(folders(&project), 1);
     signal(&child, Signal::SIGKILL);
     project.killed(child);

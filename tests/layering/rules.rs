@@ -183,10 +183,11 @@ pub(crate) const LAYERS: &[Layer] = &[
             "stripe",
             "target::LeftFolder",
             "target::RunFolders",
+            "target::container",
             "template",
             "time",
         ],
-        because: "a command reads settings, asks the engine, writes bytes; the parts of a run are the engine's, but for the double that `stripe` serves alone and the folders that `clean` removes",
+        because: "a command reads settings, asks the engine, writes bytes; the parts of a run are the engine's, but for the double that `stripe` serves alone and what `clean` removes",
     },
     Layer {
         module: "testing",

@@ -1,7 +1,7 @@
 //! What a program is told so that it comes to the front and trusts it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::redirect::{HOSTS, last};
 use super::Front;
@@ -10,8 +10,6 @@ use super::Front;
 pub(super) const AUTHORITY: &str = "stripe-ca.pem";
 /// The system's certificates, and that one.
 pub(super) const BUNDLE: &str = "ca-bundle.pem";
-/// Where both are in a container.
-const INSIDE: &str = "/paydrill";
 /// What Python's hook shows to the package `stripe`.
 const CERTIFICATES: &str = "PAYDRILL_STRIPE_CA";
 
@@ -42,7 +40,8 @@ impl Front {
     pub const VARIABLES: [&'static str; 5] =
         [TRUST[0].variable, TRUST[1].variable, TRUST[2].variable, TRUST[3].variable, TRUST[4].variable];
 
-    /// Leads a program on this machine that is told `env`. `inherited` gives what the program finds in its environment
+    /// Leads a program that is told `env`, and that has the run's folder where it is here and, where there are any, the
+    /// hosts of [`Self::hosts`]. `inherited` gives what the program finds in its environment
     /// beside `env`, in which a later variable wins. `double` is the double's own address.
     pub fn lead<'a>(
         &self,
@@ -60,34 +59,13 @@ impl Front {
             };
             env.push((variable.to_owned(), file.display().to_string()));
         }
-        self.lead_through_proxy(env);
-        self.node.lead(env, double, &inherited);
-        self.python.load(env, &inherited);
-        env.push((CERTIFICATES.to_owned(), self.bundle().display().to_string()));
-    }
-
-    /// Leads a program in a container, which has [`Self::files`] and the hosts of [`Self::hosts`].
-    pub fn lead_inside(&self, env: &mut Vec<(String, String)>, double: &str) {
-        for Trust { variable, whole } in TRUST {
-            let file = if whole { BUNDLE } else { AUTHORITY };
-            env.push((variable.to_owned(), format!("{INSIDE}/{file}")));
-        }
-        let hooks = Path::new(INSIDE);
+        // Where its names lead here, it needs neither.
         if self.direct.is_none() {
             self.lead_through_proxy(env);
-            self.node.inside(hooks).lead(env, double, |_| None);
+            self.node.lead(env, double, &inherited);
         }
-        self.python.inside(hooks).load(env, |_| None);
-        env.push((CERTIFICATES.to_owned(), format!("{INSIDE}/{BUNDLE}")));
-    }
-
-    /// What a container must have: files here, and where they are there.
-    #[must_use]
-    pub fn files(&self) -> Vec<(PathBuf, String)> {
-        let own = [self.authority(), self.bundle(), self.python.path(), self.node.path()];
-        let inside =
-            |file: &PathBuf| file.file_name().map(|name| format!("{INSIDE}/{}", name.to_string_lossy()));
-        own.iter().filter_map(|file| Some((file.clone(), inside(file)?))).collect()
+        self.python.load(env, &inherited);
+        env.push((CERTIFICATES.to_owned(), self.bundle().display().to_string()));
     }
 
     fn lead_through_proxy(&self, env: &mut Vec<(String, String)>) {
