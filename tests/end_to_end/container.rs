@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
+use paydrill::target::container::{Engine, EngineAddress, Kept, Left, clean};
 use rstest::rstest;
 
 use crate::heavy;
@@ -124,12 +125,12 @@ fn the_image_says_what_is_deployed_and_the_folder_for_data_is_there() {
         .file("app.toml", "a = 1\n")
         .project(&format!("image = \"{image}\""), "build = { context = \"app\", args = { SHA = \"abc{{ variable.v }}\" } }")
         .project("port = 8080,", "port = 8080, files = [{ from = \"app.toml\", to = \"/etc/odd/app.toml\" }],")
-        .project("command = [\"fine\"],", "entrypoint = [\"/bin/sh\", \"-c\"], command = [\"cat /etc/odd/app.toml >{{ target.dir }}/copy; cat {{ target.dir }}/copy; exec /app fine\"],")
+        .project("command = [\"fine\"],", "entrypoint = [\"/bin/sh\", \"-c\"], command = [\"cat /etc/odd/app.toml >{{ target.dir }}/copy; grep a.=.1 {{ target.dir }}/copy && exec /app fine\"],")
         .project("[project]", "[variables]\nv = \"1\"\n[project]")
         .project("target.env.PORT", "target.deploy_sha.label = \"org.example.sha\"\ntarget.env.PORT")
-        .story("story", "grants-nothing");
+        .story("story", "nothing");
     let ran = run(&project, &["run", "--json"]);
-    ran.code(1).says(&["web: a = 1"]);
+    ran.code(0);
     assert_eq!(of_type(&ran.events(), "target-started").next().unwrap()["deploy_sha"], "abc1");
 }
 
@@ -370,12 +371,124 @@ fn a_service_of_a_compose_file_comes_up_with_what_it_depends_on() {
         .file("compose.yaml", &compose)
         .project(&line, "target.compose = { file = \"compose.yaml\", service = \"app\", ready = { http = \"/healthz\" } }")
         .story("a", "nothing")
-        .story_with("b", "nothing", "fault = [{ kill = { process = \"app\", on = \"sent\", after = \"10ms\" } }]")
+        .story_with("b", "takes-its-time", "fault = [{ kill = { process = \"app\", on = \"sent\", after = \"100ms\" } }]")
         .project("timeout = \"300ms\" }\ntarget", "timeout = \"5s\" }\ntarget")
         .project("\"400ms\"", "\"10s\"");
     let ran = run(&project, &["run", "--json"]);
     ran.code(0);
     assert_eq!(ran.verdicts(), ["a passed", "b passed"]);
-    let wrong = project.project("service = \"app\"", "service = \"web\"");
+    let wrong = project.project("service = \"app\"", "service = \"web\"").edit(
+        "scenarios/b.toml",
+        "process = \"app\"",
+        "process = \"web\"",
+    );
     did_not_begin(&wrong, &["it has no service `web`", "hint: it has `app`, `db`"]);
+}
+
+/// What the demo app in a container is asked: acts of the catalogue that restart, disturb and mail.
+const CATALOGUE: [&str; 10] = [
+    "checkout-grants-pro",
+    "acknowledgement/dies-half-way",
+    "acknowledgement/stripe-fails-once",
+    "duplicates/same-event-after-restart",
+    "duplicates/same-event-at-once",
+    "duplicates/two-instances",
+    "identity/connected-account",
+    "mapping/renewal",
+    "mapping/seats",
+    "mapping/upgrade-before-payment",
+];
+
+#[test]
+fn the_demo_app_in_a_container_keeps_its_promises_and_a_bug_is_found() {
+    heavy!();
+    let image = image::of("paydrill-demo", Path::new(env!("CARGO_BIN_EXE_paydrill")), "");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let read = |path: &str| std::fs::read_to_string(shipped.join(path)).unwrap();
+    let files = CATALOGUE.map(|name| format!("{name}.toml"));
+    let project = files
+        .iter()
+        .fold(Project::empty(), |project, file| project.file(&format!("scenarios/{file}"), &read(file)));
+    let project = project
+        .file("paydrill.toml", &read("paydrill.toml"))
+        .project("within = \"5s\"", "within = \"20s\"")
+        .project(
+            "target.process.app   = { command = [\"paydrill\", \"demo-app\"],",
+            &format!("target.env.HOST = \"0.0.0.0\"\ntarget.container.app = {{ image = \"{image}\", command = [\"demo-app\"], port = 8080,"),
+        );
+    let ran = run(&project, &["run", "--json"]);
+    ran.code(0);
+    // A story of several shapes is several cases.
+    assert!(ran.verdicts().len() >= CATALOGUE.len());
+    assert!(ran.verdicts().iter().all(|verdict| verdict.ends_with(" passed")), "{:?}", ran.verdicts());
+    let buggy = project
+        .project("target.env.HOST", "target.env.PAYDRILL_DEMO_BUG = \"map-quantity\"\ntarget.env.HOST");
+    run(&buggy, &["run", "--filter", "mapping/seats"]).code(1).says(&["FAIL   mapping/seats"]);
+}
+
+/// What it costs to have an app in a container, beyond what the engine takes for the same: printed, since it depends on
+/// the machine.
+#[test]
+fn what_a_container_costs() {
+    heavy!();
+    let image = image::of("odd-app", &odd_app(), "");
+    let clock = paydrill::time::Clock::start();
+    let name = format!("paydrill-cost-{}", std::process::id());
+    docker(&["network", "create", &name]);
+    docker(&[
+        "run",
+        "--detach",
+        "--name",
+        &name,
+        "--network",
+        &name,
+        "--entrypoint",
+        "sleep",
+        &image,
+        "1000",
+    ]);
+    let engine = clock.elapsed();
+    docker(&["rm", "--force", &name]);
+    docker(&["network", "rm", &name]);
+    let ran = run(&project().story("story", "nothing"), &["run", "--json"]);
+    ran.code(0);
+    let started = of_type(&ran.events(), "target-started").next().unwrap()["at_ms"].as_f64().unwrap();
+    let line = format!(
+        "ready {started:.0} ms after the run began; the engine alone takes {} ms\n",
+        engine.as_millis()
+    );
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// A container with these labels, which never ran.
+fn made_by(run: &str, owner: &str) -> String {
+    let image = image::of("odd-app", &odd_app(), "");
+    let labels = [format!("paydrill.run={run}"), format!("paydrill.owner={owner}")];
+    docker(&["create", "--label", &labels[0], "--label", &labels[1], &image]).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_run_has_left_is_removed_and_a_living_run_is_left_alone() {
+    heavy!();
+    let run = format!("test{}", std::process::id());
+    let dead = made_by(&run, "elsewhere/1 7 1");
+    let project = Project::with("hangs");
+    let text = self::project().read("paydrill.toml");
+    let project = project
+        .file("paydrill.toml", &text)
+        .project("timeout = \"300ms\" }\ntarget", "timeout = \"1h\" }\ntarget");
+    let child = project.start(&["run"]);
+    let owner = child.id();
+    eventually("the container is there", || left(owner).iter().any(|line| line.ends_with("-web")));
+    let engine = Engine::connect(EngineAddress("unix:///var/run/docker.sock".to_owned())).await.unwrap();
+    let listed = clean(&engine, false).await.unwrap();
+    let of = |left: &[Left], run: &str| left.iter().find(|left| left.run == run).cloned();
+    assert_eq!(of(&listed, &run).unwrap().kept, Some(Kept::Listed));
+    let cleaned = clean(&engine, true).await.unwrap();
+    assert_eq!(of(&cleaned, &run).unwrap().kept, None);
+    assert!(cleaned.iter().any(|left| left.kept == Some(Kept::Lives)), "{cleaned:?}");
+    assert!(!image::docker_succeeds(&["inspect", &dead]));
+    assert!(!left(owner).is_empty());
+    signal(&child, Signal::SIGINT);
+    finish(&project, child);
 }

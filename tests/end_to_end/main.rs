@@ -3,6 +3,7 @@
 
 #[path = "../support/heavy.rs"]
 mod heavy;
+#[cfg(all(feature = "container", feature = "demo"))]
 #[path = "../support/image.rs"]
 mod image;
 #[cfg(feature = "sql")]
@@ -18,6 +19,7 @@ mod beside;
 mod books;
 mod captured;
 mod clock;
+#[cfg(all(feature = "container", feature = "demo"))]
 mod container;
 mod kill;
 #[cfg(feature = "ledger")]

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 /// What busybox is called by.
-const APPLETS: [&str; 8] = ["sh", "cat", "echo", "kill", "ls", "sleep", "test", "wget"];
+const APPLETS: [&str; 9] = ["sh", "cat", "echo", "grep", "kill", "ls", "sleep", "test", "wget"];
 
 /// The image of `program`, which is at `/app` in it; `name` is that of the image, `dockerfile` are more lines of its
 /// Dockerfile, such as `HEALTHCHECK …`. Its entrypoint is the program.
@@ -45,6 +45,11 @@ pub(crate) fn write_context(folder: &Path, program: &Path, dockerfile: &str) {
     copy(program, &root.join("app"));
     // Symbols are of no use there, and most of its size.
     let _ = Command::new("strip").arg(root.join("app")).status();
+    // An HTTP client wants authorities to trust, also where it asks nobody who needs one.
+    let authorities = Path::new("/etc/ssl/certs/ca-certificates.crt");
+    if authorities.exists() {
+        copy(authorities, &root.join("etc/ssl/certs/ca-certificates.crt"));
+    }
     copy(Path::new("/bin/busybox"), &root.join("bin/busybox"));
     for applet in APPLETS {
         symlink("busybox", root.join("bin").join(applet)).unwrap();
@@ -78,7 +83,7 @@ fn version(program: &Path, dockerfile: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let metadata = fs::metadata(program).unwrap();
     let mut hasher = DefaultHasher::new();
-    (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), dockerfile).hash(&mut hasher);
+    (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), dockerfile, APPLETS).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

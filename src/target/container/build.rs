@@ -54,7 +54,8 @@ impl Build {
     }
 
     fn command(&self, ground: &Ground, id_file: &Path) -> Vec<String> {
-        let mut command: Vec<String> = ["docker", "build", "--iidfile"].map(str::to_owned).into();
+        let mut command: Vec<String> =
+            ["docker", "build", "--force-rm", "--iidfile"].map(str::to_owned).into();
         command.push(id_file.display().to_string());
         let mut labels: Vec<_> = ground.inner.mark.labels().into_iter().collect();
         labels.sort();
