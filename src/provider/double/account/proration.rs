@@ -167,12 +167,25 @@ fn pend(world: &mut World<'_>, owner: &Value, item: &Value, part: Part<'_>) {
             ("net_amount", net.into()),
             ("parent", invoice::item_parent(text(owner, "id"), Some(text(item, "id")))),
             ("proration", true.into()),
-            ("proration_details", json!({ "discount_amounts": discounts })),
+            (
+                "proration_details",
+                json!({ "credited_items": shown(&credited, of.as_deref()), "discount_amounts": discounts }),
+            ),
         ],
     );
     let hidden = json!({ "credited_items": credited, "credits": of });
     let made = world.insert_with(Kind::InvoiceItem, made, hidden);
     world.event("invoiceitem.created", made, None);
+}
+
+/// `credited_items` of an invoice item: the lines that are given back, or the invoice item that still waits
+/// (docs.stripe.com/changelog/dahlia/2026-05-27/invoice-item-proration-credited-items).
+fn shown(credited: &Value, of: Option<&str>) -> Value {
+    match of.filter(|of| credited.is_null() && of.starts_with("ii_")) {
+        Some(item) => json!({ "invoice_item": item, "type": "invoice_item" }),
+        None if credited.is_null() => NULL,
+        None => json!({ "invoice_line_item_details": credited, "type": "invoice_line_items" }),
+    }
 }
 
 /// The line of the latest invoice that asked for what is given back: `credited_items`.
