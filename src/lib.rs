@@ -29,6 +29,7 @@
 //! | [`report`], [`incident`] | who is told, and what they should do; pure |
 //! | [`doctor`] | what an environment needs of this machine, and whether it is there |
 //! | `ledger` | what is retained of every run, chained so that a change shows |
+//! | [`notify`] | that people hear of incidents, and whether it arrived |
 //! | [`testing`] | scenarios as tests of your own `cargo test` |
 //!
 //! # Invariants
@@ -42,7 +43,7 @@
 //!    reached under the URL that the project names.
 //! 5. A secret never reaches a sink unredacted; redaction stands before the first sink (`tests/incident.rs`).
 //! 6. Stored and exported formats have a version and structs of their own (`ledger::entry`, `report::ndjson`,
-//!    `incident::render::json`).
+//!    `report::model`, `incident::render::json`, `notify::webhook`).
 //! 7. The double never guesses: a route is modelled, stored, or refused by name with 501, and a refusal makes the case
 //!    errored (`tests/bad_input.rs`); what is passed to a stripe-mock instead is told so (`tests/end_to_end/beside.rs`).
 //! 8. The app is stopped with its whole process group however the run ends, `kill -9` of Paydrill included
@@ -67,6 +68,7 @@ pub mod incident;
 pub mod judge;
 #[cfg(feature = "ledger")]
 pub mod ledger;
+pub mod notify;
 pub mod outside;
 pub mod probe;
 pub mod project;

@@ -11,7 +11,18 @@ use super::{findings, forgery};
 use crate::run_event::{CaseRecord, Judged, JudgedKind, Verdict};
 
 /// What the customer suffers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentKind {
     /// The app took an event whose signature is broken: anybody can send one.
@@ -63,6 +74,20 @@ impl IncidentKind {
             Self::StateDisagrees => "state-disagrees",
             Self::ParameterRefused => "parameter-refused",
             Self::CouldNotJudge => "could-not-judge",
+        }
+    }
+
+    /// What the customer suffers, as a sentence for somebody who was just woken.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::ForgeryAccepted => "The app took an event that Stripe did not sign.",
+            Self::DeliveryRefused => "The app never accepted an event from Stripe.",
+            Self::PaidWithoutAccess => "A customer does not have what they paid for.",
+            Self::AccessWithoutPayment => "Somebody has more than they paid for.",
+            Self::NotificationMissing => "A customer was not sent what was promised.",
+            Self::StateDisagrees => "The app's record is not what Stripe says.",
+            Self::CouldNotJudge => "It could not be told whether a customer got what was promised.",
         }
     }
 }

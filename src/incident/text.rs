@@ -15,6 +15,12 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
     text.lines().map(|line| clean(line, "    "))
 }
 
+/// With a capital at the start.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
 /// `text` in at most `width` characters: the middle is left out, since both ends of an id, a URL or a JSON
 /// value tell more than its start alone.
 pub(crate) fn cut(text: &str, width: usize) -> String {

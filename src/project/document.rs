@@ -1,10 +1,12 @@
 //! The keys of `paydrill.toml`.
 
 mod container;
+mod notify;
 mod outside;
 mod stripe_mock;
 
 pub(crate) use self::container::{BuildDocument, ComposeDocument, ContainerDocument, FileInDocument};
+pub(crate) use self::notify::NotifyDocument;
 pub(crate) use self::outside::{
     MailDocument, MailServerDocument, SinkAnswerDocument, SinkDocument, SinkServerDocument,
     StripeCallsDocument,
@@ -50,8 +52,8 @@ document! {
         environment: Map<EnvironmentDocument>,
         /// Drills that run by themselves, by name.
         schedule: Map<ScheduleDocument>,
-        /// Who hears of incidents, by name.
-        notifier: Map<Table>,
+        /// Who hears of incidents, by name; an environment says whom it tells.
+        notify: Map<NotifyDocument>,
         /// Where runs are retained.
         ledger: LedgerDocument,
     }
@@ -211,6 +213,8 @@ document! {
         bind: BindDocument,
         /// What must hold before and during a drill.
         guard: GuardDocument,
+        /// Who hears of its incidents: names of `[notify.NAME]`. Left out, nobody.
+        notify: List<Text>,
     }
 
     /// a provider

@@ -1,6 +1,7 @@
 //! A valid project file. Strings may hold templates, which are rendered when their time comes.
 
 mod container;
+mod notify;
 mod outside;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use self::container::{Compose, Container, FileIn, ImageSource, Part};
+pub use self::notify::{Notify, NotifyChange, NotifyKind, NotifySeverity};
 pub use self::outside::{Mail, Outlet, OutsideProbe, Select, Sink, SinkAnswer};
 
 use crate::span::{Place, Spanned};
@@ -51,6 +53,8 @@ pub struct Project {
     pub mail: Option<Mail>,
     /// `[sink.NAME]`.
     pub sinks: BTreeMap<String, Sink>,
+    /// `[notify.NAME]`.
+    pub notifiers: BTreeMap<String, Notify>,
     /// `[environment.NAME]`.
     pub environments: BTreeMap<String, Environment>,
     /// `[schedule.NAME]`. Parsed and checked; not executed yet.
@@ -253,6 +257,8 @@ pub struct Environment {
     pub target: Target,
     /// `{{ variable.NAME }}` here.
     pub variables: Map<String, Value>,
+    /// Who hears of its incidents: names of `[notify.NAME]`.
+    pub notify: Vec<Spanned<String>>,
     /// What this version does not execute in it: [`crate::project::refuse_unsupported`] refuses the environment.
     pub not_yet: Vec<NotYet>,
 }

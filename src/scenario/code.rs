@@ -164,6 +164,11 @@ codes! {
         "An environment is a table `[environment.NAME]` in paydrill.toml.",
         "default_environment = \"c1\"",
         "default_environment = \"ci\"";
+    /// No such notifier in `paydrill.toml`.
+    UnknownNotifier "unknown-notifier":
+        "A notifier is a table `[notify.NAME]` in paydrill.toml; an environment names those that hear of its incidents. One that is misspelled would tell nobody.",
+        "environment.production.notify = [\"oncal\"]",
+        "environment.production.notify = [\"oncall\"]";
     /// No such scenario.
     UnknownScenario "unknown-scenario":
         "A scenario's name is its path below the scenario folder, without `.toml`.",

@@ -123,10 +123,16 @@ pub(crate) const LAYERS: &[Layer] = &[
         because: "what it says must follow from the run events alone",
     },
     Layer {
+        module: "notify",
+        may_use: &["incident", "run_event", "secret", "stripe::signature", "time"],
+        because: "a message follows from an incident; who decides that one is sent does not matter to it",
+    },
+    Layer {
         module: "report",
         may_use: &[
             "id",
             "incident",
+            "notify::Receipt",
             "probe::ReadError",
             "probe::Reading",
             "run_event",
@@ -173,6 +179,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "id",
             "incident",
             "ledger",
+            "notify",
             "project",
             "provider",
             "report",

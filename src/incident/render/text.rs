@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::paint::Ink;
 use super::{Layout, diff, frame, sections};
 use crate::incident::model::{Access, Finding, Incident, InvoiceState};
-use crate::incident::text::{broken, cut, fit, one_line};
+use crate::incident::text::{broken, cut, fit, one_line, sentence};
 
 /// The whole incident, ending in a newline.
 #[must_use]
@@ -59,9 +59,7 @@ fn drawn(finding: &Finding, layout: Layout) -> Vec<String> {
 }
 
 fn title(incident: &Incident, layout: Layout) -> String {
-    let kind = incident.kind.to_string();
-    let mut letters = kind.chars();
-    let kind: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let kind = sentence(&incident.kind.to_string());
     let case = fit(&incident.case, layout.usable_width().saturating_sub(kind.len() + 2));
     format!("{}: {case}", layout.color.paint(Ink::Title, &kind))
 }

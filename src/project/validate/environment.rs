@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::stripe_mock::stripe_mock;
-use super::{guard, target};
+use super::{guard, notify, target};
 use crate::project::document::{BindDocument, DoubleDocument, EnvironmentDocument, ProviderDocument};
-use crate::project::model::{Environment, MockRuns, NotYet, Price, Provider, StripeMock};
+use crate::project::model::{Environment, MockRuns, NotYet, Notify, Price, Provider, StripeMock};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, Number, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
@@ -48,6 +48,7 @@ pub(super) fn environment(
     name: &str,
     field: &Field<EnvironmentDocument>,
     prices: &BTreeMap<String, Price>,
+    notifiers: &BTreeMap<String, Notify>,
     problems: &mut Problems,
 ) -> Option<Environment> {
     let mut later = Later { environment: name, list: Vec::new() };
@@ -58,6 +59,7 @@ pub(super) fn environment(
         check_bind(bind, prices, problems);
     }
     guard::check(name, field, problems);
+    let notify = notify::named(field, notifiers, problems);
     let provider = provider?;
     if matches!(provider, Provider::Double { .. }) {
         endpoints_needed(field, problems);
@@ -68,6 +70,7 @@ pub(super) fn environment(
         provider,
         target: target?,
         variables: field.variables.as_ref().map(|table| table.0.to_map()).unwrap_or_default(),
+        notify,
         not_yet: later.list,
     })
 }

@@ -5,6 +5,7 @@ mod catalog;
 mod container;
 mod environment;
 mod guard;
+mod notify;
 mod outside;
 mod probe;
 mod schedule;
@@ -71,6 +72,7 @@ fn project(document: &ProjectDocument, root: PathBuf, problems: &mut Problems) -
     };
     probes.insert(BUILT_IN.to_owned(), truth);
     let names = document.project.as_ref();
+    let notifiers = notify::notifiers(document.notify.as_deref(), problems);
     let project = Project {
         root,
         name: names
@@ -93,7 +95,8 @@ fn project(document: &ProjectDocument, root: PathBuf, problems: &mut Problems) -
         ledger: document.ledger.as_ref().and_then(|at| at.url.as_ref()).map(|url| url.value.clone()),
         mail: document.mail.as_ref().map(|mail| outside::mail(mail)),
         sinks: outside::sinks(document.sink.as_deref(), problems),
-        environments: environments(document, &prices, problems),
+        environments: environments(document, &prices, &notifiers, problems),
+        notifiers,
         schedules: Vec::new(),
         products,
         prices,
@@ -136,6 +139,7 @@ fn probes(document: &ProjectDocument, problems: &mut Problems) -> BTreeMap<Strin
 fn environments(
     document: &ProjectDocument,
     prices: &BTreeMap<String, super::model::Price>,
+    notifiers: &BTreeMap<String, super::model::Notify>,
     problems: &mut Problems,
 ) -> BTreeMap<String, super::model::Environment> {
     let Some(environments) = &document.environment else {
@@ -145,7 +149,7 @@ fn environments(
     environments
         .iter()
         .filter_map(|(name, field)| {
-            Some((name.to_owned(), environment::environment(name, field, prices, problems)?))
+            Some((name.to_owned(), environment::environment(name, field, prices, notifiers, problems)?))
         })
         .collect()
 }
