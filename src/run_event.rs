@@ -173,7 +173,7 @@ pub struct RunHeader {
 }
 
 /// Why a run ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelReason {
     /// Ctrl-C or SIGTERM.
@@ -330,7 +330,18 @@ pub struct CallRecord {
 }
 
 /// What was judged of one case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Everything promised came true.
@@ -463,10 +474,12 @@ pub struct Judged {
     pub observed: String,
     /// The caret's text: `still "free" 10 s after the last delivery (211 readings)`.
     pub headline: String,
+    /// When the time to come true was over, since the run's start; `None`: nothing was waited for.
+    pub due: Option<Duration>,
 }
 
 /// What kind of expectation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum JudgedKind {
     /// `then.PROBE.FIELD`.

@@ -16,7 +16,10 @@ mod init;
 #[cfg(feature = "ledger")]
 mod ledger;
 mod lint;
+mod notify;
 mod project;
+mod report;
+mod reports;
 pub(crate) mod run;
 #[cfg(feature = "ledger")]
 mod runs;
@@ -77,7 +80,7 @@ enum Command {
     Fmt(fmt::FmtArgs),
     /// Explain a diagnostic's code, or tell a scenario's story step by step.
     Explain(explain::ExplainArgs),
-    /// Print the JSON Schema that editors use.
+    /// Print the JSON Schema of a file: for editors, and for readers of reports.
     Schema(schema::SchemaArgs),
     /// Write the files of a new project, or a scenario of captured events; never overwrites.
     Init(init::InitArgs),
@@ -97,6 +100,10 @@ enum Command {
     /// Check, export and prune the ledger: the record of runs that lasts.
     #[cfg(feature = "ledger")]
     Ledger(ledger::LedgerArgs),
+    /// Send a test message to those who hear of incidents.
+    Notify(notify::NotifyArgs),
+    /// Make reports from what `run --report-json` wrote: later, elsewhere, of several runs together.
+    Report(report::ReportArgs),
     /// Serve an offline Stripe on 127.0.0.1, and forward its events to your app.
     Stripe(stripe::StripeArgs),
     /// Tell what an environment needs of this machine, and the command that mends what is missing.
@@ -139,6 +146,8 @@ fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
         Command::Incidents(args) => incidents::main(args, global, settings, output),
         #[cfg(feature = "ledger")]
         Command::Ledger(args) => ledger::main(args, global, settings, output),
+        Command::Notify(args) => notify::main(args, global, settings, output),
+        Command::Report(args) => report::main(args, settings, output),
         Command::Stripe(args) => stripe::main(args, settings, output),
         Command::Doctor(args) => doctor::main(args, global, settings, output),
         Command::Clean(args) => clean::main(args, settings, output),

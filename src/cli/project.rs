@@ -72,6 +72,12 @@ pub(super) fn valid(found: Result<Found, LoadError>, output: &Output) -> Result<
     }
 }
 
+/// The project alone, for commands that need no scenario.
+pub(super) fn project(found: Found, output: &Output) -> Result<Project, Exit> {
+    show(&found.diagnostics, output);
+    found.project.filter(|_| !has_errors(&found.diagnostics)).ok_or(Exit::Usage)
+}
+
 /// Draws diagnostics for people.
 pub(super) fn show(diagnostics: &[Diagnostic], output: &Output) {
     if !diagnostics.is_empty() {

@@ -114,6 +114,7 @@ fn judged(refused: &RefusedCall, place: Place) -> Judged {
         expected: "a call that Stripe's API allows".to_owned(),
         observed: refusal.message.clone(),
         headline: format!("{by} refused it: {}", refusal.message),
+        due: None,
     }
 }
 

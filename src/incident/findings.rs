@@ -31,6 +31,7 @@ pub(super) fn reason(record: &CaseRecord) -> Option<Finding> {
         expected: String::new(),
         observed: reason.message.clone(),
         headline: reason.message.clone(),
+        due: None,
         line: reason.place.as_ref().map(source_line),
     })
 }
@@ -67,6 +68,7 @@ fn finding(record: &CaseRecord, judged: &Judged) -> Finding {
         expected: judged.expected.clone(),
         observed: judged.observed.clone(),
         headline: judged.headline.clone(),
+        due: judged.due,
         line: Some(source_line(&judged.place)),
     }
 }

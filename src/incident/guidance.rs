@@ -86,7 +86,7 @@ impl WhoRetries {
 }
 
 /// The way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Route {
     /// Let the app refuse what is not Stripe's; nothing that is sent again helps.

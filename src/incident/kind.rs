@@ -87,6 +87,7 @@ impl IncidentKind {
             Self::AccessWithoutPayment => "Somebody has more than they paid for.",
             Self::NotificationMissing => "A customer was not sent what was promised.",
             Self::StateDisagrees => "The app's record is not what Stripe says.",
+            Self::ParameterRefused => "The app asks Stripe for what its API does not have.",
             Self::CouldNotJudge => "It could not be told whether a customer got what was promised.",
         }
     }

@@ -167,6 +167,8 @@ pub struct Finding {
     pub observed: String,
     /// The caret's text.
     pub headline: String,
+    /// When the time to come true was over, since the run's start; `None`: nothing was waited for.
+    pub due: Option<Duration>,
     /// The line that demanded it; `None`: no line did.
     pub line: Option<SourceLine>,
 }

@@ -10,7 +10,7 @@ mod text;
 
 pub use json::json;
 pub use markdown::markdown;
-pub(crate) use markdown::{code, fenced};
+pub(crate) use markdown::{code, fenced, url};
 pub use paint::Color;
 pub use text::text;
 

@@ -405,6 +405,7 @@ fn judged(kind: JudgedKind, probe: &str, field: &str, word: &str, expected: &str
         expected: expected.into(),
         observed: expected.into(),
         headline: "12 ms after the last delivery".into(),
+        due: None,
     }
 }
 

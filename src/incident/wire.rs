@@ -3,11 +3,15 @@
 //! Own structs, so that a field renamed inside does not change what others read. A change that an old reader
 //! would misunderstand is a new `v` of both formats. All times are milliseconds, with fractions.
 
+mod incident;
+
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::incident::{WireFinding, WireGuidance, WireIncident, WirePlace};
 use crate::probe::Reading;
 use crate::probe::RequestOutcome;
 use crate::run_event::{
@@ -22,10 +26,12 @@ pub(crate) fn ms(duration: Duration) -> f64 {
 }
 
 /// An event by name.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireEvent {
-    id: String,
-    r#type: String,
+    /// `evt_…`
+    pub(crate) id: String,
+    /// `invoice.paid`
+    pub(crate) r#type: String,
 }
 
 impl From<&EventRef> for WireEvent {
@@ -35,10 +41,12 @@ impl From<&EventRef> for WireEvent {
 }
 
 /// A customer.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireCustomer {
-    id: String,
-    email: String,
+    /// `cus_…`
+    pub(crate) id: String,
+    /// Minted for the case.
+    pub(crate) email: String,
 }
 
 impl From<&CustomerRef> for WireCustomer {
@@ -48,13 +56,16 @@ impl From<&CustomerRef> for WireCustomer {
 }
 
 /// Something that happened at Stripe.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireAct {
-    at_ms: f64,
-    step: Option<usize>,
+    /// Since the run's start.
+    pub(crate) at_ms: f64,
+    /// The step; null: the arrangement.
+    pub(crate) step: Option<usize>,
     /// Empty for what the app itself did there.
-    action: String,
-    events: Vec<WireEvent>,
+    pub(crate) action: String,
+    /// The burst, sent or not.
+    pub(crate) events: Vec<WireEvent>,
 }
 
 impl From<&ActRecord> for WireAct {
@@ -69,17 +80,25 @@ impl From<&ActRecord> for WireAct {
 }
 
 /// A request in the app. One of `status` and `problem` is not null.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireRequest {
-    name: String,
-    call: String,
-    at_ms: f64,
-    took_ms: f64,
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<i32>,
-    problem: Option<String>,
-    body: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// `POST http://127.0.0.1:4242/signup`
+    pub(crate) call: String,
+    /// When it was sent, since the run's start.
+    pub(crate) at_ms: f64,
+    /// How long it took.
+    pub(crate) took_ms: f64,
+    /// What it was answered.
+    pub(crate) status: Option<u16>,
+    /// Of a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exit_code: Option<i32>,
+    /// Why it could not be made.
+    pub(crate) problem: Option<String>,
+    /// The start of the answer.
+    pub(crate) body: String,
 }
 
 impl From<&RequestRecord> for WireRequest {
@@ -104,13 +123,18 @@ impl From<&RequestRecord> for WireRequest {
 }
 
 /// A delivery without its attempts.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireDelivery {
-    number: usize,
-    step: Option<usize>,
-    event: WireEvent,
-    endpoint: String,
-    changes: Vec<String>,
+    /// Within the case, from 0.
+    pub(crate) number: usize,
+    /// The step; null: the arrangement.
+    pub(crate) step: Option<usize>,
+    /// The event.
+    pub(crate) event: WireEvent,
+    /// The endpoint's name.
+    pub(crate) endpoint: String,
+    /// What differs from how Stripe would send it, in words.
+    pub(crate) changes: Vec<String>,
 }
 
 impl From<&DeliveryRef> for WireDelivery {
@@ -126,11 +150,14 @@ impl From<&DeliveryRef> for WireDelivery {
 }
 
 /// A delivery and what it was answered.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireDelivered {
-    delivery: WireDelivery,
-    accepted: bool,
-    attempts: Vec<WireAttempt>,
+    /// What was sent.
+    pub(crate) delivery: WireDelivery,
+    /// Whether an attempt was answered 2xx.
+    pub(crate) accepted: bool,
+    /// Each try.
+    pub(crate) attempts: Vec<WireAttempt>,
 }
 
 impl From<&(DeliveryRef, Vec<AttemptRecord>)> for WireDelivered {
@@ -144,39 +171,66 @@ impl From<&(DeliveryRef, Vec<AttemptRecord>)> for WireDelivered {
 }
 
 /// One attempt. `status` and `body` are null where there was no answer.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireAttempt {
-    number: u32,
-    at_ms: f64,
-    took_ms: f64,
-    /// `answered`, `refused`, `timed-out` or `reset`.
-    outcome: &'static str,
-    status: Option<u16>,
-    body: Option<String>,
+    /// From 1.
+    pub(crate) number: u32,
+    /// When it was sent, since the run's start.
+    pub(crate) at_ms: f64,
+    /// To the end of the answer, or to giving up.
+    pub(crate) took_ms: f64,
+    /// How it ended.
+    pub(crate) outcome: WireOutcome,
+    /// The HTTP status.
+    pub(crate) status: Option<u16>,
+    /// The start of the answer.
+    pub(crate) body: Option<String>,
 }
 
 impl From<&AttemptRecord> for WireAttempt {
     fn from(attempt: &AttemptRecord) -> Self {
         let (outcome, status, body) = match &attempt.outcome {
-            AttemptOutcome::Answered { status, body } => ("answered", Some(*status), Some(body.clone())),
-            AttemptOutcome::Refused => ("refused", None, None),
-            AttemptOutcome::TimedOut => ("timed-out", None, None),
-            AttemptOutcome::Reset => ("reset", None, None),
+            AttemptOutcome::Answered { status, body } => {
+                (WireOutcome::Answered, Some(*status), Some(body.clone()))
+            }
+            AttemptOutcome::Refused => (WireOutcome::Refused, None, None),
+            AttemptOutcome::TimedOut => (WireOutcome::TimedOut, None, None),
+            AttemptOutcome::Reset => (WireOutcome::Reset, None, None),
         };
         let (at_ms, took_ms) = (ms(attempt.sent), ms(attempt.took));
         Self { number: attempt.number, at_ms, took_ms, outcome, status, body }
     }
 }
 
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WireOutcome {
+    /// With an answer.
+    Answered,
+    /// No connection.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// The connection broke before an answer.
+    Reset,
+}
+
 /// What the app asked Stripe.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireCall {
-    at_ms: f64,
-    method: String,
-    path: String,
-    request_id: String,
-    status: Option<u16>,
-    note: Option<String>,
+    /// When it was answered, since the run's start.
+    pub(crate) at_ms: f64,
+    /// `GET`
+    pub(crate) method: String,
+    /// With its query.
+    pub(crate) path: String,
+    /// `req_…`
+    pub(crate) request_id: String,
+    /// Null: the connection was closed by a fault.
+    pub(crate) status: Option<u16>,
+    /// A word on an answer that is not Stripe's ordinary one.
+    pub(crate) note: Option<String>,
 }
 
 impl From<&CallRecord> for WireCall {
@@ -193,12 +247,16 @@ impl From<&CallRecord> for WireCall {
 }
 
 /// One reading. One of `fields` and `problem` is not null.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireReading {
-    at_ms: f64,
-    took_ms: f64,
-    fields: Option<Map<String, Value>>,
-    problem: Option<String>,
+    /// Since the run's start.
+    pub(crate) at_ms: f64,
+    /// How long reading took.
+    pub(crate) took_ms: f64,
+    /// What was read.
+    pub(crate) fields: Option<Map<String, Value>>,
+    /// Why it could not be read.
+    pub(crate) problem: Option<String>,
 }
 
 impl From<&Reading> for WireReading {
@@ -213,14 +271,20 @@ impl From<&Reading> for WireReading {
 }
 
 /// A run of equal readings.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireObservation {
-    step: Option<usize>,
-    customer: String,
-    probe: String,
-    first: WireReading,
-    last_at_ms: f64,
-    count: u32,
+    /// The step; null: after the story.
+    pub(crate) step: Option<usize>,
+    /// Whose state.
+    pub(crate) customer: String,
+    /// The probe.
+    pub(crate) probe: String,
+    /// The first of them.
+    pub(crate) first: WireReading,
+    /// When the last was taken.
+    pub(crate) last_at_ms: f64,
+    /// How many.
+    pub(crate) count: u32,
 }
 
 impl From<&ObservationRecord> for WireObservation {
@@ -237,12 +301,14 @@ impl From<&ObservationRecord> for WireObservation {
 }
 
 /// Both sides.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireReconciliation {
-    at_ms: f64,
+    /// When both sides were read, since the run's start.
+    pub(crate) at_ms: f64,
     /// Null: the handler never read this customer's state at Stripe.
-    handler_read_at_ms: Option<f64>,
-    facts: Vec<WireFact>,
+    pub(crate) handler_read_at_ms: Option<f64>,
+    /// One a line.
+    pub(crate) facts: Vec<WireFact>,
 }
 
 impl From<&Reconciliation> for WireReconciliation {
@@ -256,12 +322,16 @@ impl From<&Reconciliation> for WireReconciliation {
 }
 
 /// One fact of both sides. `agrees` is null where it was not compared.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WireFact {
-    name: String,
-    provider: Option<Value>,
-    local: Option<Value>,
-    agrees: Option<bool>,
+    /// `status`, or the path of `[reconcile]`.
+    pub(crate) name: String,
+    /// At Stripe.
+    pub(crate) provider: Option<Value>,
+    /// In the app; null: not read.
+    pub(crate) local: Option<Value>,
+    /// Null: not compared.
+    pub(crate) agrees: Option<bool>,
 }
 
 impl From<&Fact> for WireFact {

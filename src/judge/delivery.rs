@@ -69,6 +69,7 @@ pub fn judge_refused(
             delivery.event.kind, delivery.event.id
         ),
         observed,
+        due: None,
     }
 }
 
@@ -148,7 +149,8 @@ impl Answers {
             }
         };
         let (probe, field) = ("delivery".to_owned(), self.field.clone());
-        Judged { kind, step, probe, field, place, verdict, expected: self.expected(), observed, headline }
+        let expected = self.expected();
+        Judged { kind, step, probe, field, place, verdict, expected, observed, headline, due: None }
     }
 
     fn wrong(&self) -> impl Iterator<Item = &(String, Option<Value>)> {

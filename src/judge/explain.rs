@@ -34,6 +34,7 @@ pub(super) fn judged(track: &Track) -> Judged {
         expected,
         observed,
         headline,
+        due: Some(track.rules.deadline()),
     }
 }
 

@@ -46,7 +46,8 @@ impl Default for Handoff {
 }
 
 /// How a try of a case ended, as one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// As promised.
     Pass,
@@ -103,6 +104,10 @@ pub struct Settled {
     pub started: Timestamp,
     /// How long it took.
     pub took: Duration,
+    /// How many expectations were judged.
+    pub judged: usize,
+    /// How many deliveries were made.
+    pub deliveries: usize,
     /// All that is known of it; `None` where it passed.
     pub record: Option<Arc<CaseRecord>>,
 }
@@ -179,6 +184,8 @@ impl Gathered {
             run_id: record.run_id.clone(),
             started: record.started,
             took: record.took,
+            judged: record.judged.len(),
+            deliveries: record.deliveries.len(),
             record: (record.verdict != Verdict::Passed).then(|| Arc::clone(record)),
         });
     }

@@ -14,161 +14,150 @@
 
 use std::time::Duration;
 
-use quick_junit::{FlakyOrRerun, NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
+use quick_junit::{
+    FlakyOrRerun, NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestRerun, TestSuite,
+};
 
-use super::Reporter;
-use super::gather::{Gathered, Handoff, Settled, Status, Tries, telling};
-use crate::incident::Incident;
-use crate::incident::render::{self, Layout};
+use super::gather::Status;
+use super::model::{Case, Report, Run, Trouble, Try, duration};
 use crate::incident::text::{cut, fit, lines, one_line};
-use crate::run_event::{CaseRecord, RunEvent, RunEventKind, Trouble};
+use crate::incident::wire::{WireIncident, WirePlace};
 
-/// Writes the whole document when the run ends.
-#[derive(Debug, Default)]
-pub struct Junit {
-    gathered: Gathered,
-    handoff: Handoff,
+/// The whole document.
+#[must_use]
+pub(crate) fn junit(report: &Report) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail, and every string has been cleaned.
+    let written = document(report).serialize(&mut bytes);
+    if written.is_ok() { bytes } else { Vec::new() }
 }
 
-impl Junit {
-    /// Nothing has happened yet.
-    #[must_use]
-    pub fn new(handoff: Handoff) -> Self {
-        Self { gathered: Gathered::default(), handoff }
+fn document(report: &Report) -> Document {
+    let first = report.runs.first();
+    let project = first.map(|run| one_line(&run.project)).filter(|project| !project.is_empty());
+    let mut document = Document::new(project.unwrap_or_else(|| "paydrill".to_owned()));
+    document.set_time(duration(report.took_ms()));
+    // The only conversion from our timestamps to those of quick-junit that needs no further crate.
+    document.timestamp = first.and_then(|run| run.started.parse().ok());
+    document.add_test_suites(suites(report));
+    for run in &report.runs {
+        if let Some(trouble) = &run.trouble {
+            document.add_test_suite(with_properties(of_trouble(trouble), run));
+        }
     }
+    document
 }
 
-impl Reporter for Junit {
-    fn event(&mut self, event: &RunEvent) -> Vec<u8> {
-        self.gathered.add(event);
-        let RunEventKind::RunFinished { took, trouble, .. } = &event.kind else {
-            return Vec::new();
-        };
-        let mut bytes = Vec::new();
-        // Writing to memory does not fail, and every string has been cleaned.
-        let written = self.report(*took, trouble.as_ref()).serialize(&mut bytes);
-        if written.is_ok() { bytes } else { Vec::new() }
-    }
-}
-
-impl Junit {
-    fn report(&self, took: Duration, trouble: Option<&Trouble>) -> Report {
-        let project = self.gathered.header.as_ref().map_or("paydrill", |header| &header.project);
-        let mut report = Report::new(one_line(project));
-        report.set_time(took);
-        // The only conversion from our timestamps to those of quick-junit that needs no further crate.
-        report.timestamp =
-            self.gathered.header.as_ref().and_then(|header| header.started.to_string().parse().ok());
-        report.add_test_suites(self.suites());
-        if let Some(trouble) = trouble {
-            report.add_test_suite(self.with_properties(of_trouble(trouble)));
-        }
-        report
-    }
-
-    /// A suite for every scenario, in the order in which its first case ended.
-    fn suites(&self) -> Vec<TestSuite> {
-        let mut suites: Vec<(String, TestSuite, Duration)> = Vec::new();
-        for case in self.gathered.cases() {
-            let name = &case.last.head.name;
-            let at = suites.iter().position(|(known, ..)| known == name).unwrap_or_else(|| {
-                let suite = self.with_properties(TestSuite::new(one_line(name)));
-                suites.push((name.clone(), suite, Duration::ZERO));
-                suites.len() - 1
-            });
-            let (_, suite, took) = &mut suites[at];
-            *took += case.last.took;
-            suite.add_test_case(self.test_case(&case));
-        }
-        suites
-            .into_iter()
-            .map(|(_, mut suite, took)| {
-                suite.set_time(took);
-                suite
-            })
-            .collect()
-    }
-
-    fn with_properties(&self, mut suite: TestSuite) -> TestSuite {
-        if let Some(header) = &self.gathered.header {
-            suite.add_property(("environment", one_line(&header.environment).as_str()));
-            suite.add_property(("seed", header.seed.to_string().as_str()));
-        }
-        if let Some(problem) = &self.gathered.unrecorded {
-            suite.add_property(("not_retained", one_line(&format!("failed to {problem}")).as_str()));
-        }
-        if let Some(sha) = &self.gathered.deploy_sha {
-            suite.add_property(("deploy_sha", one_line(sha).as_str()));
-        }
-        suite
-    }
-
-    fn test_case(&self, case: &Tries<'_>) -> TestCase {
-        let Settled { name, head, took, run_id, started, .. } = case.last;
-        let incident = telling(case).and_then(|record| self.gathered.incident(record, &self.handoff));
-        let mut test = TestCase::new(one_line(name), self.status(case, incident.as_ref()));
-        test.set_classname(one_line(&head.name)).set_time(*took);
-        test.timestamp = started.to_string().parse().ok();
-        let file = &head.place.source.path;
-        let properties = [
-            ("file", Some(file)),
-            ("run_id", run_id.as_ref()),
-            ("owner", head.owner.as_ref()),
-            ("fingerprint", incident.as_ref().map(|incident| &incident.fingerprint)),
-        ];
-        for (key, value) in properties {
-            if let Some(value) = value {
-                test.add_property((key, one_line(value).as_str()));
+/// A suite for every scenario of a run, in the order in which its first case ended.
+fn suites(report: &Report) -> Vec<TestSuite> {
+    let mut suites: Vec<((usize, &str), TestSuite, Duration)> = Vec::new();
+    for case in &report.cases {
+        let key = (case.run, case.scenario.as_str());
+        let at = suites.iter().position(|(known, ..)| *known == key).unwrap_or_else(|| {
+            let mut suite = TestSuite::new(one_line(&case.scenario));
+            if let Some(run) = report.runs.get(case.run) {
+                suite = with_properties(suite, run);
             }
-        }
-        for tag in &head.tags {
-            test.add_property(("tag", one_line(tag).as_str()));
-        }
-        if let Some(incident) = incident {
-            test.set_system_out(render::text(&incident, Layout::FILE));
-        }
-        test
+            suites.push((key, suite, Duration::ZERO));
+            suites.len() - 1
+        });
+        let took = case.tries.last().map_or(Duration::ZERO, |last| duration(last.took_ms));
+        let (_, suite, sum) = &mut suites[at];
+        *sum += took;
+        suite.add_test_case(test_case(case));
     }
+    suites
+        .into_iter()
+        .map(|(_, mut suite, took)| {
+            suite.set_time(took);
+            suite
+        })
+        .collect()
+}
 
-    fn status(&self, case: &Tries<'_>, incident: Option<&Incident>) -> TestCaseStatus {
-        let mut status = match case.last.status {
-            Status::Pass => TestCaseStatus::success(),
-            Status::Skip => TestCaseStatus::skipped(),
-            Status::Fail | Status::Flaky => TestCaseStatus::non_success(NonSuccessKind::Failure),
-            Status::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
-        };
-        let reason = case.last.record.as_ref().and_then(|record| record.reason.as_ref());
-        if let Some(reason) = reason {
-            status.set_message(fit(&reason.message, 500));
+fn with_properties(mut suite: TestSuite, run: &Run) -> TestSuite {
+    let properties = [("environment", Some(&run.environment)), ("seed", Some(&run.seed))];
+    for (key, value) in properties.into_iter().chain([("deploy_sha", run.deploy_sha.as_ref())]) {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            suite.add_property((key, one_line(value).as_str()));
         }
-        if let Some(incident) = incident {
-            status.set_type(incident.kind.as_str());
-            status.set_message(message(incident, case.last));
-            status.set_description(description(incident));
-        }
-        if case.last.status == Status::Flaky {
-            status.set_rerun_kind(FlakyOrRerun::Flaky);
-        }
-        let records = case.earlier.iter().filter_map(|settled| settled.record.as_ref());
-        status.add_reruns(records.filter_map(|record| self.rerun(record)));
-        status
     }
+    if let Some(problem) = &run.not_retained {
+        suite.add_property(("not_retained", one_line(&format!("failed to {problem}")).as_str()));
+    }
+    for remark in &run.remarks {
+        suite.add_property(("remark", one_line(remark).as_str()));
+    }
+    suite
+}
 
-    fn rerun(&self, record: &CaseRecord) -> Option<TestRerun> {
-        let incident = self.gathered.incident(record, &self.handoff)?;
-        let kind = match Status::of(record) {
-            Status::Error => NonSuccessKind::Error,
-            Status::Pass | Status::Flaky | Status::Fail | Status::Skip => NonSuccessKind::Failure,
-        };
-        let mut rerun = TestRerun::new(kind);
-        rerun.timestamp = record.started.to_string().parse().ok();
-        rerun
-            .set_time(record.took)
-            .set_type(incident.kind.as_str())
-            .set_message(headline(&incident))
-            .set_description(description(&incident));
-        Some(rerun)
+fn test_case(case: &Case) -> TestCase {
+    let telling = case.telling();
+    let incident = telling.and_then(|one| one.incident.as_ref());
+    let mut test = TestCase::new(one_line(&case.name), status(case, incident));
+    test.set_classname(one_line(&case.scenario));
+    let last = case.tries.last();
+    if let Some(last) = last {
+        test.set_time(duration(last.took_ms));
+        test.timestamp = last.started.parse().ok();
     }
+    let properties = [
+        ("file", Some(&case.file)),
+        ("run_id", last.and_then(|last| last.run_id.as_ref())),
+        ("owner", case.owner.as_ref()),
+        ("fingerprint", incident.map(|incident| &incident.fingerprint)),
+    ];
+    for (key, value) in properties {
+        if let Some(value) = value {
+            test.add_property((key, one_line(value).as_str()));
+        }
+    }
+    for tag in &case.tags {
+        test.add_property(("tag", one_line(tag).as_str()));
+    }
+    if let Some(text) = telling.and_then(|one| one.text.as_ref()) {
+        // The text was made harmless line by line; one of a report that was edited since may not be.
+        test.set_system_out(lines(text).map(|line| line + "\n").collect::<String>());
+    }
+    test
+}
+
+fn status(case: &Case, incident: Option<&WireIncident>) -> TestCaseStatus {
+    let mut status = match case.status() {
+        Status::Pass => TestCaseStatus::success(),
+        Status::Skip => TestCaseStatus::skipped(),
+        Status::Fail | Status::Flaky => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Status::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    if let Some(reason) = case.tries.last().and_then(|last| last.reason.as_ref()) {
+        status.set_message(fit(reason, 500));
+    }
+    if let Some(incident) = incident {
+        status.set_type(incident.kind.as_str());
+        status.set_message(message(incident, case));
+        status.set_description(description(incident));
+    }
+    if case.status() == Status::Flaky {
+        status.set_rerun_kind(FlakyOrRerun::Flaky);
+    }
+    status.add_reruns(case.earlier().iter().filter_map(rerun));
+    status
+}
+
+fn rerun(one: &Try) -> Option<TestRerun> {
+    let incident = one.incident.as_ref()?;
+    let kind = match one.status {
+        Status::Error => NonSuccessKind::Error,
+        Status::Pass | Status::Flaky | Status::Fail | Status::Skip => NonSuccessKind::Failure,
+    };
+    let mut rerun = TestRerun::new(kind);
+    rerun.timestamp = one.started.parse().ok();
+    rerun
+        .set_time(duration(one.took_ms))
+        .set_type(incident.kind.as_str())
+        .set_message(headline(incident))
+        .set_description(description(incident));
+    Some(rerun)
 }
 
 fn of_trouble(trouble: &Trouble) -> TestSuite {
@@ -184,33 +173,35 @@ fn of_trouble(trouble: &Trouble) -> TestSuite {
     suite
 }
 
-fn message(incident: &Incident, last: &Settled) -> String {
-    match last.status {
-        Status::Flaky => format!("passed only at try {}: {}", last.attempt, headline(incident)),
-        Status::Pass | Status::Fail | Status::Error | Status::Skip => headline(incident),
+fn message(incident: &WireIncident, case: &Case) -> String {
+    match (case.status(), case.tries.last()) {
+        (Status::Flaky, Some(last)) => {
+            format!("passed only at try {}: {}", last.attempt, headline(incident))
+        }
+        _ => headline(incident),
     }
 }
 
-fn headline(incident: &Incident) -> String {
-    let Some(finding) = incident.reason.iter().chain(&incident.findings).next() else {
-        return incident.kind.to_string();
-    };
-    let name = if finding.name.is_empty() { String::new() } else { format!("{}: ", finding.name) };
-    fit(&format!("{name}{}", finding.headline), 500)
+fn headline(incident: &WireIncident) -> String {
+    fit(&incident.headline(), 500)
 }
 
 /// The promise, and every finding with its place.
-fn description(incident: &Incident) -> String {
+fn description(incident: &WireIncident) -> String {
+    let reason = incident.reason.iter().map(|reason| ("", reason, &incident.reason_place));
+    let findings =
+        incident.findings.iter().map(|finding| (finding.name.as_str(), &finding.headline, &finding.place));
     let mut out = vec![one_line(&cut(&incident.promise, 500))];
-    for finding in incident.reason.iter().chain(&incident.findings) {
-        let place = finding.line.as_ref().map_or_else(String::new, |line| {
-            format!("{}:{}:{}: ", one_line(&line.file), line.line, line.column)
-        });
-        let name = if finding.name.is_empty() { "the case" } else { &finding.name };
-        out.push(format!("{place}{}: {}", fit(name, 200), fit(&finding.headline, 500)));
+    for (name, headline, place) in reason.chain(findings) {
+        let name = if name.is_empty() { "the case" } else { name };
+        out.push(format!("{}{}: {}", at(place.as_ref()), fit(name, 200), fit(headline, 500)));
     }
     out.push(format!("again: {}", one_line(&incident.rerun)));
     out.join("\n")
+}
+
+fn at(place: Option<&WirePlace>) -> String {
+    place.map_or_else(String::new, |line| format!("{}:{}:{}: ", one_line(&line.file), line.line, line.column))
 }
 
 #[cfg(test)]
@@ -219,10 +210,10 @@ mod tests {
     use crate::incident::sample as cases;
     use crate::incident::sample::Sample;
     use crate::report::sample;
+    use crate::run_event::RunEvent;
 
     fn junit(events: &[RunEvent]) -> String {
-        let mut junit = Junit::new(Handoff::default());
-        String::from_utf8(events.iter().flat_map(|event| junit.event(event)).collect()).unwrap()
+        String::from_utf8(super::junit(&sample::report(events))).unwrap()
     }
 
     #[test]
@@ -232,13 +223,13 @@ mod tests {
 
     #[test]
     fn failures_are_not_errors() {
-        let report = Report::deserialize_from_str(&junit(&sample::run())).unwrap();
+        let report = Document::deserialize_from_str(&junit(&sample::run())).unwrap();
         assert_eq!((report.tests, report.failures, report.errors, report.skipped), (5, 2, 1, 1));
     }
 
     #[test]
     fn trouble_is_an_error() {
-        let report = Report::deserialize_from_str(&junit(&sample::troubled())).unwrap();
+        let report = Document::deserialize_from_str(&junit(&sample::troubled())).unwrap();
         assert_eq!((report.tests, report.errors), (1, 1));
         let test = &report.test_suites[0].test_cases[0];
         assert!(test.system_out.as_ref().unwrap().contains("no such table: users"));
@@ -248,7 +239,7 @@ mod tests {
     fn hostile_values_leave_well_formed_xml() {
         let xml = junit(&sample::of(vec![cases::hostile(Sample::seed(1))]));
         assert!(xml.chars().all(|c| !c.is_control() || c == '\n'), "XML allows no control characters");
-        let report = Report::deserialize_from_str(&xml).unwrap();
+        let report = Document::deserialize_from_str(&xml).unwrap();
         assert_eq!((report.tests, report.failures), (1, 1));
         let owner =
             report.test_suites[0].test_cases[0].properties.iter().find(|p| p.name.as_str() == "owner");

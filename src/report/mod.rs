@@ -1,15 +1,20 @@
 //! What a run tells: bytes out of run events.
 //!
-//! Every reporter is a pure function of the [`RunEvent`] stream; the caller decides where its bytes go and
-//! whether the terminal, `NO_COLOR` or GitHub wish it otherwise. Only [`progress`] draws on its own.
+//! What is told while a run goes on is a pure function of the [`RunEvent`] stream (a [`Reporter`]). What is told at its
+//! end is a pure function of one value, the report (`model`): HTML, Markdown and JUnit are made of it, now or later from
+//! its JSON. The caller decides where bytes go and whether the terminal, `NO_COLOR` or GitHub wish it otherwise. Only
+//! [`progress`] draws on its own.
 
 pub mod gather;
+pub(crate) mod model;
+pub(crate) mod schema;
 pub mod summary;
 
 pub mod console;
 pub mod github;
-pub mod junit;
-pub mod markdown;
+pub(crate) mod html;
+pub(crate) mod junit;
+pub(crate) mod markdown;
 pub mod ndjson;
 pub mod progress;
 
@@ -19,8 +24,6 @@ mod sample;
 pub use console::{Console, ConsoleSettings};
 pub use gather::{Gathered, Handoff, Status};
 pub use github::Annotations;
-pub use junit::Junit;
-pub use markdown::JobSummary;
 pub use ndjson::Ndjson;
 pub use progress::Progress;
 pub use summary::Outcome;

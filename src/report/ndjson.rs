@@ -18,7 +18,7 @@
 //! | `case-finished` | `case name scenario file promise tags verdict flaky attempt retry_of run_id started took_ms customer judged deliveries reconciliation reason incident rerun stats` |
 //! | `unrecorded` | `problem`: why the ledger does not hold what this run does |
 //! | `cancelled` | `reason` |
-//! | `run-finished` | `stats took_ms trouble exit_code` |
+//! | `run-finished` | `stats took_ms trouble exit_code remarks` (who could not be told, what could not be kept) |
 //!
 //! `seed` is a string: JSON readers round large numbers. `incident` is null where the case passed or was
 //! skipped, else its `fingerprint`, `kind` and `severity`.
@@ -44,13 +44,19 @@ use crate::run_event::{
 pub struct Ndjson {
     gathered: Gathered,
     handoff: Handoff,
+    remarks: Vec<String>,
 }
 
 impl Ndjson {
     /// Nothing has happened yet.
     #[must_use]
     pub fn new(handoff: Handoff) -> Self {
-        Self { gathered: Gathered::default(), handoff }
+        Self { gathered: Gathered::default(), handoff, remarks: Vec::new() }
+    }
+
+    /// What a reader must know beside what happened; said when the run ends.
+    pub fn remark(&mut self, remarks: Vec<String>) {
+        self.remarks.extend(remarks);
     }
 }
 
@@ -123,7 +129,10 @@ impl Ndjson {
                 let exit_code = self.gathered.outcome().code();
                 let trouble = trouble.as_ref().map(WireTrouble::from);
                 let stats = WireStats::from(*stats);
-                ("run-finished", body(Finished { stats, took_ms: ms(*took), trouble, exit_code }))
+                (
+                    "run-finished",
+                    body(Finished { stats, took_ms: ms(*took), trouble, exit_code, remarks: &self.remarks }),
+                )
             }
         }
     }
@@ -340,6 +349,7 @@ struct Finished<'a> {
     took_ms: f64,
     trouble: Option<WireTrouble<'a>>,
     exit_code: u8,
+    remarks: &'a [String],
 }
 
 #[derive(Serialize)]

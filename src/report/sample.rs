@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::gather::{Gathered, Handoff};
+use super::model::{Aside, Report};
 use crate::id::CaseId;
 use crate::incident::sample::{self, Sample};
 use crate::run_event::{CaseRecord, RunEvent, RunEventKind, RunHeader, RunStats, Trouble, Verdict};
@@ -55,6 +57,13 @@ pub(super) fn troubled() -> Vec<RunEvent> {
         event(0, RunEventKind::RunStarted(header(3))),
         event(40, RunEventKind::RunFinished { stats, took, trouble: Some(trouble) }),
     ]
+}
+
+/// The report of a run of these events.
+pub(crate) fn report(events: &[RunEvent]) -> Report {
+    let mut gathered = Gathered::default();
+    events.iter().for_each(|event| gathered.add(event));
+    Report::of(&gathered, &Handoff::default(), Aside::default())
 }
 
 pub(super) fn event(at: u64, kind: RunEventKind) -> RunEvent {

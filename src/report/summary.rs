@@ -3,7 +3,8 @@
 use crate::run_event::{CancelReason, RunStats};
 
 /// How a run ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Every case that applies here passed, and at least one did.
     Passed,

@@ -27,6 +27,7 @@ mod ledger;
 mod lifecycle;
 mod machine;
 mod matrix;
+mod notify;
 mod outside;
 #[cfg(feature = "page")]
 mod page;
@@ -34,6 +35,9 @@ mod page;
 mod postgres;
 #[cfg(feature = "demo")]
 mod recipes;
+#[cfg(feature = "page")]
+mod report_page;
+mod reports;
 mod verdicts;
 #[cfg(feature = "ledger")]
 mod witness;

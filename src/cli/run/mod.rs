@@ -10,23 +10,27 @@ mod signals;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
+use serde_json::Map;
 
 use self::last::{LastRun, Recorder};
 use self::plan::{Refusal, Wanted};
 use self::reporters::Reporters;
 use self::select::Asked;
-use super::Global;
 #[cfg(feature = "ledger")]
 use super::ledger;
 use super::output::{Exit, Output};
 use super::project::{self, Written};
 use super::settings::Settings;
+use super::{Global, notify};
 use crate::engine::{self, Picked, Ports, RunPlan, RunSummary, Selection};
+use crate::notify::stdout::Say;
+use crate::notify::{Channel, Policy, Told, real_time, tell};
 use crate::project::model::Project;
 use crate::report::Outcome;
-use crate::run_event::RunEvent;
+use crate::run_event::{RunEvent, RunEventKind};
 use crate::scenario::LoadError;
 use crate::scenario::model::Scenario;
 
@@ -84,6 +88,15 @@ pub(super) struct RunArgs {
     /// Write a JUnit report; a wrong outcome is a failure, what could not be judged an error.
     #[arg(long, value_name = "FILE")]
     report_junit: Option<PathBuf>,
+    /// Write pages: an index, and one for each case that did not pass. They need no network.
+    #[arg(long, value_name = "FOLDER")]
+    report_html: Option<PathBuf>,
+    /// Write the report as JSON (`paydrill schema report`), from which `paydrill report` makes the others.
+    #[arg(long, value_name = "FILE")]
+    report_json: Option<PathBuf>,
+    /// Write Markdown for a pull request, in at most 65,536 characters.
+    #[arg(long, value_name = "FILE")]
+    report_markdown: Option<PathBuf>,
     /// Print run events as JSON lines to standard output, and the report to standard error.
     #[arg(long)]
     json: bool,
@@ -146,6 +159,9 @@ impl Default for RunArgs {
             dry_run: false,
             variable: Vec::new(),
             report_junit: None,
+            report_html: None,
+            report_json: None,
+            report_markdown: None,
             json: false,
             incident_dir: None,
             #[cfg(feature = "ledger")]
@@ -262,13 +278,42 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
     if args.dry_run {
         return runtime.block_on(dry_run(&plan, &ports, output));
     }
+    // What a notifier says on standard output waits for the progress bar to be gone.
+    let said = Mutex::new(String::new());
+    let say = |line: &str| said.lock().unwrap_or_else(PoisonError::into_inner).push_str(line);
+    let list = match channels(&plan, &ports, &say, output) {
+        Ok(list) => list,
+        Err(exit) => return exit,
+    };
+    let channels = Channels { list, said: &said };
     #[cfg(feature = "ledger")]
-    let summary = runtime.block_on(retained(args, &plan, &mut ports, settings, output));
+    let summary = runtime.block_on(retained(args, &plan, &mut ports, settings, output, &channels));
     #[cfg(not(feature = "ledger"))]
-    let summary = runtime.block_on(perform(args, &plan, &ports, settings, output, &mut |_| ()));
+    let summary = runtime.block_on(perform(args, &plan, &ports, settings, output, &channels, &mut |_| ()));
     // What still waits for an answer must not hold the process up.
     runtime.shutdown_background();
     summary
+}
+
+/// Who hears of incidents, and what was said on standard output.
+struct Channels<'a> {
+    list: Vec<Channel<'a>>,
+    said: &'a Mutex<String>,
+}
+
+/// How those are reached whom the environment names.
+fn channels<'a>(
+    plan: &RunPlan,
+    ports: &Ports,
+    say: Say<'a>,
+    output: &Output,
+) -> Result<Vec<Channel<'a>>, Exit> {
+    let chosen: Vec<_> = plan.project.notified(&plan.environment).collect();
+    let variables = ports.variables.merged(&Map::new());
+    notify::channels(&chosen, variables, &ports.secrets, say).map_err(|(message, hint)| {
+        output.error(&message, Some(&hint));
+        Exit::Usage
+    })
 }
 
 /// The names of the selected cases. It needs no secrets.
@@ -322,7 +367,7 @@ fn wanted(args: &RunArgs, project: &Project, settings: &Settings) -> Wanted {
         variables: args.variable.iter().cloned().collect(),
         // An app that is started as `paydrill` is to be of this version.
         programs: BTreeMap::from([("paydrill".to_owned(), settings.program.clone())]),
-        pictures: args.incident_dir.as_ref().map(|folder| settings.current_dir.join(folder).join(PICTURES)),
+        pictures: reporters::pictures(args, settings),
     }
 }
 
@@ -347,6 +392,7 @@ async fn retained(
     ports: &mut Ports,
     settings: &Settings,
     output: &Output,
+    channels: &Channels<'_>,
 ) -> Exit {
     let given = if args.no_ledger { Some("none") } else { args.ledger.as_deref() };
     let place = match ledger::Place::of(given, Some(&plan.project), settings) {
@@ -365,7 +411,7 @@ async fn retained(
             retention.event(event);
         }
     };
-    let exit = perform(args, plan, ports, settings, output, &mut retain).await;
+    let exit = perform(args, plan, ports, settings, output, channels, &mut retain).await;
     if let Some(retention) = retention
         && let lost @ 1.. = retention.finish().await
     {
@@ -374,24 +420,38 @@ async fn retained(
     exit
 }
 
+/// Runs it. The end of the run is told last: who could be told of its incidents stands in every report.
 async fn perform(
     args: &RunArgs,
     plan: &RunPlan,
     ports: &Ports,
     settings: &Settings,
     output: &Output,
+    Channels { list: channels, said }: &Channels<'_>,
     retain: &mut (dyn FnMut(&RunEvent) + Send),
 ) -> Exit {
     let signals = signals::watch(ports.cancel.clone(), settings.clock);
     let mut reporters = Reporters::new(args, plan, settings, output);
     let mut recorder = Recorder::new(&plan.project.root, &plan.environment.name, &plan.cases);
-    let mut tell = |event| {
+    let mut end = None;
+    let mut sink = |event: RunEvent| {
         // First of all: what is shown is retained.
         retain(&event);
         recorder.event(&event);
-        reporters.event(&event);
+        match event.kind {
+            RunEventKind::RunFinished { .. } => end = Some(event),
+            _ => reporters.event(&event),
+        }
     };
-    let result = engine::run(plan, ports, &mut tell).await;
+    let result = engine::run(plan, ports, &mut sink).await;
+    if !channels.is_empty() {
+        let notices = reporters.notices(settings.clock.now());
+        let receipts = tell(channels, &notices, &mut Told::default(), Policy::USUAL, &real_time()).await;
+        reporters.told(receipts, &said.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    if let Some(end) = end {
+        reporters.event(&end);
+    }
     signals.abort();
     // The demo's stories are inside the program, and the folder is somebody's.
     if args.shipped.is_none()

@@ -143,8 +143,13 @@ fn secrets(
     environment: &Environment,
     settings: &Settings,
 ) -> Result<BTreeMap<String, Secret>, Refusal> {
+    secrets_in(&texts(project, environment), settings)
+}
+
+/// The secrets that templates in a text name.
+pub(crate) fn secrets_in(texts: &str, settings: &Settings) -> Result<BTreeMap<String, Secret>, Refusal> {
     let mut secrets = BTreeMap::new();
-    for name in secret_names(project, environment) {
+    for name in names_in(texts) {
         let hint = format!("set the variable {name}, or {name}_FILE to a file that holds it");
         match settings.secret(&name) {
             Ok(Some(secret)) => {
@@ -165,10 +170,21 @@ fn secrets(
     Ok(secrets)
 }
 
-/// `NAME` of every `{{ secret.NAME }}` that this environment can come across. The models' own debug text holds every
-/// string of theirs, so no key can be forgotten here.
+/// What this environment can come across. The models' own debug text holds every string of theirs, so no key can be
+/// forgotten here.
+fn texts(project: &Project, environment: &Environment) -> String {
+    let notified: Vec<_> = project.notified(environment).collect();
+    let Project { requests, probes, variables, .. } = project;
+    format!("{requests:?}{probes:?}{variables:?}{environment:?}{notified:?}")
+}
+
+/// `NAME` of every `{{ secret.NAME }}` that this environment can come across.
 pub(crate) fn secret_names(project: &Project, environment: &Environment) -> BTreeSet<String> {
-    let texts = format!("{:?}{:?}{:?}{:?}", project.requests, project.probes, project.variables, environment);
+    names_in(&texts(project, environment))
+}
+
+/// `NAME` of every `{{ secret.NAME }}`.
+fn names_in(texts: &str) -> BTreeSet<String> {
     texts
         .match_indices("secret.")
         .filter(|(at, _)| texts[..*at].rfind("{{").is_some_and(|open| !texts[open..*at].contains("}}")))

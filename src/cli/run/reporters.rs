@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::RunArgs;
 use crate::cli::output::Output;
+use crate::cli::reports::{self, Reports};
 use crate::cli::settings::Settings;
 use crate::engine::RunPlan;
 use crate::incident::render::{Color, Detail, Layout, json, markdown, text};
+use crate::notify::{Notice, Receipt};
 use crate::report::console::{FailureOutput, Verbosity};
+use crate::report::model::{Aside, Report};
 use crate::report::progress::Visibility;
-use crate::report::{
-    Annotations, Console, ConsoleSettings, Gathered, Handoff, JobSummary, Junit, Ndjson, Progress, Reporter,
-};
-use crate::run_event::{RunEvent, RunEventKind};
+use crate::report::{Annotations, Console, ConsoleSettings, Gathered, Handoff, Ndjson, Progress, Reporter};
+use crate::run_event::{CancelReason, RunEvent, RunEventKind, Verdict};
 
 /// Everybody who is told of a run.
 pub(super) struct Reporters<'a> {
@@ -22,26 +25,22 @@ pub(super) struct Reporters<'a> {
     /// With `--json` people are told on standard error.
     json: Option<Ndjson>,
     annotations: Option<Annotations>,
-    files: Vec<FileReport>,
-    incidents: Option<Incidents>,
+    /// The run so far, for what is written at its end.
+    gathered: Gathered,
+    handoff: Handoff,
+    reports: Reports,
+    incidents: Option<PathBuf>,
+    pictures: Option<Pictures>,
+    dir: PathBuf,
+    written: bool,
+    receipts: Vec<Receipt>,
     /// A file could not be written.
     unwritten: bool,
 }
 
-/// A report that is one file, written when the run ends.
-struct FileReport {
-    path: PathBuf,
-    reporter: Box<dyn Reporter + Send>,
-    bytes: Vec<u8>,
-    /// GitHub's job summary is added to; everything else is written anew.
-    append: bool,
-}
-
-/// Incidents, each as three files.
-struct Incidents {
+/// Pictures of pages, which a run takes before it knows who will need them.
+struct Pictures {
     folder: PathBuf,
-    gathered: Gathered,
-    handoff: Handoff,
     seed: u64,
 }
 
@@ -63,46 +62,53 @@ impl<'a> Reporters<'a> {
             failures: FailureOutput::AtEnd,
             handoff: handoff.clone(),
         };
-        let mut files = Vec::new();
-        if let Some(path) = &args.report_junit {
-            let reporter = Box::new(Junit::new(handoff.clone()));
-            files.push(FileReport {
-                path: settings.current_dir.join(path),
-                reporter,
-                bytes: Vec::new(),
-                append: false,
-            });
-        }
-        if let Some(path) = settings.var("GITHUB_STEP_SUMMARY").filter(|_| on_github) {
-            let reporter = Box::new(JobSummary::new(handoff.clone()));
-            files.push(FileReport { path: PathBuf::from(path), reporter, bytes: Vec::new(), append: true });
-        }
-        let incidents = args.incident_dir.as_ref().map(|folder| Incidents {
-            folder: settings.current_dir.join(folder),
-            gathered: Gathered::default(),
-            handoff: handoff.clone(),
-            seed: plan.options.seed,
-        });
+        let pictures = pictures(args, settings).map(|folder| Pictures { folder, seed: plan.options.seed });
         Self {
             output,
             progress: Progress::new(visibility),
             console: Console::new(console_settings),
             json: args.json.then(|| Ndjson::new(handoff.clone())),
-            annotations: on_github.then(|| Annotations::new(handoff)),
-            files,
-            incidents,
+            annotations: on_github.then(|| Annotations::new(handoff.clone())),
+            gathered: Gathered::default(),
+            handoff,
+            reports: wanted(args, settings.var("GITHUB_STEP_SUMMARY").filter(|_| on_github)),
+            incidents: args.incident_dir.as_ref().map(|folder| settings.current_dir.join(folder)),
+            pictures,
+            dir: settings.current_dir.clone(),
+            written: false,
+            receipts: Vec::new(),
             unwritten: false,
         }
     }
 
+    /// What there is to tell of the incidents so far. What could not be judged because somebody stopped the run is no
+    /// news to anybody.
+    pub(super) fn notices(&self, at: Timestamp) -> Vec<Notice> {
+        let stopped = self.gathered.cancelled == Some(CancelReason::Interrupted);
+        let incidents = self.gathered.incidents(&self.handoff);
+        let told = incidents.iter().filter(|incident| !stopped || incident.verdict == Verdict::Failed);
+        told.map(|incident| Notice::opened(incident, at)).collect()
+    }
+
+    /// Who was told of them, and what was said on standard output: before the run's end is reported.
+    pub(super) fn told(&mut self, receipts: Vec<Receipt>, said: &str) {
+        self.receipts = receipts;
+        let remarks = self.remarks();
+        let (output, as_json) = (self.output, self.json.is_some());
+        if let Some(json) = &mut self.json {
+            json.remark(remarks);
+        }
+        // With `--json` standard output has run events only.
+        self.progress.suspend(|| if as_json { output.talk(said) } else { output.data(said) });
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.receipts.iter().filter_map(Receipt::remark).collect()
+    }
+
     /// Tells everybody. At the end people come last: their last line says whether every report was written.
     pub(super) fn event(&mut self, event: &RunEvent) {
-        for file in &mut self.files {
-            file.bytes.extend(file.reporter.event(event));
-        }
-        if let Some(incidents) = &mut self.incidents {
-            incidents.gathered.add(event);
-        }
+        self.gathered.add(event);
         if let Some(json) = &mut self.json {
             let data = json.event(event);
             let output = self.output;
@@ -116,6 +122,10 @@ impl<'a> Reporters<'a> {
             }
         }
         self.talk(event);
+        if let RunEventKind::RunFinished { .. } = &event.kind {
+            // Last, where it is not scrolled away.
+            self.remarks().iter().for_each(|remark| self.output.error(remark, None));
+        }
     }
 
     fn talk(&mut self, event: &RunEvent) {
@@ -135,17 +145,39 @@ impl<'a> Reporters<'a> {
         }
     }
 
-    /// Writes the files. Every one is tried, and every problem told.
+    /// Writes the files, once. Every one is tried, and every problem told.
     fn write_files(&mut self) {
-        let files = std::mem::take(&mut self.files);
-        let written = files.iter().map(|file| file.write(self.output));
-        let incidents = self.incidents.take();
-        for problem in written.chain(incidents.map(|incidents| incidents.write(self.output))) {
-            if let Err(problem) = problem {
-                self.output.error(&problem, None);
-                self.unwritten = true;
+        if std::mem::replace(&mut self.written, true) {
+            return;
+        }
+        let aside = Aside { remarks: self.remarks(), notices: self.receipts.clone() };
+        let mut report = Report::of(&self.gathered, &self.handoff, aside);
+        report.take_pictures(&|path| std::fs::read(path).map_err(|error| error.to_string()));
+        let mut problems = self.reports.write(&report, &self.dir, self.output);
+        if let Some(folder) = &self.incidents {
+            problems.extend(self.write_incidents(folder).err());
+        }
+        if let Some(pictures) = &self.pictures {
+            pictures.clear(&report);
+        }
+        for problem in problems {
+            self.output.error(&problem, None);
+            self.unwritten = true;
+        }
+    }
+
+    /// Each as three files.
+    fn write_incidents(&self, folder: &Path) -> Result<(), String> {
+        for incident in self.gathered.incidents(&self.handoff) {
+            let stem = incident.file_stem();
+            let json = json(&incident).map_err(|error| format!("failed to spell an incident: {error}"))?;
+            for (end, bytes) in
+                [("txt", text(&incident, Layout::FILE)), ("md", markdown(&incident)), ("json", json)]
+            {
+                self.output.file(&folder.join(format!("{stem}.{end}")), bytes.as_bytes())?;
             }
         }
+        Ok(())
     }
 
     /// Writes what a run that broke off has not written; says whether everything could be.
@@ -155,90 +187,44 @@ impl<'a> Reporters<'a> {
     }
 }
 
-impl FileReport {
-    fn write(&self, output: &Output) -> Result<(), String> {
-        if self.append {
-            output.append(&self.path, &self.bytes)
-        } else {
-            output.file(&self.path, &self.bytes)
-        }
-    }
-}
-
-impl Incidents {
-    fn write(&self, output: &Output) -> Result<(), String> {
-        let mut told = String::new();
-        for incident in self.gathered.incidents(&self.handoff) {
-            let stem = incident.file_stem();
-            let json = json(&incident).map_err(|error| format!("failed to spell an incident: {error}"))?;
-            for (end, bytes) in
-                [("txt", text(&incident, Layout::FILE)), ("md", markdown(&incident)), ("json", json)]
-            {
-                output.file(&self.folder.join(format!("{stem}.{end}")), bytes.as_bytes())?;
-                told.push_str(&bytes);
-            }
-        }
-        self.clear_pictures(&told);
-        Ok(())
-    }
-
-    /// Removes the pictures of this run that no incident names: those of cases that passed.
-    fn clear_pictures(&self, told: &str) {
-        let folder = self.folder.join(super::PICTURES);
+impl Pictures {
+    /// Removes those of this run that no incident names: of cases that passed.
+    fn clear(&self, report: &Report) {
         let mark = format!("{}-", self.seed);
-        for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        for file in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
-            if name.starts_with(&mark) && !told.contains(&name) {
+            if name.starts_with(&mark) && !report.pictures.iter().any(|picture| picture.name == name) {
                 // One that cannot be removed is only in the way.
                 let _ = std::fs::remove_file(file.path());
             }
         }
         // Succeeds only where it is empty.
-        let _ = std::fs::remove_dir(&folder);
+        let _ = std::fs::remove_dir(&self.folder);
     }
 }
 
-/// Whether the reports can be written, before anything is run for them: what is wrong, and what helps.
+/// Where pictures of pages are kept: with the incidents, else with the pages of the report.
+pub(super) fn pictures(args: &RunArgs, settings: &Settings) -> Option<PathBuf> {
+    let folder = args.incident_dir.as_ref().or(args.report_html.as_ref())?;
+    Some(settings.current_dir.join(folder).join(super::PICTURES))
+}
+
+/// Whether what is told at the end can be written, before anything is run for it: what is wrong, and what helps.
 pub(super) fn check(args: &RunArgs, settings: &Settings) -> Result<(), (String, String)> {
     if let Some(folder) = &args.incident_dir {
-        let path = settings.current_dir.join(folder);
-        let there = path.is_dir();
-        std::fs::create_dir_all(&path).map_err(|error| {
-            let message = format!("failed to make the folder `{}` for incidents: {error}", folder.display());
-            (message, "`--incident-dir` names a folder that is there, or can be made".to_owned())
-        })?;
-        if !there {
-            // A run without incidents leaves none.
-            let _ = std::fs::remove_dir(&path);
-        }
+        reports::check_folder(&settings.current_dir, folder, "incidents", "--incident-dir")?;
     }
-    let Some(file) = &args.report_junit else { return Ok(()) };
-    let refused = |problem: String, hint: String| {
-        (format!("failed to write the report `{}`: {problem}", file.display()), hint)
-    };
-    let path = settings.current_dir.join(file);
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent.filter(|parent| !settings.current_dir.join(parent).is_dir()) {
-        let shown = parent.display();
-        return Err(refused(
-            format!("there is no folder `{shown}`"),
-            format!("make it first: `mkdir -p {shown}`"),
-        ));
+    wanted(args, None).check(&settings.current_dir, |name| format!("--report-{name}"))
+}
+
+fn wanted(args: &RunArgs, summary: Option<&str>) -> Reports {
+    Reports {
+        html: args.report_html.clone(),
+        json: args.report_json.clone(),
+        markdown: args.report_markdown.clone(),
+        junit: args.report_junit.clone(),
+        summary: summary.map(PathBuf::from),
     }
-    let there = path.symlink_metadata().is_ok();
-    // What is no file, as a named pipe, may not be opened before there is something to write.
-    if there && !path.is_file() && !path.is_dir() {
-        return Ok(());
-    }
-    let open = std::fs::OpenOptions::new().append(true).create(true).open(&path);
-    open.map_err(|error| {
-        refused(error.to_string(), "`--report-junit` names a file that can be written".to_owned())
-    })?;
-    if !there {
-        // A run that writes nothing leaves nothing.
-        let _ = std::fs::remove_file(&path);
-    }
-    Ok(())
 }
 
 pub(super) fn handoff(args: &RunArgs) -> Handoff {

@@ -20,7 +20,12 @@ pub fn markdown(incident: &Incident) -> String {
 
 /// A runbook that is an ordinary URL can be clicked; nothing else can.
 fn link(name: &str, value: &str) -> Option<String> {
-    let path = value.strip_prefix("https://").filter(|_| name == "runbook")?;
+    url(value).filter(|_| name == "runbook")
+}
+
+/// An ordinary URL as a link; nothing else.
+pub(crate) fn url(value: &str) -> Option<String> {
+    let path = value.strip_prefix("https://")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/?#=&%:@+".contains(c);
     path.chars().all(plain).then(|| format!("<{value}>"))
 }
