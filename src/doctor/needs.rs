@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::containers::Image;
 use crate::project::model::{
-    Call, DeploySha, Environment, ImageSource, Launch, MovedBy, ProbeKind, Project, Provider,
+    Call, DeploySha, Environment, ImageSource, Launch, MockRuns, MovedBy, ProbeKind, Project, Provider,
+    StripeMock,
 };
 use crate::template;
 
@@ -87,6 +88,13 @@ impl Needs {
         };
         (needs.containers, needs.images) = containers(environment, &names);
         needs.browser = calls(project).find_map(|(key, call)| matches!(call, Call::Page(_)).then_some(key));
+        if let Provider::Double { beside: Some(StripeMock { runs: MockRuns::Image(name), .. }), .. } =
+            &environment.provider
+        {
+            let key = "provider.stripe_mock".to_owned();
+            needs.containers.get_or_insert(key.clone());
+            needs.images.push(Image { key, name: name.clone() });
+        }
         if let Launch::Url(url) = &target.launch {
             needs.url = template::render_text(url, &names).ok();
         }

@@ -1,41 +1,13 @@
-//! The stripe-mock beside the double: how it is found, and what its word does to a verdict.
+//! What the word of the stripe-mock beside the double does to a verdict.
 //!
 //! A parameter that it refuses is a wrong outcome, which the project demanded to be told of: the case has *failed*. What
 //! it could not tell, or the app should have been told by it, makes the case *errored*: what Stripe would have answered
 //! is not known.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::session::SessionError;
-use crate::project::model::{Environment, MockRuns, Provider};
-use crate::provider::double::{ApiCall, Beside, CallKind, Closed, Found, Judgement, RefusedCall};
-use crate::provider::upstream::{Limits, StripeMock};
+use crate::project::model::{Environment, Provider};
+use crate::provider::double::{ApiCall, CallKind, Closed, Found, Judgement, RefusedCall, Untold};
 use crate::run_event::{CaseRecord, Judged, JudgedKind, Reason, Verdict};
 use crate::span::Place;
-
-/// One that runs already may be about to: a service that was started just before us.
-const COMES_UP: Duration = Duration::from_secs(5);
-
-/// Who stands beside the double, once it is there.
-///
-/// # Errors
-/// It is not there, and does not come up.
-pub(super) async fn find(environment: &Environment) -> Result<Beside, SessionError> {
-    let Provider::Double { beside: Some(mock), .. } = &environment.provider else {
-        return Ok(Beside::default());
-    };
-    let upstream = match &mock.runs {
-        MockRuns::At(url) => StripeMock::find(url, COMES_UP, Limits::default()).await?,
-        MockRuns::Image(_) => {
-            return Err(SessionError::NotYet {
-                environment: environment.name.clone(),
-                what: "provider.stripe_mock without `url`",
-            });
-        }
-    };
-    Ok(Beside { upstream: Arc::new(upstream), check_parameters: mock.checks.is_some() })
-}
 
 /// What a call's record says beside its status; nothing where the answer is the double's ordinary one.
 pub(super) fn note(call: &ApiCall) -> Option<String> {
@@ -76,16 +48,18 @@ pub(super) fn judge(record: &mut CaseRecord, closed: &Closed, environment: &Envi
     }
 }
 
-/// What went wrong while the app was not answered as Stripe would have is no verdict on the app.
+/// What could not be told keeps a case from having passed. What went wrong while the app was not answered as Stripe
+/// would have is no verdict on it.
 fn untold(record: &mut CaseRecord, found: &Found) {
-    let Some(why) = found.untold.first() else { return };
-    if !matches!(record.verdict, Verdict::Passed | Verdict::Failed) {
-        return;
-    }
-    for judged in &mut record.judged {
-        if judged.verdict == Verdict::Failed {
-            judged.verdict = Verdict::Errored;
+    let misled = found.untold.iter().find(|untold| untold.misled);
+    let Some(Untold { why, .. }) = misled.or(found.untold.first()) else { return };
+    match record.verdict {
+        Verdict::Passed => {}
+        Verdict::Failed if misled.is_some() => {
+            let failed = record.judged.iter_mut().filter(|judged| judged.verdict == Verdict::Failed);
+            failed.for_each(|judged| judged.verdict = Verdict::Errored);
         }
+        Verdict::Failed | Verdict::Errored | Verdict::Skipped => return,
     }
     errored(record, why.clone());
 }
@@ -133,7 +107,40 @@ pub(super) fn at_large(found: &Found) -> Option<String> {
     let refused = found.refused.iter().map(|refused| {
         format!("{} was refused by {}: {}", name(refused), refused.by, refused.refusal.message)
     });
-    let all: Vec<String> = refused.chain(found.untold.iter().cloned()).collect();
+    let all: Vec<String> = refused.chain(found.untold.iter().map(|untold| untold.why.clone())).collect();
     let told = all.join("; ");
     (!all.is_empty()).then(|| format!("check calls of the app that name no case of the run: {told}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::incident::sample;
+
+    fn found(misled: Option<bool>) -> Found {
+        let untold = misled.map(|misled| Untold { why: "no answer".to_owned(), misled });
+        Found { untold: untold.into_iter().collect(), ..Found::default() }
+    }
+
+    #[rstest]
+    #[case::told(Verdict::Failed, None, Verdict::Failed)]
+    #[case::only_not_checked(Verdict::Failed, Some(false), Verdict::Failed)]
+    #[case::misled(Verdict::Failed, Some(true), Verdict::Errored)]
+    #[case::not_proved(Verdict::Passed, Some(false), Verdict::Errored)]
+    #[case::errored_already(Verdict::Errored, Some(true), Verdict::Errored)]
+    #[case::skipped(Verdict::Skipped, Some(true), Verdict::Skipped)]
+    fn what_could_not_be_told_decides_only_what_it_spoiled(
+        #[case] verdict: Verdict,
+        #[case] misled: Option<bool>,
+        #[case] expected: Verdict,
+    ) {
+        let mut record = sample::disagrees(sample::Sample::seed(1));
+        record.verdict = verdict;
+        untold(&mut record, &found(misled));
+        assert_eq!(record.verdict, expected);
+        let failed = record.judged.iter().any(|judged| judged.verdict == Verdict::Failed);
+        assert_eq!(failed, !(verdict == Verdict::Failed && expected == Verdict::Errored));
+    }
 }

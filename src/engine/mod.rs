@@ -26,6 +26,7 @@ mod scene;
 mod selection;
 mod session;
 mod stage;
+mod stripe_mock;
 
 #[cfg(not(feature = "container"))]
 use no_containers as containers;

@@ -17,10 +17,11 @@ use super::outside::{Here, Outside};
 use super::plan::{CasePlan, RunPlan};
 use super::scene::Variables;
 use super::stage::{self, Stage, Wanted};
+use super::stripe_mock;
 use crate::deliver::http::Sender;
 use crate::probe::{Browser, Caller, ReadError, Reader, Text};
 use crate::project::model::{MovedBy, ProbeKind};
-use crate::provider::double::{ApiCall, Double, DoubleConfig};
+use crate::provider::double::{ApiCall, Beside, Double, DoubleConfig};
 use crate::run_event::{CancelReason, Retained, RunEvent, RunEventKind, RunHeader, RunStats, Trouble};
 use crate::scenario::model::Step;
 use crate::secret::Secret;
@@ -78,6 +79,27 @@ pub enum SessionError {
     /// The double did not start.
     #[error("start the Stripe double: {0}")]
     Double(#[from] crate::provider::double::DoubleError),
+    /// The image of the stripe-mock beside it is not here, and nowhere else.
+    #[error(
+        "find image `{image}` of stripe-mock: it is not on this machine, and pulling it failed: {said}\n\n\
+         hint: `docker pull {image}` where there is a registry; `provider.stripe_mock.url` names one that runs already"
+    )]
+    NoStripeMock {
+        /// Its name.
+        image: String,
+        /// What the registry says.
+        said: String,
+    },
+    /// The stripe-mock that was started ended before it answered.
+    #[error("start stripe-mock from image `{image}`: it {end}: {said}")]
+    StripeMockEnded {
+        /// Its name.
+        image: String,
+        /// How.
+        end: String,
+        /// Its last line.
+        said: String,
+    },
     /// The stripe-mock beside it is not there.
     #[error("{0}")]
     StripeMock(#[from] crate::provider::upstream::UpstreamError),
@@ -223,7 +245,7 @@ async fn perform(
         // An image may be pulled or built just now; what there is goes with what is dropped here.
         _ = ports.cancel.wanted() => return Ok(interrupted(plan, ports, sink)),
     };
-    let summary = on_the_ground(plan, ports, containers.as_ref(), retention, sink).await;
+    let summary = beside_the_double(plan, ports, containers.as_ref(), retention, sink).await;
     if let Some(containers) = containers {
         containers.close().await;
     }
@@ -231,21 +253,35 @@ async fn perform(
 }
 
 /// With the container engine ready, where the app needs it.
-async fn on_the_ground(
+async fn beside_the_double(
     plan: &RunPlan,
     ports: &Ports,
     containers: Option<&Containers>,
     retention: &Retention,
     sink: Sink<'_>,
 ) -> Result<RunSummary, SessionError> {
-    let here = containers.map_or_else(Here::default, Containers::here);
-    let catalog = stage::catalog(&plan.project);
-    let config = stage::double(&plan.environment, &here)?;
-    let beside = tokio::select! {
-        beside = super::beside::find(&plan.environment) => beside?,
+    let standing = tokio::select! {
+        standing = stripe_mock::stand(&plan.environment, ports) => standing?,
         _ = ports.cancel.wanted() => return Ok(interrupted(plan, ports, sink)),
     };
-    let config = DoubleConfig { beside, ..config };
+    let beside = standing.beside.clone();
+    let summary = on_the_ground(plan, ports, containers, beside, retention, sink).await;
+    standing.end().await;
+    summary
+}
+
+/// With all that stands beside the app and the double.
+async fn on_the_ground(
+    plan: &RunPlan,
+    ports: &Ports,
+    containers: Option<&Containers>,
+    beside: Beside,
+    retention: &Retention,
+    sink: Sink<'_>,
+) -> Result<RunSummary, SessionError> {
+    let here = containers.map_or_else(Here::default, Containers::here);
+    let catalog = stage::catalog(&plan.project);
+    let config = DoubleConfig { beside, ..stage::double(&plan.environment, &here)? };
     let double = Double::start(config, &catalog, ports.clock, plan.options.seed).await?;
     let browser = match super::browser::start(plan, ports).await {
         Ok(browser) => browser,

@@ -208,10 +208,8 @@ pub(super) fn guidance(
         Route::JudgeAgain => make_readable(incident),
     };
     let actions = match origin {
-        EventOrigin::Double if route == Route::JudgeAgain => vec![way_out],
-        EventOrigin::Double if matches!(route, Route::VerifySignatures | Route::RepairCall) => {
-            vec![way_out, reproduce(incident)]
-        }
+        EventOrigin::Double if matches!(route, Route::JudgeAgain | Route::RepairCall) => vec![way_out],
+        EventOrigin::Double if route == Route::VerifySignatures => vec![way_out, reproduce(incident)],
         EventOrigin::Double => vec![reproduce(incident), way_out],
         EventOrigin::Stripe => vec![way_out],
     };
@@ -382,7 +380,7 @@ fn repair_call(incident: &Incident) -> Action {
     Action {
         what: format!("Repair what the app sends to Stripe: {}.", told.join("; ")),
         why: "Stripe refuses such a call with 400, and nothing of it happens there.".to_owned(),
-        command: None,
+        command: Some(incident.rerun.clone()),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use rstest::rstest;
 
-use crate::stripe_mock::Mock;
-use crate::support::{Project, of_type};
+use crate::stripe_mock::{Mock, program};
+use crate::support::{Project, eventually, odd_app, of_type};
+use crate::{container, heavy, image};
 
 /// A project whose double has this beside it.
 fn project(odd: &str, keys: &str) -> Project {
@@ -111,4 +112,75 @@ fn the_doubles_own_keys_stand_beside_it() {
     beside(&mock, "reads-stripe", keys).run(&["run"]).code(0);
     let wrong = beside(&mock, "reads-stripe", ", answers_in = \"sable\"");
     wrong.run(&["lint"]).code(2).says(&["`sable`"]);
+}
+
+/// The image of what stands in for stripe-mock.
+fn like_stripe_mock() -> String {
+    image::of("like-stripe-mock", &program(), "EXPOSE 12111")
+}
+
+#[test]
+fn an_image_is_started_for_the_run_and_goes_with_it() {
+    if !heavy::asked("docker") {
+        return;
+    }
+    let keys = format!("image = \"{}\"{CHECKED}", like_stripe_mock());
+    container::run(&project("asks-for-reviews", &keys), &["run"]).code(0);
+    let ran = container::run(&project("sends-a-colour", &keys), &["run"]);
+    ran.code(1).says(&["failed: `colour` of POST /v1/customers/{id}", "stripe-mock 0.206.0-like refused it"]);
+}
+
+#[test]
+fn an_image_that_was_started_goes_also_when_paydrill_is_killed() {
+    if !heavy::asked("docker") {
+        return;
+    }
+    let project = project("hangs", &format!("image = \"{}\"", like_stripe_mock()));
+    let project =
+        project.project("timeout = \"300ms\" }\ntarget.env.PORT", "timeout = \"50s\" }\ntarget.env.PORT");
+    let mut child = project.start(&["run"]);
+    let owner = child.id();
+    eventually("the app is asked", || project.processes().len() > 2 && !container::left(owner).is_empty());
+    child.kill().unwrap();
+    project.killed(child);
+    eventually("its stripe-mock is removed", || container::left(owner).is_empty());
+}
+
+#[test]
+fn an_image_that_is_nowhere_or_is_another_program_is_said() {
+    if !heavy::asked("docker") {
+        return;
+    }
+    let nowhere = project("nothing", "image = \"paydrill-test/no-such-mock:1\"");
+    container::run(&nowhere, &["run"]).code(3).says(&[
+        "failed to find image `paydrill-test/no-such-mock:1` of stripe-mock: it is not on this machine",
+        "`provider.stripe_mock.url` names one that runs already",
+    ]);
+    let another = image::of("odd-app", &odd_app(), "");
+    let ran = container::run(&project("nothing", &format!("image = \"{another}\"")), &["run"]);
+    ran.code(3).says(&["stripe-mock", "unexpected argument"]);
+}
+
+/// The environment that Paydrill ships for it, on what stands in for the image that it names.
+#[cfg(feature = "demo")]
+#[test]
+fn the_shipped_environment_holds_the_demo_app_against_stripe_mock() {
+    if !heavy::asked("docker") {
+        return;
+    }
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let keys = "provider.stripe_mock = { answers_in";
+    let project_file = std::fs::read_to_string(shipped.join("paydrill.toml")).unwrap();
+    assert!(project_file.contains(keys), "{keys}");
+    let named = format!("provider.stripe_mock = {{ image = \"{}\", answers_in", like_stripe_mock());
+    let story = std::fs::read_to_string(shipped.join("checkout-grants-pro.toml")).unwrap();
+    let project = Project::empty()
+        .file("paydrill.toml", &project_file.replace(keys, &named))
+        .file("checkout-grants-pro.toml", &story);
+    let ran = container::run(
+        &project,
+        &["run", "checkout-grants-pro.toml", "--environment", "stripe-mock", "--json"],
+    );
+    ran.code(0);
+    assert_eq!(ran.verdicts(), ["checkout-grants-pro passed"]);
 }

@@ -37,7 +37,7 @@ fn project() -> Project {
 }
 
 /// `paydrill ARGS` to its end, after which nothing of it is left.
-fn run(project: &Project, args: &[&str]) -> Ran {
+pub(crate) fn run(project: &Project, args: &[&str]) -> Ran {
     finish(project, project.start(args))
 }
 
@@ -50,7 +50,7 @@ fn finish(project: &Project, child: Child) -> Ran {
 }
 
 /// What a `paydrill` has in the engine.
-fn left(owner: u32) -> Vec<String> {
+pub(crate) fn left(owner: u32) -> Vec<String> {
     let lists: [&[&str]; 3] = [&["ps", "--all"], &["network", "ls"], &["volume", "ls"]];
     let format = "{{.Label \"paydrill.owner\"}} {{.Name}}";
     let of_it = |line: &&str| line.contains(&format!(" {owner} "));

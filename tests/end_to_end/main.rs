@@ -21,6 +21,7 @@ mod captured;
 mod clock;
 #[cfg(all(feature = "container", feature = "demo"))]
 mod container;
+mod docker_files;
 mod kill;
 #[cfg(feature = "ledger")]
 mod ledger;

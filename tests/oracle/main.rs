@@ -9,10 +9,13 @@
 //!
 //! They run when `PAYDRILL_TEST` asks for `oracle`, and install what they need from a package registry into the
 //! target folder, once. All traffic of the tests themselves stays on 127.0.0.1.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
 #[path = "../support/heavy.rs"]
 mod heavy;
+#[expect(dead_code, reason = "apps in containers need more of it")]
+#[path = "../support/image.rs"]
+mod image;
 #[path = "../support/stripe_mock.rs"]
 mod stripe_mock;
 

@@ -12,8 +12,9 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::heavy;
+use crate::image::{self, docker};
 use crate::shapes;
-use crate::stripe_mock::Mock;
+use crate::stripe_mock::{self, Mock};
 
 /// What a call must be understood as.
 #[derive(Debug, Clone, Copy)]
@@ -219,4 +220,58 @@ async fn what_it_answers_has_the_shapes_that_stripe_publishes() {
         objects.push(serde_json::from_slice(&reply.body).unwrap());
     }
     assert_eq!(shapes::unknown_differences(&objects), Vec::<String>::new());
+}
+
+/// A container that goes with the test.
+struct Running {
+    id: String,
+    url: String,
+}
+
+impl Running {
+    fn start(image: &str) -> Self {
+        let id =
+            docker(&["run", "--detach", "--publish", "127.0.0.1::12111", image, "-strict-version-check"]);
+        let id = id.trim().to_owned();
+        let url = format!("http://{}", docker(&["port", &id, "12111"]).trim());
+        Self { id, url }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("docker").args(["rm", "--force", "--volumes", &self.id]).output();
+    }
+}
+
+#[tokio::test]
+async fn an_image_of_it_keeps_the_contract() {
+    if !heavy::asked("docker") {
+        return;
+    }
+    let image = image::of("like-stripe-mock", &stripe_mock::program(), "EXPOSE 12111");
+    holds(&Running::start(&image).url).await;
+}
+
+#[tokio::test]
+async fn the_real_one_keeps_the_contract() {
+    let Some(image) = real() else { return };
+    let running = Running::start(&image);
+    holds(&running.url).await;
+    let found = StripeMock::find(&running.url, Duration::from_secs(5), Limits::default()).await.unwrap();
+    assert!(found.speaks().is_some(), "started so, it says which version of the API it knows");
+}
+
+/// The image that is named, on a machine that has it or may pull it.
+#[expect(clippy::disallowed_methods, reason = "a test's own switch, which nothing else reads")]
+fn real() -> Option<String> {
+    let image = std::env::var("PAYDRILL_STRIPE_MOCK_IMAGE").ok().filter(|image| !image.is_empty());
+    if image.is_none() {
+        use std::io::Write;
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped the real stripe-mock: PAYDRILL_STRIPE_MOCK_IMAGE names none"
+        );
+    }
+    image
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::stripe_mock::stripe_mock;
 use super::{guard, notify, target};
 use crate::project::document::{BindDocument, DoubleDocument, EnvironmentDocument, ProviderDocument};
-use crate::project::model::{Environment, MockRuns, NotYet, Notify, Price, Provider, StripeMock};
+use crate::project::model::{Environment, NotYet, Notify, Price, Provider, StripeMock};
 use crate::scenario::code::Code;
 use crate::scenario::decode::{Field, Number, Problems, Text};
 use crate::scenario::diagnostic::{Diagnostic, suggest};
@@ -86,9 +86,6 @@ fn provider(document: &ProviderDocument, later: &mut Later<'_>, problems: &mut P
     let mock = document.stripe_mock.as_ref()?;
     let own = Own { port: &mock.port, answers_in: &mock.answers_in, after_retries: &mock.after_retries };
     let beside = stripe_mock(mock, problems);
-    if matches!(beside.runs, MockRuns::Image(_)) {
-        later.push("provider.stripe_mock without `url`", &mock.key);
-    }
     Some(own.double(Some(beside), "provider.stripe_mock", later, problems))
 }
 

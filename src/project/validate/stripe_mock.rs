@@ -74,3 +74,26 @@ fn check_image(image: &Field<Text>, problems: &mut Problems) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The version that is pinned, wherever it is written.
+    #[test]
+    fn one_image_is_pinned_everywhere() {
+        for (file, text) in [
+            ("docker/compose.yaml", include_str!("../../../docker/compose.yaml")),
+            ("src/project/document/stripe_mock.rs", include_str!("../document/stripe_mock.rs")),
+            ("README.md", include_str!("../../../README.md")),
+        ] {
+            let named = text.match_indices("stripe/stripe-mock:").map(|(at, _)| &text[at..]);
+            let named: Vec<&str> =
+                named.filter_map(|text| text.split(['`', '\n', '"', ' ', ';']).next()).collect();
+            assert!(
+                !named.is_empty() && named.iter().all(|image| *image == STRIPE_MOCK),
+                "{file}: {named:?}"
+            );
+        }
+    }
+}

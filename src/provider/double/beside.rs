@@ -10,7 +10,7 @@ use super::account::Home;
 use super::answer::Answer;
 use super::route::named;
 use super::server::Shared;
-use super::watch::{CallKind, Judgement, Said};
+use super::watch::{CallKind, Judgement, Said, Untold};
 use crate::provider::upstream::{Heard, Question, Refusal, Release, UpstreamError};
 use crate::stripe::version::Version;
 
@@ -19,8 +19,8 @@ use crate::stripe::version::Version;
 pub struct Found {
     /// Parameters that Stripe's API does not have so, each once.
     pub refused: Vec<RefusedCall>,
-    /// What could not be told of calls, in words. Anything here makes the case errored.
-    pub untold: Vec<String>,
+    /// What could not be told of calls, each once.
+    pub untold: Vec<Untold>,
 }
 
 /// A call with a parameter that Stripe's API does not have so.
@@ -46,7 +46,7 @@ impl Found {
                     RefusedCall { call: call.to_owned(), by: said.by.clone(), refusal: refusal.clone() };
                 keep(&mut self.refused, refused);
             }
-            Judgement::Untold(why) => keep(&mut self.untold, why.clone()),
+            Judgement::Untold(untold) => keep(&mut self.untold, untold.clone()),
         }
     }
 }
@@ -140,7 +140,7 @@ fn pass(
         Err(error) => {
             answer.kind = CallKind::Refused;
             let why = format!("the app asked for {call}, which is passed on, and Paydrill failed to {error}");
-            return Some(said(by, Judgement::Untold(why)));
+            return Some(said(by, Judgement::Untold(Untold { why, misled: true })));
         }
     };
     (answer.status, answer.body, answer.content_type) = (reply.status, reply.body, Some(reply.content_type));
@@ -160,13 +160,23 @@ fn check(
     answer: &Answer,
 ) -> Said {
     let by = shared.beside.upstream.name();
-    let untold =
-        |why: String| Judgement::Untold(format!("the parameters of {call} could not be checked: {why}"));
+    let untold = |why: String, misled: bool| {
+        Judgement::Untold(Untold {
+            why: format!("the parameters of {call} could not be checked: {why}"),
+            misled,
+        })
+    };
     let what = match heard {
         Ok(Heard::Answered(_)) => Judgement::Fits,
         Ok(Heard::Refused(_, refusal)) => judge(shared, call, version, refusal, answer),
-        Ok(Heard::UnknownRoute) => untold(format!("{} does not know the route", by.unwrap_or_default())),
-        Err(error) => untold(format!("Paydrill failed to {error}")),
+        Ok(Heard::UnknownRoute) => {
+            untold(format!("{} does not know the route", by.unwrap_or_default()), false)
+        }
+        Err(error) => {
+            // The app has its answer, but had to wait for it.
+            let misled = matches!(error, UpstreamError::TimedOut { .. });
+            untold(format!("Paydrill failed to {error}"), misled)
+        }
     };
     said(by, what)
 }
@@ -182,8 +192,9 @@ fn judge(shared: &Shared, call: &str, version: Version, refusal: Refusal, answer
         return Judgement::Refused(refusal);
     }
     let by = upstream.name().unwrap_or_default();
-    Judgement::Untold(format!(
+    let why = format!(
         "the parameters of {call} could not be checked: {by} refused {refusal}; but it knows version {knows} of \
          Stripe's API, and the call means {meant}: an image of that release can tell"
-    ))
+    );
+    Judgement::Untold(Untold { why, misled: false })
 }

@@ -72,7 +72,7 @@ use self::server::Shared;
 pub use self::start_error::DoubleError;
 use self::state::Account;
 use self::watch::Watch;
-pub use self::watch::{ApiCall, CallKind, Judgement, Said};
+pub use self::watch::{ApiCall, CallKind, Judgement, Said, Untold};
 use self::webhook::Deliveries;
 pub use self::webhook::{Attempt, Outcome, Told};
 use crate::id::{CaseId, IdMinter};

@@ -55,8 +55,17 @@ pub enum Judgement {
     Fits,
     /// One is not.
     Refused(Refusal),
-    /// It could not be told, and why.
-    Untold(String),
+    /// It could not be told.
+    Untold(Untold),
+}
+
+/// What could not be told of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    /// Why, as a sentence.
+    pub why: String,
+    /// The app was not answered as Stripe would have, or much later: what it did then is its own affair no more.
+    pub misled: bool,
 }
 
 /// What became of a call.
