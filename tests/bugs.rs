@@ -499,7 +499,7 @@ fn scenario_files(folder: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(scenario_files(&path));
-        } else if !path.ends_with("paydrill.toml") {
+        } else if path.extension().is_some_and(|end| end == "toml") && !path.ends_with("paydrill.toml") {
             files.push(path);
         }
     }

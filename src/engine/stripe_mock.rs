@@ -53,7 +53,11 @@ pub(super) async fn stand(environment: &Environment, ports: &Ports) -> Result<St
         MockRuns::At(url) => {
             let upstream = StripeMock::find(url, COMES_UP, Limits::default()).await?;
             let beside = Beside { upstream: Arc::new(upstream), check_parameters };
-            Ok(Standing { beside, ..Standing::default() })
+            Ok(Standing {
+                beside,
+                #[cfg(feature = "container")]
+                started: None,
+            })
         }
         MockRuns::Image(image) => start(environment, ports, image, check_parameters).await,
     }

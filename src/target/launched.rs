@@ -85,11 +85,7 @@ impl Launched {
 
     /// The processes of which nothing has loaded a library.
     pub(super) fn without(&self, library: &Path) -> Vec<String> {
-        let processes = self.members.iter().filter_map(|member| match member {
-            Member::Process(process) => Some(process),
-            #[cfg(feature = "container")]
-            Member::Container(_) => None,
-        });
+        let processes = self.members.iter().filter_map(Member::process);
         processes.filter(|process| !process.has_loaded(library)).map(|process| process.name.clone()).collect()
     }
 

@@ -17,6 +17,15 @@ pub(super) enum Member {
 }
 
 impl Member {
+    /// The process that it is, if it is one.
+    pub(super) fn process(&self) -> Option<&Process> {
+        match self {
+            Self::Process(process) => Some(process),
+            #[cfg(feature = "container")]
+            Self::Container(_) => None,
+        }
+    }
+
     /// `web`, `web#2`.
     pub(super) fn name(&self) -> &str {
         match self {

@@ -273,10 +273,21 @@ fn an_incident_is_opened_once_taken_up_and_ended_by_a_proof() {
     project.run(&["incidents", "ack", fingerprint, "--who", "kim", "-m", "on it"]).code(0);
     assert_eq!(listed(&[])[0]["life"], "acknowledged");
     project.run(&["incidents", "show", fingerprint]).code(0).says(&[
-        "kim: on it",
-        "paid-without-access",
-        "next",
+        "Paid without access: ",
+        "acknowledged",
+        "taken up by kim: on it",
+        "Next\n",
+        "$ paydrill incidents resolve ",
     ]);
+    // The message to the customer has its proof beside it, and is no person's address.
+    let contact = ["incidents", "contact", fingerprint, "--who", "kim"];
+    project.run(&contact).code(0).says(&["your payment reached us", fingerprint, "Nothing was sent"]);
+    let proof = project.read(&format!("contact/{fingerprint}/proof.json"));
+    let proof: Value = serde_json::from_str(&proof).unwrap();
+    assert_eq!((&proof["v"], &proof["told"]["kind"]), (&1.into(), &"paid-without-access".into()));
+    assert!(!proof.to_string().contains("@example.com"), "{proof}");
+    let acts = &listed(&[])[0]["acts"];
+    assert_eq!((&acts[1]["kind"], &acts[1]["who"]), (&"contacted".into(), &"kim".into()));
     // A rerun of what failed adds to the same incident, and one that passes ends it.
     let event = open[0]["run"].as_str().unwrap();
     run(&project, &["runs", "rerun", event]).code(1);
