@@ -133,7 +133,7 @@ impl Recorder {
             deploy_sha: self.deploy_sha.clone(),
             target: self.target.clone(),
             by: Executor { version: header.version.to_owned(), ..self.setup.by.clone() },
-            because: self.setup.because.clone(),
+            because: self.setup.because.as_deref().map(|why| self.policy.text(why)),
         };
         let attempt = format!("{}-{}", self.setup.nonce, case.0);
         let draft = Draft {

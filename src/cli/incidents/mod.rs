@@ -15,7 +15,7 @@ use super::output::{Exit, Output};
 use super::settings::Settings;
 use crate::ledger::incident::{IncidentState, Life, all};
 use crate::ledger::kind::{self, ActOfPerson, Closed};
-use crate::ledger::{Draft, Entry, Ledger, LedgerError, Patience, RunKey, Writer};
+use crate::ledger::{Draft, Entry, Ledger, LedgerError, Patience, Policy, RunKey, Writer};
 
 /// List and show incidents, and retain what is done about them.
 #[derive(Debug, Args)]
@@ -115,7 +115,9 @@ pub(super) fn main(args: &IncidentsArgs, global: &Global, settings: &Settings, o
         let Some(incident) = one(&act.fingerprint, &incidents, output) else {
             return Ok(Exit::NothingSelected);
         };
-        let draft = draft(&act.who, &act.message, kind, incident, settings);
+        // What a person types may hold what belongs to another.
+        let message = Policy::new(ledger.redaction_key().await?).text(&act.message);
+        let draft = draft(&act.who, &message, kind, incident, settings);
         if !retain(draft, ledger, output).await {
             return Ok(Exit::CouldNotJudge);
         }

@@ -45,23 +45,33 @@ impl Place {
         settings: &Settings,
     ) -> Result<Self, (String, String)> {
         if let Some(given) = given {
-            return Ok(Self::parse(given, &settings.current_dir));
+            return Self::parse(given, &settings.current_dir);
         }
         let Some(project) = project else { return Ok(Self::File(settings.current_dir.join(FILE))) };
         match &project.ledger {
-            Some(url) => Ok(Self::parse(&filled(url, settings)?, &project.root)),
+            Some(url) => Self::parse(&filled(url, settings)?, &project.root),
             None => Ok(Self::File(project.root.join(FILE))),
         }
     }
 
-    fn parse(text: &str, base: &Path) -> Self {
-        let postgres = ["postgres://", "postgresql://"];
+    /// A mistyped URL is refused: as a file it would be a ledger that nobody looks into, with a password in its name.
+    fn parse(text: &str, base: &Path) -> Result<Self, (String, String)> {
+        let hint = || "a file, `sqlite://FILE`, `postgres://USER@HOST/DATABASE`, or `none`".to_owned();
+        if text.is_empty() {
+            return Err(("the ledger's place is empty".to_owned(), hint()));
+        }
         if text == "none" {
-            Self::Nowhere
-        } else if postgres.iter().any(|scheme| text.starts_with(scheme)) {
-            Self::Postgres(Secret::new(text))
-        } else {
-            Self::File(base.join(text.strip_prefix("sqlite://").unwrap_or(text)))
+            return Ok(Self::Nowhere);
+        }
+        // A colon before any slash ends a scheme; `./a:b.db` is a file.
+        let scheme = text.split_once(':').filter(|(scheme, _)| !scheme.contains(['/', '.']));
+        let Some((scheme, rest)) = scheme else { return Ok(Self::File(base.join(text))) };
+        match (scheme.to_ascii_lowercase().as_str(), rest.strip_prefix("//")) {
+            ("postgres" | "postgresql", Some(rest)) => {
+                Ok(Self::Postgres(Secret::new(format!("postgres://{rest}"))))
+            }
+            ("sqlite", Some(file)) => Ok(Self::File(base.join(file))),
+            _ => Err((format!("a ledger cannot be at a URL that begins with `{scheme}:`"), hint())),
         }
     }
 
@@ -118,8 +128,22 @@ mod tests {
     #[case("/var/ledger.db", Place::File("/var/ledger.db".into()))]
     #[case("sqlite://below/ledger.db", Place::File("/base/below/ledger.db".into()))]
     #[case("postgres://ada:pw@db/paydrill", Place::Postgres(Secret::new("postgres://ada:pw@db/paydrill")))]
-    #[case("postgresql://db/paydrill", Place::Postgres(Secret::new("postgresql://db/paydrill")))]
+    #[case("postgresql://db/paydrill", Place::Postgres(Secret::new("postgres://db/paydrill")))]
+    #[case("POSTGRES://db/paydrill", Place::Postgres(Secret::new("postgres://db/paydrill")))]
+    #[case("./a:b.db", Place::File("/base/./a:b.db".into()))]
     fn a_place_is_a_file_or_a_url(#[case] text: &str, #[case] expected: Place) {
-        assert_eq!(Place::parse(text, Path::new("/base")), expected);
+        assert_eq!(Place::parse(text, Path::new("/base")), Ok(expected));
+    }
+
+    /// And nothing of it is repeated but its scheme: it may hold a password.
+    #[rstest]
+    #[case("mysql://ada:secretpw@db/paydrill")]
+    #[case("postgres:/ada:secretpw@db/paydrill")]
+    #[case("postgres:ada:secretpw@db")]
+    #[case("")]
+    fn a_mistyped_url_is_no_file(#[case] text: &str) {
+        let (message, hint) = Place::parse(text, Path::new("/base")).unwrap_err();
+        assert!(!message.contains("secretpw") && !message.contains("ada"), "{message}");
+        assert!(hint.contains("postgres://"), "{hint}");
     }
 }
