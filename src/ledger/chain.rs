@@ -59,6 +59,11 @@ impl Tip {
         Self { next: 0, hash: Hash::genesis(key) }
     }
 
+    /// As a database keeps it; `None`: that is nonsense.
+    pub(super) fn read(next: i64, hash: &str) -> Option<Self> {
+        Some(Self { next: u64::try_from(next).ok()?, hash: Hash::parse(hash)? })
+    }
+
     /// After one more entry.
     #[must_use]
     pub fn after(entry: &Stored) -> Self {

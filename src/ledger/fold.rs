@@ -207,6 +207,18 @@ impl Summary {
         self.attempts.last().map_or(self.updated_at, |attempt| attempt.opened_at)
     }
 
+    /// Whether an attempt has not ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open_attempts().next().is_some()
+    }
+
+    /// Whether anything ever went wrong in it.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        !self.damages.is_empty()
+    }
+
     /// Attempts that nobody has ended.
     pub fn open_attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.attempts.iter().filter(|attempt| attempt.state == State::Open)

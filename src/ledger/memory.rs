@@ -7,8 +7,7 @@ use async_trait::async_trait;
 
 use super::chain::Tip;
 use super::entry::{FORMAT, Format, RunKey};
-use super::fold::State;
-use super::store::{Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query};
+use super::store::{Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query, may_write};
 
 /// Chains in memory.
 #[derive(Debug)]
@@ -40,9 +39,7 @@ impl MemoryLedger {
 #[async_trait]
 impl Ledger for MemoryLedger {
     async fn append(&self, additions: &[Addition]) -> Result<Appended, LedgerError> {
-        if self.format > FORMAT {
-            return Err(LedgerError::Newer { place: self.place(), found: self.format });
-        }
+        may_write(self.format, &self.place())?;
         let mut chains = self.chains();
         for addition in additions {
             let tip = chains.get(&addition.key).map_or(Tip::start(&addition.key), |chain| chain.head.tip);
@@ -77,11 +74,8 @@ impl Ledger for MemoryLedger {
                 heads
             }
             Query::Run(run) => heads.filter(|head| head.key.run == *run).cloned().collect(),
-            Query::Damaged => heads.filter(|head| !head.summary.damages.is_empty()).cloned().collect(),
-            Query::Open => heads
-                .filter(|head| head.summary.attempts.iter().any(|attempt| attempt.state == State::Open))
-                .cloned()
-                .collect(),
+            Query::Damaged => heads.filter(|head| head.summary.is_damaged()).cloned().collect(),
+            Query::Open => heads.filter(|head| head.summary.is_open()).cloned().collect(),
             Query::After { key, limit } => heads
                 .filter(|head| key.as_ref().is_none_or(|key| head.key > *key))
                 .take(usize::try_from(*limit).unwrap_or(usize::MAX))

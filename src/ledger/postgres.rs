@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{PgPool, Postgres, Row, Transaction};
 
-use super::chain::{Hash, Tip};
+use super::chain::Tip;
 use super::entry::{FORMAT, Format, RunKey, Stored};
-use super::fold::State;
-use super::store::{Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query};
+use super::store::{
+    Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query, failed, may_write, ours,
+};
 
 /// How long a connection may take, and a statement that waits for somebody else.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,11 +36,7 @@ impl PostgresLedger {
     /// It cannot be reached or written, or a later version writes there.
     pub async fn open(url: &str, fresh_key: &[u8]) -> Result<Self, LedgerError> {
         let ledger = Self::open_read_only(url).await?;
-        // A later version's migrations are none of ours: its entries can be read.
-        let mut migrations = sqlx::migrate::Migrator { ..sqlx::migrate::Migrator::DEFAULT };
-        migrations.migrations = MIGRATIONS.migrations.clone();
-        migrations.set_ignore_missing(true);
-        migrations.run(&ledger.pool).await.map_err(|error| ledger.failed("open", &error))?;
+        ours(&MIGRATIONS).run(&ledger.pool).await.map_err(|error| ledger.failed("open", &error))?;
         ledger.introduce(fresh_key).await?;
         Ok(ledger)
     }
@@ -64,9 +61,7 @@ impl PostgresLedger {
         let insert = sqlx::query(insert).bind(major).bind(minor).bind(fresh_key);
         insert.execute(&self.pool).await.map_err(|error| self.failed("open", &error))?;
         let found = self.format().await?;
-        if found > FORMAT {
-            return Err(LedgerError::Newer { place: self.place.clone(), found });
-        }
+        may_write(found, &self.place)?;
         if found < FORMAT {
             let raise = sqlx::query("update meta set major = $1, minor = $2").bind(major).bind(minor);
             raise.execute(&self.pool).await.map_err(|error| self.failed("open", &error))?;
@@ -83,8 +78,8 @@ impl PostgresLedger {
         sqlx::query("select set_config('lock_timeout', '5s', true)").execute(&mut *transaction).await?;
         let meta = sqlx::query("select major, minor from meta").fetch_one(&mut *transaction).await?;
         let found = format(&meta)?;
-        if found > FORMAT {
-            return Ok(Err(LedgerError::Newer { place: self.place.clone(), found }));
+        if let Err(newer) = may_write(found, &self.place) {
+            return Ok(Err(newer));
         }
         let mut sorted: Vec<&Addition> = additions.iter().collect();
         // In one order for everybody: two batches of the same runs cannot wait for each other in a circle.
@@ -223,7 +218,6 @@ async fn claim(
 ) -> Result<Option<i64>, sqlx::Error> {
     let Addition { key, expected, tip, summary, .. } = addition;
     let fresh = *expected == Tip::start(key);
-    let open = summary.attempts.iter().any(|attempt| attempt.state == State::Open);
     let claim = sqlx::query(if fresh { BEGIN } else { CLAIM })
         .bind(&key.project)
         .bind(&key.environment)
@@ -233,8 +227,8 @@ async fn claim(
         .bind(&summary.case)
         .bind(summary.opened_at())
         .bind(summary.passed_at)
-        .bind(!summary.damages.is_empty())
-        .bind(open)
+        .bind(summary.is_damaged())
+        .bind(summary.is_open())
         .bind(serde_json::json!(summary).to_string());
     let claim = if fresh { claim } else { claim.bind(number(expected.next)).bind(expected.hash.to_string()) };
     claim.fetch_optional(&mut **transaction).await?.map(|row| row.try_get("chain")).transpose()
@@ -266,10 +260,10 @@ fn read_head(row: &PgRow) -> Result<Head, sqlx::Error> {
     let wrong =
         |column: &str| sqlx::Error::Decode(format!("`{column}` of {key} is not what was written").into());
     let (next, hash): (i64, String) = (row.try_get("next")?, row.try_get("hash")?);
-    let (next, hash) = u64::try_from(next).ok().zip(Hash::parse(&hash)).ok_or_else(|| wrong("hash"))?;
+    let tip = Tip::read(next, &hash).ok_or_else(|| wrong("hash"))?;
     let summary: String = row.try_get("summary")?;
     let summary = serde_json::from_str(&summary).map_err(|_| wrong("summary"))?;
-    Ok(Head { tip: Tip { next, hash }, summary, key })
+    Ok(Head { tip, summary, key })
 }
 
 fn format(row: &PgRow) -> Result<Format, sqlx::Error> {
@@ -294,8 +288,4 @@ pub fn shown(url: &str) -> String {
     // A password may hold anything, an `@` too.
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     format!("{scheme}://{host}")
-}
-
-fn failed(act: &'static str, place: &str, error: &dyn std::error::Error) -> LedgerError {
-    LedgerError::Store { act, place: place.to_owned(), problem: error.to_string() }
 }

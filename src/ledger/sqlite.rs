@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row, SqlitePool};
 
-use super::chain::{Hash, Tip};
+use super::chain::Tip;
 use super::entry::{FORMAT, Format, RunKey, Stored};
-use super::fold::State;
-use super::store::{Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query};
+use super::store::{
+    Addition, Appended, CaseName, Chain, Head, Ledger, LedgerError, Query, failed, may_write, ours,
+};
 
 /// How long somebody else may hold the file.
 pub const BUSY: Duration = Duration::from_secs(5);
@@ -78,12 +79,8 @@ impl SqliteLedger {
 
     /// Two processes that make the file at once get into each other's way; who comes second finds it made.
     async fn migrate(&self) -> Result<(), LedgerError> {
-        let mut tried = 0;
+        let (migrations, mut tried) = (ours(&MIGRATIONS), 0);
         loop {
-            // A later version's migrations are none of ours: its entries can be read.
-            let mut migrations = sqlx::migrate::Migrator { ..sqlx::migrate::Migrator::DEFAULT };
-            migrations.migrations = MIGRATIONS.migrations.clone();
-            migrations.set_ignore_missing(true);
             match migrations.run(&self.pool).await {
                 Ok(()) => return Ok(()),
                 Err(_) if tried < TRIES => {
@@ -101,9 +98,7 @@ impl SqliteLedger {
         let insert = sqlx::query(insert).bind(major).bind(minor).bind(fresh_key);
         insert.execute(&self.pool).await.map_err(|error| self.failed("open", &error))?;
         let found = self.format().await?;
-        if found > FORMAT {
-            return Err(LedgerError::Newer { place: self.place.clone(), found });
-        }
+        may_write(found, &self.place)?;
         if found < FORMAT {
             let raise = sqlx::query("update meta set major = $1, minor = $2").bind(major).bind(minor);
             raise.execute(&self.pool).await.map_err(|error| self.failed("open", &error))?;
@@ -120,8 +115,8 @@ impl SqliteLedger {
         let mut transaction = self.pool.begin_with("begin immediate").await?;
         let meta = sqlx::query("select major, minor from meta").fetch_one(&mut *transaction).await?;
         let found = Format { major: meta.try_get("major")?, minor: meta.try_get("minor")? };
-        if found > FORMAT {
-            return Ok(Err(LedgerError::Newer { place: self.place.clone(), found }));
+        if let Err(newer) = may_write(found, &self.place) {
+            return Ok(Err(newer));
         }
         let tips = sqlx::query(TIPS).bind(heads(additions)).fetch_all(&mut *transaction).await?;
         for row in tips {
@@ -283,8 +278,8 @@ fn heads(additions: &[Addition]) -> String {
             summary.case,
             summary.opened_at(),
             summary.passed_at,
-            u8::from(!summary.damages.is_empty()),
-            u8::from(summary.attempts.iter().any(|attempt| attempt.state == State::Open)),
+            u8::from(summary.is_damaged()),
+            u8::from(summary.is_open()),
             json!(summary).to_string(),
         ])
     };
@@ -305,9 +300,7 @@ fn tip(row: &sqlx::sqlite::SqliteRow, key: &RunKey) -> Result<Option<Tip>, sqlx:
     let next: Option<i64> = row.try_get("next")?;
     let hash: Option<String> = row.try_get("hash")?;
     Ok(match (next, hash) {
-        (Some(next), Some(hash)) => {
-            u64::try_from(next).ok().zip(Hash::parse(&hash)).map(|(next, hash)| Tip { next, hash })
-        }
+        (Some(next), Some(hash)) => Tip::read(next, &hash),
         _ => Some(Tip::start(key)),
     })
 }
@@ -324,8 +317,4 @@ fn read_head(row: &sqlx::sqlite::SqliteRow) -> Result<Head, sqlx::Error> {
     let summary: String = row.try_get("summary")?;
     let summary = serde_json::from_str(&summary).map_err(|_| wrong("summary"))?;
     Ok(Head { tip, summary, key })
-}
-
-fn failed(act: &'static str, place: &str, error: &dyn std::error::Error) -> LedgerError {
-    LedgerError::Store { act, place: place.to_owned(), problem: error.to_string() }
 }

@@ -1,6 +1,7 @@
 //! What every store of entries does: all of it in [`Ledger`], tested by one suite of contracts for each of them.
 
 use async_trait::async_trait;
+use sqlx::migrate::Migrator;
 
 use super::chain::Tip;
 use super::entry::{FORMAT, Format, RunKey, Stored};
@@ -164,4 +165,25 @@ pub enum LedgerError {
         /// What it said.
         problem: String,
     },
+}
+
+/// Whether this version may add to a ledger in which `found` was the newest form.
+///
+/// # Errors
+/// A later version writes there, and what it means by its entries could be lost.
+pub(super) fn may_write(found: Format, place: &str) -> Result<(), LedgerError> {
+    if found > FORMAT { Err(LedgerError::Newer { place: place.to_owned(), found }) } else { Ok(()) }
+}
+
+/// What a database said no with.
+pub(super) fn failed(act: &'static str, place: &str, error: &dyn std::error::Error) -> LedgerError {
+    LedgerError::Store { act, place: place.to_owned(), problem: error.to_string() }
+}
+
+/// The migrations of this version. A later version's are none of ours: its entries can be read.
+pub(super) fn ours(migrations: &Migrator) -> Migrator {
+    let mut ours = Migrator { ..Migrator::DEFAULT };
+    ours.migrations = migrations.migrations.clone();
+    ours.set_ignore_missing(true);
+    ours
 }
