@@ -190,6 +190,15 @@ fn spelled(incident: &IncidentState) -> Value {
     said
 }
 
+/// The same, and beside it how it was exported when it was last seen.
+fn with_evidence(incident: &IncidentState, told: Value) -> Value {
+    let mut said = spelled(incident);
+    if let Some(fields) = said.as_object_mut() {
+        fields.insert("told".to_owned(), told);
+    }
+    said
+}
+
 /// The one whose fingerprint begins so; says where there is none, or more than one.
 fn one<'a>(start: &str, incidents: &'a [IncidentState], output: &Output) -> Option<&'a IncidentState> {
     let mut found = incidents.iter().filter(|incident| incident.fingerprint.starts_with(start));
@@ -217,11 +226,7 @@ async fn show(
     let Some(incident) = one(&args.fingerprint, incidents, output) else { return Ok(Exit::NothingSelected) };
     let told = told(incident, ledger).await?;
     if args.json {
-        let mut said = spelled(incident);
-        if let Some(fields) = said.as_object_mut() {
-            fields.insert("told".to_owned(), told.unwrap_or_default());
-        }
-        output.data(format!("{said}\n"));
+        output.data(format!("{}\n", with_evidence(incident, told.unwrap_or_default())));
     } else {
         output.data(text::show(incident, told.as_ref(), settings.width));
     }
@@ -262,10 +267,7 @@ async fn contacted(
             return Ok(Exit::Usage);
         }
     };
-    let mut proof = spelled(incident);
-    if let Some(fields) = proof.as_object_mut() {
-        fields.insert("told".to_owned(), told);
-    }
+    let proof = with_evidence(incident, told);
     let shown = args.out.join(&incident.fingerprint);
     let folder = settings.current_dir.join(&shown);
     for (name, bytes) in [("message.txt", message.clone()), ("proof.json", format!("{proof:#}\n"))] {

@@ -1,8 +1,8 @@
 //! What people read of incidents: a list of them, and one with what to do next. Pure.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cli::runs::when;
 use crate::incident::text::{broken, fit, one_line};
 use crate::ledger::incident::{IncidentState, Life, Resolution};
 use crate::ledger::kind;
@@ -20,7 +20,7 @@ pub(super) fn list(incidents: &[&IncidentState], width: usize) -> String {
                 incident.fingerprint.clone(),
                 life(incident.life).to_owned(),
                 incident.damage.severity.clone(),
-                time(incident.damage.last_at),
+                when(incident.damage.last_at),
                 incident.count.to_string(),
                 one_line(&incident.case),
             ]
@@ -105,7 +105,7 @@ fn acts(text: &mut String, incident: &IncidentState, width: usize) {
     text.push_str("\nWhat was done\n");
     for act in &incident.acts {
         let why = if act.why.is_empty() { String::new() } else { format!(": {}", act.why) };
-        bullet(text, "  - ", &format!("{}  {} by {}{why}", time(act.at), done(&act.kind), act.who), width);
+        bullet(text, "  - ", &format!("{}  {} by {}{why}", when(act.at), done(&act.kind), act.who), width);
     }
 }
 
@@ -136,16 +136,16 @@ fn next(text: &mut String, incident: &IncidentState, evidence: &Value, width: us
 fn state(incident: &IncidentState) -> String {
     match &incident.resolution {
         None => life(incident.life).to_owned(),
-        Some(Resolution::Proof { at }) => format!("resolved: the case passed at {}", time(*at)),
-        Some(Resolution::Person { at, who, why }) => format!("resolved by {who} at {}: {why}", time(*at)),
+        Some(Resolution::Proof { at }) => format!("resolved: the case passed at {}", when(*at)),
+        Some(Resolution::Person { at, who, why }) => format!("resolved by {who} at {}: {why}", when(*at)),
     }
 }
 
 fn seen(incident: &IncidentState) -> String {
     match incident.count {
-        1 => format!("once, at {}", time(incident.damage.last_at)),
+        1 => format!("once, at {}", when(incident.damage.last_at)),
         count => {
-            format!("{count} times, from {} to {}", time(incident.opened_at), time(incident.damage.last_at))
+            format!("{count} times, from {} to {}", when(incident.opened_at), when(incident.damage.last_at))
         }
     }
 }
@@ -174,12 +174,6 @@ fn life(life: Life) -> &'static str {
         Life::Acknowledged => "acknowledged",
         Life::Resolved => "resolved",
     }
-}
-
-/// UTC, to the second.
-fn time(ms: i64) -> String {
-    let at = Timestamp::from_millisecond(ms).unwrap_or_default();
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn value(value: &Value) -> String {
