@@ -71,10 +71,7 @@ fn examine(
         }
     };
     let machine = machine(settings);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        output.error(&format!("failed to start: {error}"), None);
-        Exit::CouldNotJudge
-    })?;
+    let runtime = super::runtime(output)?;
     let facts = runtime.block_on(look(needs, &machine, secrets));
     // Whoever does not answer must not hold the process up.
     runtime.shutdown_background();

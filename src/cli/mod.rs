@@ -127,6 +127,14 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
+/// What a command does at once with many others runs on it.
+fn runtime(output: &Output) -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        output.error(&format!("failed to start: {error}"), None);
+        Exit::CouldNotJudge
+    })
+}
+
 fn dispatch(cli: &Cli, settings: &Settings, output: &Output) -> Exit {
     let global = &cli.global;
     match &cli.command {

@@ -99,12 +99,9 @@ pub(super) fn main(args: &StripeArgs, settings: &Settings, output: &Output) -> E
         Ok(catalog) => catalog,
         Err(exit) => return exit,
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match super::runtime(output) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            output.error(&format!("failed to start: {error}"), None);
-            return Exit::CouldNotJudge;
-        }
+        Err(exit) => return exit,
     };
     let exit = runtime.block_on(serve(args, &catalog, settings, output));
     // An endpoint that still handles an event must not hold the process up.

@@ -264,12 +264,9 @@ pub(super) fn run(args: &RunArgs, written: Written, settings: &Settings, output:
         output.error(&message, Some(&hint));
         return Exit::Usage;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match super::runtime(output) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            output.error(&format!("failed to start: {error}"), None);
-            return Exit::CouldNotJudge;
-        }
+        Err(exit) => return exit,
     };
     if args.last_failed {
         let last = LastRun::read(&plan.project.root);
